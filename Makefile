@@ -1,0 +1,42 @@
+# Every command bootstraps what it needs and is quick when repeated.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup run demo test check format bench soak docs clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/.ready: pyproject.toml uv.lock scripts/bootstrap.py
+	@$(PYTHON) scripts/bootstrap.py $(VENV)
+	@touch $@
+
+setup: $(VENV)/.ready ## install into .venv, and stop there
+
+run: setup ## start the agent on this project
+	@$(BIN)/py-mono
+
+demo: setup ## fix a failing test with a scripted model, the real tools and the real lock
+	@$(BIN)/py-mono demo
+
+test: setup ## the tests
+	@$(BIN)/python -m pytest
+
+check: setup ## format, lint, types, layers
+	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --diff; exit 1; }
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 4; exit $${PIPESTATUS[0]}
+
+format: setup ## put the code into its form
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix --quiet
+
+bench: setup ## the numbers, as ratios to a floor
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,1 @@
+"""py-mono: a coding agent for the terminal, local first, confined by default."""

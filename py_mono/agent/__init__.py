@@ -1,0 +1,1 @@
+"""The loop and the turn round it; knows only the protocol."""

@@ -1,0 +1,1 @@
+"""Whatever answers: Ollama, a script, a recording."""

@@ -1,0 +1,1 @@
+"""The one language: what every room says to every other. Pure; no I/O, no clock."""

@@ -1,0 +1,46 @@
+"""JSON in and out. Facts of newer versions are skipped, not refused."""
+
+import msgspec
+
+from py_mono.protocol.events import SIGNALS, Envelope, Event
+
+_encoder = msgspec.json.Encoder()
+_envelopes = msgspec.json.Decoder(Envelope)
+
+
+class _AnyEvent(msgspec.Struct):
+    type: str
+
+
+class _AnyEnvelope(msgspec.Struct):
+    seq: int
+    at: float
+    event: _AnyEvent
+
+
+_any_envelopes = msgspec.json.Decoder(_AnyEnvelope)
+_known = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
+
+
+def encode(value: object) -> bytes:
+    """A value of the protocol as one line of JSON, without the newline; equal values give equal bytes."""
+    return _encoder.encode(value)
+
+
+def decode_envelope(line: bytes) -> Envelope | None:
+    """One line of a journal; None for an event this version does not know.
+
+    Raises:
+        ValueError: The line is not an envelope (``msgspec.DecodeError`` is one).
+    """
+    try:
+        return _envelopes.decode(line)
+    except msgspec.ValidationError:
+        if _any_envelopes.decode(line).event.type in _known:
+            raise
+        return None
+
+
+def is_fact(event: Event) -> bool:
+    """Whether the event belongs into the journal."""
+    return not isinstance(event, SIGNALS)

@@ -1,0 +1,99 @@
+"""Everything that can go wrong, as a tree.
+
+::
+
+    PyMonoError
+    |-- ConfigError                 the settings or the command line are wrong
+    |-- ProviderError               a model could not be asked, or did not answer properly
+    |   |-- ProviderUnavailable     not running, refused, timed out, 5xx: worth another try later
+    |   |   `-- RateLimited         429
+    |   |-- ModelNotFound           the server has no such model
+    |   |-- ContextTooLong          the prompt does not fit the window
+    |   |-- BadResponse             what came back is not an answer
+    |   `-- ReplayDiverged          a replayed session asked something the recording has no answer for
+    |-- SandboxError                the lock cannot be had, or the worker misbehaves
+    |   `-- WorkerDied
+    `-- SessionError                a session is missing, damaged, or in use by another process
+
+Each has a message that says what was wrong, and a remedy that says what would mend it.
+"""
+
+
+class PyMonoError(Exception):
+    """The root. ``str()`` is the message; ``remedy`` what to do about it, or empty."""
+
+    kind = "error"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class ConfigError(PyMonoError):
+    """The settings or the command line are wrong."""
+
+    kind = "config"
+
+
+class ProviderError(PyMonoError):
+    """A model could not be asked, or did not answer properly."""
+
+    kind = "provider"
+
+
+class ProviderUnavailable(ProviderError):
+    """Not running, refused, timed out, or a 5xx: another try later may work."""
+
+    kind = "provider_unavailable"
+
+
+class RateLimited(ProviderUnavailable):
+    """The server answered 429; ``retry_after`` in seconds, where it said so."""
+
+    kind = "rate_limited"
+
+    def __init__(self, message: str, *, remedy: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class ModelNotFound(ProviderError):
+    """The server has no such model."""
+
+    kind = "model_not_found"
+
+
+class ContextTooLong(ProviderError):
+    """The prompt does not fit the model's window."""
+
+    kind = "context_too_long"
+
+
+class BadResponse(ProviderError):
+    """What came back is not an answer: garbage, an empty reply, a cut one."""
+
+    kind = "bad_response"
+
+
+class ReplayDiverged(ProviderError):
+    """A replayed session asked something the recording has no answer for."""
+
+    kind = "replay_diverged"
+
+
+class SandboxError(PyMonoError):
+    """The lock cannot be had, or the worker misbehaves."""
+
+    kind = "sandbox"
+
+
+class WorkerDied(SandboxError):
+    """The worker ended while it was needed."""
+
+    kind = "worker_died"
+
+
+class SessionError(PyMonoError):
+    """A session is missing, damaged, or in use by another process."""
+
+    kind = "session"

@@ -1,0 +1,249 @@
+"""Everything the agent lets out: facts, which are kept, and signals, which may be lost.
+
+Order, which subscribers may rely on:
+
+* facts reach the journal before any other subscriber;
+* each ``TurnStarted`` has exactly one ``TurnFinished``;
+* within a turn, each ``StepStarted`` is followed by one ``MessageFinished`` or by the turn's end;
+* each ``ToolStarted`` has one ``ToolFinished`` before the next ``StepStarted`` or ``TurnFinished``;
+* ``ToolFinished`` come in the order of the calls, also where the calls ran side by side;
+* a session is its facts: folding them gives the conversation.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
+from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
+
+TurnStop = Literal["end", "cancelled", "max_steps", "max_tokens", "max_budget", "repeated_calls", "length", "error"]
+"""Why a turn ended. ``end`` is the only one that means done."""
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class _Event(Struct, frozen=True, tag_field="type", tag=_snake):
+    """An event; its JSON form carries its name as ``type``."""
+
+
+# --- facts -------------------------------------------------------------------------------------
+
+
+class SessionStarted(_Event, frozen=True):
+    """The first fact of a session.
+
+    Attributes:
+        session_id: What ``-r`` takes.
+        workspace: Its absolute path.
+        version: Of py-mono.
+        parent: The session it was forked from, or empty.
+    """
+
+    session_id: str
+    workspace: str
+    version: str
+    parent: str = ""
+
+
+class ModelBound(_Event, frozen=True):
+    """From here on this model answers. ``window`` in tokens, 0 where unknown."""
+
+    provider: str
+    model: str
+    window: int = 0
+
+
+class PromptFrozen(_Event, frozen=True):
+    """The front of every request from here on; emitted before the first step that uses it."""
+
+    system: str
+    tools: tuple[ToolSpec, ...]
+
+
+class TurnStarted(_Event, frozen=True):
+    """A person's message starts a turn; ``turn`` counts from 1 in a session."""
+
+    turn: int
+    message: UserMessage
+
+
+class MessageSteered(_Event, frozen=True):
+    """A message put into the running turn between two steps: typed by the person, or a note of a guard.
+
+    Attributes:
+        message: What is said.
+        origin: Who says it.
+    """
+
+    message: UserMessage
+    origin: Literal["user", "guard"] = "user"
+
+
+class StepStarted(_Event, frozen=True):
+    """A request is about to go to the model.
+
+    Attributes:
+        step: Counts from 1 in a turn.
+        model: The model asked.
+        request_digest: BLAKE2b-128, hex, over the redacted request (``digest.PrefixDigest``).
+    """
+
+    step: int
+    model: str
+    request_digest: str
+
+
+class PrefixBroken(_Event, frozen=True):
+    """A request does not extend the one before it, so that the server's cache of it is lost from here on.
+
+    Attributes:
+        part: Which part differs first.
+        index: Of the first message that differs; -1 for system prompt, tools and model.
+        cause: In words.
+    """
+
+    part: Literal["system", "tools", "model", "message"]
+    index: int
+    cause: str
+
+
+class MessageFinished(_Event, frozen=True):
+    """The model's whole reply. A reply that was cut is never one."""
+
+    message: AssistantMessage
+
+
+class ToolStarted(_Event, frozen=True):
+    """A call is about to run (or to be refused)."""
+
+    call: ToolCall
+
+
+class ToolFinished(_Event, frozen=True):
+    """A call's result; ``duration_ms`` is wall time, 0 for calls that did not run."""
+
+    result: ToolResult
+    duration_ms: int
+
+
+class HistoryCleared(_Event, frozen=True):
+    """The conversation starts afresh; what stood before it is no longer shown to the model."""
+
+
+class ChangesStaged(_Event, frozen=True):
+    """What the turn did to the workspace, the shell's effects included; comes before ``TurnFinished``.
+
+    Attributes:
+        changes: Sorted by path.
+        complete: False where part of the workspace could not be looked at; ``note`` then says which.
+        note: In words, or empty.
+    """
+
+    changes: tuple[Change, ...]
+    complete: bool = True
+    note: str = ""
+
+
+class ErrorInfo(Struct, frozen=True):
+    """An exception as an event tells it: ``PyMonoError.kind``, message, remedy."""
+
+    kind: str
+    message: str
+    remedy: str = ""
+
+
+class TurnFinished(_Event, frozen=True):
+    """The turn is over, whatever happened in it.
+
+    Attributes:
+        stop_reason: Why.
+        usage: The sum over its requests.
+        steps: How many requests it made.
+        error: What went wrong (``error``) or which limit was reached, in words; else None.
+    """
+
+    stop_reason: TurnStop
+    usage: Usage
+    steps: int
+    error: ErrorInfo | None = None
+
+
+# --- signals -----------------------------------------------------------------------------------
+
+
+class TextDelta(_Event, frozen=True):
+    """A piece of the reply's text."""
+
+    text: str
+
+
+class ReasoningDelta(_Event, frozen=True):
+    """A piece of the model's thinking."""
+
+    text: str
+
+
+class ToolOutput(_Event, frozen=True):
+    """A piece of a running tool's output, terminal escapes removed."""
+
+    call_id: str
+    text: str
+
+
+class ModelWaiting(_Event, frozen=True):
+    """What a request waits for."""
+
+    phase: Literal["connecting", "loading", "first_token"]
+
+
+class ModelRetried(_Event, frozen=True):
+    """A request failed and is sent again; pieces of the reply shown so far are void.
+
+    Attributes:
+        attempt: The one that failed, from 1.
+        wait_s: Seconds until the next.
+        reason: In words.
+    """
+
+    attempt: int
+    wait_s: float
+    reason: str
+
+
+class Notice(_Event, frozen=True):
+    """Something the person should know and nothing depends on."""
+
+    text: str
+
+
+Fact = (
+    SessionStarted
+    | ModelBound
+    | PromptFrozen
+    | TurnStarted
+    | MessageSteered
+    | StepStarted
+    | PrefixBroken
+    | MessageFinished
+    | ToolStarted
+    | ToolFinished
+    | HistoryCleared
+    | ChangesStaged
+    | TurnFinished
+)
+Signal = TextDelta | ReasoningDelta | ToolOutput | ModelWaiting | ModelRetried | Notice
+Event = Fact | Signal
+
+SIGNALS: tuple[type, ...] = (TextDelta, ReasoningDelta, ToolOutput, ModelWaiting, ModelRetried, Notice)
+"""The classes that a journal leaves out."""
+
+
+class Envelope(Struct, frozen=True):
+    """An event with its number in the session (from 1) and its time (seconds since 1970, UTC)."""
+
+    seq: int
+    at: float
+    event: Event

@@ -1,0 +1,61 @@
+"""The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
+
+from py_mono.protocol.events import (
+    Event,
+    HistoryCleared,
+    MessageFinished,
+    MessageSteered,
+    PromptFrozen,
+    SessionStarted,
+    ToolFinished,
+    TurnStarted,
+)
+from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
+from py_mono.protocol.tools import ToolCall
+
+
+class History:
+    """The conversation as it stands.
+
+    Attributes:
+        messages: Oldest first; append-only but for ``HistoryCleared``.
+        prompt: The frozen front of the requests, once there is one.
+        session: What ``SessionStarted`` said, once it did.
+        turns: How many turns were started.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.prompt: PromptFrozen | None = None
+        self.session: SessionStarted | None = None
+        self.turns = 0
+
+    def apply(self, event: Event) -> None:
+        """Take one event in; those that say nothing to the model are passed over."""
+        match event:
+            case TurnStarted():
+                self.turns = event.turn
+                self.messages.append(event.message)
+            case MessageSteered() | MessageFinished():
+                self.messages.append(event.message)
+            case ToolFinished():
+                self.messages.append(ToolMessage(event.result))
+            case HistoryCleared():
+                self.messages.clear()
+                self.prompt = None
+            case PromptFrozen():
+                self.prompt = event
+            case SessionStarted():
+                self.session = event
+            case _:
+                pass
+
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """The calls of the newest reply that have no result yet, in order."""
+        answered: set[str] = set()
+        for message in reversed(self.messages):
+            if isinstance(message, ToolMessage):
+                answered.add(message.result.call_id)
+            elif isinstance(message, AssistantMessage):
+                return tuple(call for call in message.tool_calls if call.id not in answered)
+        return ()

@@ -1,0 +1,111 @@
+"""The doors between rooms. Each docstring is the contract that ``tests/contract`` holds its implementations to."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from py_mono.protocol.events import Event, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
+from py_mono.protocol.messages import AssistantMessage, Message
+from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
+
+Emit = Callable[[Event], None]
+"""Hands an event to every subscriber, in order, before it returns. Never raises."""
+
+Redact = Callable[[str], str]
+"""Replaces secrets in a text; idempotent, and applied to JSON text it leaves valid JSON."""
+
+
+class ModelRequest(Struct, frozen=True):
+    """One question to a model.
+
+    Attributes:
+        system: The system prompt.
+        messages: The conversation, oldest first.
+        tools: What the model may call, in a fixed order.
+        task: What kind of work this is (``chat``), for whoever chooses a model by it.
+        max_output_tokens: None leaves it to the server.
+    """
+
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    task: str = "chat"
+    max_output_tokens: int | None = None
+
+
+ModelChunk = TextDelta | ReasoningDelta | ModelWaiting | ModelRetried | Notice | AssistantMessage
+
+
+class Provider(Protocol):
+    """Whatever answers.
+
+    ``stream`` yields any number of deltas and signals, then exactly one ``AssistantMessage``, then ends. After a
+    ``ModelRetried`` the deltas before it are void. It raises ``ProviderError`` and nothing else (cancellation apart),
+    and after it was closed early (``aclose``) the next ``stream`` works as usual. Only one ``stream`` runs at a time.
+    The message's text is the concatenation of the deltas since the last ``ModelRetried``. Its tool-call ids are unique.
+    """
+
+    @property
+    def name(self) -> str:
+        """The registry's name for it, such as ``ollama``."""
+
+    @property
+    def model(self) -> str:
+        """The model it is bound to."""
+
+    @property
+    def window(self) -> int:
+        """The context window that requests are made for, in tokens; 0 where unknown. Constant once asked for."""
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelChunk]:
+        """Ask. See the class for the contract."""
+
+    async def close(self) -> None:
+        """Give back connections; may be called twice."""
+
+
+class ToolSource(Protocol):
+    """A list of tools that can be called.
+
+    ``call`` answers every call, also of an unknown tool or with wrong arguments, with a ``ToolResult`` for that call's
+    id. It raises only ``SandboxError`` (nothing more can be called). When its task is cancelled, whatever the call
+    started is ended before the cancellation goes on.
+    """
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        """The tools, in an order that does not change."""
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        """Run one call; pieces of its output go to ``on_output`` as they come."""
+
+
+class Changes(Struct, frozen=True):
+    """What differs from the start of a transaction: see ``ChangesStaged``."""
+
+    changes: tuple[Change, ...]
+    complete: bool = True
+    note: str = ""
+
+
+class Branch(ToolSource, Protocol):
+    """One worker, one transaction: the tools of the sandbox, acting on the workspace until ``close``."""
+
+    async def changes(self) -> Changes:
+        """What the calls since ``open`` did to the workspace: exact, the shell's own effects included."""
+
+    async def close(self) -> None:
+        """End the transaction; its background commands go on, its foreground ones are already over."""
+
+
+class Sandbox(Protocol):
+    """Where tools run: confined, apart from the agent's memory, keys and network.
+
+    Raises ``SandboxError`` with a remedy where no lock can be had (it fails closed).
+    """
+
+    async def open(self, mode: Literal["direct"]) -> Branch:
+        """Begin a transaction. ``direct`` works on the workspace itself. One at a time."""
+
+    async def close(self) -> None:
+        """End every process the sandbox started, background commands included; may be called twice."""

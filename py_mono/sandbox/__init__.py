@@ -1,0 +1,1 @@
+"""Where tools run: the lock, the worker in it, and the host's side of both."""

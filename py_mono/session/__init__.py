@@ -1,0 +1,1 @@
+"""What is kept: journals, and the sessions they make up."""

@@ -1,0 +1,1 @@
+"""Tools: the host's list of them (``registry``) and the guests themselves (``builtin``)."""

@@ -1,0 +1,1 @@
+"""GUEST. The tools that come with py-mono, one file each; standard library only, run inside the lock."""

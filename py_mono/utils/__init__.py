@@ -1,0 +1,1 @@
+"""Leaves: small pieces that import nothing from py_mono."""
