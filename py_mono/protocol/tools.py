@@ -67,7 +67,7 @@ class Change(Struct, frozen=True):
     """One path of the workspace that differs from how it stood when the turn began.
 
     Attributes:
-        path: Relative to the workspace, ``/`` between parts; bytes that are not UTF-8 are escaped as ``\%NN``.
+        path: Relative to the workspace, ``/`` between parts; bytes that are not UTF-8 are shown as U+FFFD.
         kind: What happened to it.
     """
 
