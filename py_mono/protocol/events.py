@@ -49,11 +49,10 @@ class SessionStarted(_Event, frozen=True):
 
 
 class ModelBound(_Event, frozen=True):
-    """From here on this model answers. ``window`` in tokens, 0 where unknown."""
+    """From here on this model answers."""
 
     provider: str
     model: str
-    window: int = 0
 
 
 class PromptFrozen(_Event, frozen=True):

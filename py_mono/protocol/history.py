@@ -5,6 +5,7 @@ from py_mono.protocol.events import (
     HistoryCleared,
     MessageFinished,
     MessageSteered,
+    ModelBound,
     PromptFrozen,
     SessionStarted,
     ToolFinished,
@@ -20,6 +21,7 @@ class History:
     Attributes:
         messages: Oldest first; append-only but for ``HistoryCleared``.
         prompt: The frozen front of the requests, once there is one.
+        model: The model bound last, if any.
         session: What ``SessionStarted`` said, once it did.
         turns: How many turns were started.
     """
@@ -27,6 +29,7 @@ class History:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.prompt: PromptFrozen | None = None
+        self.model: ModelBound | None = None
         self.session: SessionStarted | None = None
         self.turns = 0
 
@@ -45,6 +48,8 @@ class History:
                 self.prompt = None
             case PromptFrozen():
                 self.prompt = event
+            case ModelBound():
+                self.model = event
             case SessionStarted():
                 self.session = event
             case _:

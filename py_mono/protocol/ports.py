@@ -1,6 +1,6 @@
 """The doors between rooms. Each docstring is the contract that ``tests/contract`` holds its implementations to."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from py_mono.protocol.messages import AssistantMessage, Message
 from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
 
 Emit = Callable[[Event], None]
-"""Hands an event to every subscriber, in order, before it returns. Never raises."""
+"""Hands an event to every subscriber, in order, before it returns. Subscribers must not raise."""
 
 Redact = Callable[[str], str]
 """Replaces secrets in a text; idempotent, and applied to JSON text it leaves valid JSON."""
@@ -58,7 +58,7 @@ class Provider(Protocol):
     def window(self) -> int:
         """The context window that requests are made for, in tokens; 0 where unknown. Constant once asked for."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelChunk]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """Ask. See the class for the contract."""
 
     async def close(self) -> None:

@@ -1,0 +1,128 @@
+"""The agent: holds the conversation, starts turns, and lets a person talk to one that runs."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from py_mono.agent.guards import Limits
+from py_mono.agent.stream import Stream, Subscriber
+from py_mono.agent.turn import Turn, TurnPorts
+from py_mono.protocol.digest import PrefixDigest
+from py_mono.protocol.events import Envelope, HistoryCleared, SessionStarted, TurnFinished
+from py_mono.protocol.history import History
+from py_mono.protocol.ports import Branch, Provider, Redact, Sandbox, ToolSource
+from py_mono.protocol.tools import ToolSpec
+
+
+class Agent:
+    """One session's agent.
+
+    Events reach the history right after the subscribers that were handed to the constructor (the journal), and before
+    those that subscribe later (the screen).
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: Provider,
+        sandbox: Sandbox,
+        compose: Callable[[Branch], ToolSource],
+        system: Callable[[], str],
+        session: SessionStarted,
+        limits: Limits,
+        redact: Redact,
+        journal: Subscriber,
+        sync: Callable[[], Awaitable[None]],
+        wall_clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        past: Iterable[Envelope] = (),
+    ) -> None:
+        """``past`` holds the facts of a resumed session, healed; without any, ``session`` becomes the first fact."""
+        self.provider = provider
+        self.history = History()
+        self._sandbox = sandbox
+        self._compose = compose
+        self._system = system
+        self._limits = limits
+        self._redact = redact
+        self._sync = sync
+        self._monotonic = monotonic
+        last_seq = 0
+        for envelope in past:
+            self.history.apply(envelope.event)
+            last_seq = envelope.seq
+        self._stream = Stream(wall_clock, last_seq=last_seq)
+        self._stream.subscribe(journal)
+        self._stream.subscribe(lambda envelope: self.history.apply(envelope.event))
+        self._session = session
+        self._prefix = PrefixDigest(redact)
+        self._queued: list[str] = []
+        self._turn: Turn | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a turn runs."""
+        return self._turn is not None
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """The frozen tool list; empty before the first turn."""
+        return self.history.prompt.tools if self.history.prompt else ()
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Hand every later event to ``subscriber``; the returned function ends that."""
+        return self._stream.subscribe(subscriber)
+
+    async def prompt(self, text: str) -> TurnFinished:
+        """Run one turn. While one runs, use ``steer``."""
+        if self._turn is not None:
+            raise RuntimeError("a turn is running: steer it, or wait for it")
+        self._begin_session()
+        self._turn = Turn(self._ports())
+        try:
+            return await self._turn.run(text)
+        finally:
+            self._turn = None
+
+    def steer(self, text: str) -> None:
+        """Queue a message for the running turn; it is put in before the next request."""
+        self._queued.append(text)
+
+    def take_queued(self) -> tuple[str, ...]:
+        """What was queued and did not reach the turn, because it ended first; the queue is empty afterwards."""
+        queued, self._queued = tuple(self._queued), []
+        return queued
+
+    def interrupt(self) -> None:
+        """End the running turn as soon as its calls are closed; nothing happens where none runs."""
+        if self._turn is not None:
+            self._turn.interrupt()
+
+    async def clear(self) -> None:
+        """Start the conversation afresh; the session goes on."""
+        self._begin_session()
+        self._stream.emit(HistoryCleared())
+        self._prefix = PrefixDigest(self._redact)
+        await self._sync()
+
+    async def close(self) -> None:
+        """End the sandbox and the provider's connections."""
+        await self._sandbox.close()
+        await self.provider.close()
+
+    def _begin_session(self) -> None:
+        if self.history.session is None:
+            self._stream.emit(self._session)
+
+    def _ports(self) -> TurnPorts:
+        return TurnPorts(
+            provider=self.provider,
+            sandbox=self._sandbox,
+            compose=self._compose,
+            system=self._system,
+            history=self.history,
+            prefix=self._prefix,
+            limits=self._limits,
+            take_queued=self.take_queued,
+            emit=self._stream.emit,
+            sync=self._sync,
+            clock=self._monotonic,
+        )

@@ -1,0 +1,124 @@
+"""What ends a turn that does not end by itself: limits of steps, tokens and money, and calls that go round in circles."""
+
+import hashlib
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from py_mono.protocol.codec import encode
+from py_mono.protocol.events import ErrorInfo, TurnStop
+from py_mono.protocol.messages import Usage
+from py_mono.protocol.tools import ToolCall, ToolResult
+
+LONGEST_CYCLE = 8
+WARN_AFTER = 3
+STOP_AFTER = 5
+
+
+class Limits(Struct, frozen=True):
+    """What one turn may take.
+
+    Attributes:
+        max_steps: Requests to the model.
+        max_tokens: Input and output of all its requests together, cached ones included; None is no limit.
+        max_budget_usd: US dollars; None is no limit. Requests whose price is not known cannot be held against it.
+    """
+
+    max_steps: int = 200
+    max_tokens: int | None = None
+    max_budget_usd: float | None = None
+
+
+class Stop(Struct, frozen=True):
+    """A guard's verdict: end the turn, and say this."""
+
+    reason: TurnStop
+    report: ErrorInfo
+
+
+class LimitGuard:
+    """Counts what a turn takes, and says when it is too much."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.steps = 0
+        self.usage = Usage(cost_usd=0.0)
+
+    def before_step(self) -> Stop | None:
+        """Asked before each request, the first too."""
+        limits, usage = self._limits, self.usage
+        tokens = usage.input_tokens + usage.output_tokens
+        if self.steps >= limits.max_steps:
+            return _limit("max_steps", f"the limit of {limits.max_steps} steps was reached", "--max-steps")
+        if limits.max_tokens is not None and tokens >= limits.max_tokens:
+            return _limit("max_tokens", f"{tokens} tokens were used; the limit is {limits.max_tokens}", "--max-tokens")
+        if limits.max_budget_usd is not None and (usage.cost_usd or 0.0) >= limits.max_budget_usd:
+            spent = f"${usage.cost_usd or 0.0:.4f} was spent; the budget is ${limits.max_budget_usd:.2f}"
+            return _limit("max_budget", spent, "--max-budget-usd")
+        return None
+
+    def count(self, usage: Usage) -> None:
+        """Take in what one request took."""
+        self.steps += 1
+        self.usage += usage
+
+
+def _limit(reason: TurnStop, message: str, flag: str) -> Stop:
+    return Stop(reason, ErrorInfo(reason, message, f"say 'go on' to continue, or raise {flag}"))
+
+
+class RepeatGuard:
+    """Notices steps that repeat: the same calls with the same results, alone or as a cycle of several steps.
+
+    A call that is repeated and brings something new is work (a poll, a test run) and is left alone. The first time a
+    cycle of up to ``LONGEST_CYCLE`` steps came ``WARN_AFTER`` times in a row the model is told, once a turn; when one
+    comes ``STOP_AFTER`` times the turn ends with a report. No call is ever dropped.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[bytes] = []
+        self._calls: list[str] = []
+        self._warned = False
+
+    def after_step(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> str | Stop | None:
+        """Take in one step: None to go on, a note for the model, or the end."""
+        self._steps.append(_signature(calls, results))
+        self._calls.append(", ".join(f"{call.name} {encode(call.arguments).decode()[:200]}" for call in calls))
+        length, times = self._cycle()
+        if times >= STOP_AFTER:
+            return self._stop(length, times)
+        if times >= WARN_AFTER and not self._warned:
+            self._warned = True
+            return (
+                f"Note: you made the same call{'s' if length > 1 else ''} {times} times and got the same result each time "
+                f"({self._recent(length)}). Repeating brings nothing new. Try another way, or answer with what you know."
+            )
+        return None
+
+    def _cycle(self) -> tuple[int, int]:
+        """The cycle that the newest steps make: its length in steps, and how often it came in a row."""
+        best = (1, 1)
+        for length in range(1, min(LONGEST_CYCLE, len(self._steps)) + 1):
+            unit, times, end = self._steps[-length:], 1, len(self._steps) - length
+            while end >= length and self._steps[end - length : end] == unit:
+                times, end = times + 1, end - length
+            if times > best[1]:
+                best = (length, times)
+        return best
+
+    def _recent(self, length: int) -> str:
+        return "; ".join(self._calls[-length:])
+
+    def _stop(self, length: int, times: int) -> Stop:
+        what = "the same call" if length == 1 else f"the same {length} steps"
+        message = f"the model made {what} {times} times with the same result: {self._recent(length)}"
+        return Stop("repeated_calls", ErrorInfo("repeated_calls", message, "say what it should do instead"))
+
+
+def _signature(calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> bytes:
+    """Equal for equal calls with equal results, whatever their ids and the order of their arguments."""
+    parts = [
+        (call.name, sorted(call.arguments.items()), call.malformed, result.is_error, result.content)
+        for call, result in zip(calls, results, strict=True)
+    ]
+    return hashlib.blake2b(encode(parts), digest_size=16).digest()

@@ -1,0 +1,150 @@
+"""One transaction round the loop: open a branch, run, look at what changed, finish. Here an exception becomes an event."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
+from py_mono.agent.loop import Loop, TakeQueued
+from py_mono.protocol.digest import PrefixDigest
+from py_mono.protocol.errors import PyMonoError, SandboxError
+from py_mono.protocol.events import (
+    ChangesStaged,
+    ErrorInfo,
+    ModelBound,
+    Notice,
+    PromptFrozen,
+    TurnFinished,
+    TurnStarted,
+    TurnStop,
+)
+from py_mono.protocol.history import History
+from py_mono.protocol.messages import UserMessage
+from py_mono.protocol.ports import Branch, Emit, Provider, Sandbox, ToolSource
+
+
+class TurnPorts(Struct, frozen=True):
+    """What a turn is given; the same for all turns of a session but for the provider.
+
+    Attributes:
+        compose: Makes the turn's list of tools from its branch.
+        system: The system prompt for the next time it is frozen.
+        sync: Returns when every fact so far is on the disk.
+        clock: Monotonic seconds.
+    """
+
+    provider: Provider
+    sandbox: Sandbox
+    compose: Callable[[Branch], ToolSource]
+    system: Callable[[], str]
+    history: History
+    prefix: PrefixDigest
+    limits: Limits
+    take_queued: TakeQueued
+    emit: Emit
+    sync: Callable[[], Awaitable[None]]
+    clock: Callable[[], float]
+
+
+class Turn:
+    """Runs one turn; made anew for each."""
+
+    def __init__(self, ports: TurnPorts) -> None:
+        self._ports = ports
+        self._limits = LimitGuard(ports.limits)
+        self._branch: Branch | None = None
+        self._running: asyncio.Task[Stop | None] | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """End the loop at its next await; what follows it (closing, changes, sync) still runs. May be called twice."""
+        self._interrupted = True
+        if self._running is not None:
+            self._running.cancel()
+
+    async def run(self, text: str) -> TurnFinished:
+        """Run to the end. Never raises but ``CancelledError``, and that only after ``TurnFinished`` was emitted."""
+        ports = self._ports
+        ports.emit(TurnStarted(ports.history.turns + 1, UserMessage(text)))
+        self._running = asyncio.ensure_future(self._work())
+        if self._interrupted:
+            self._running.cancel()
+        cancelled = not await _sure(self._running, on_cancel=self._running.cancel)
+        finishing = asyncio.ensure_future(self._finish(*_outcome(self._running)))
+        cancelled |= not await _sure(finishing)
+        if cancelled:
+            raise asyncio.CancelledError
+        return finishing.result()
+
+    async def _work(self) -> Stop | None:
+        ports = self._ports
+        self._branch = await ports.sandbox.open("direct")
+        tools = ports.compose(self._branch)
+        specs = tuple(await tools.specs())
+        frozen = ports.history.prompt
+        if frozen is None or frozen.tools != specs:
+            frozen = PromptFrozen(ports.system(), specs)
+            ports.emit(frozen)
+        bound = ModelBound(ports.provider.name, ports.provider.model)
+        if bound != ports.history.model:
+            ports.emit(bound)
+        loop = Loop(
+            provider=ports.provider,
+            tools=tools,
+            specs=specs,
+            system=frozen.system,
+            history=ports.history,
+            prefix=ports.prefix,
+            limits=self._limits,
+            repeats=RepeatGuard(),
+            take_queued=ports.take_queued,
+            emit=ports.emit,
+            clock=ports.clock,
+        )
+        return await loop.run()
+
+    async def _finish(self, reason: TurnStop, error: ErrorInfo | None) -> TurnFinished:
+        """Say what the turn changed, end its transaction, and see it on the disk."""
+        if self._branch is not None:
+            try:
+                found = await self._branch.changes()
+                if found.changes or not found.complete:
+                    self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
+                await self._branch.close()
+            except SandboxError as failure:
+                self._ports.emit(Notice(f"what the turn changed could not be determined: {failure}"))
+        finished = TurnFinished(reason, self._limits.usage, self._limits.steps, error)
+        self._ports.emit(finished)
+        await self._ports.sync()
+        return finished
+
+
+async def _sure(task: asyncio.Future[Any], on_cancel: Callable[[], object] = lambda: None) -> bool:
+    """Wait for the task to be done, whatever happens to the waiter; False where the waiter was cancelled meanwhile."""
+    undisturbed = True
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            undisturbed = False
+            on_cancel()
+    return undisturbed
+
+
+def _outcome(task: asyncio.Task[Stop | None]) -> tuple[TurnStop, ErrorInfo | None]:
+    """How the work ended, in the words of an event."""
+    if task.cancelled():
+        return "cancelled", None
+    error = task.exception()
+    if error is None:
+        stop = task.result()
+        return (stop.reason, stop.report) if stop else ("end", None)
+    if isinstance(error, PyMonoError):
+        return "error", ErrorInfo(error.kind, str(error), error.remedy)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+    text = f"{type(error).__name__} in {where}: {error}"
+    return "error", ErrorInfo("internal", text, "this is a fault of py-mono; please report it")

@@ -1,0 +1,93 @@
+"""Are these arguments what the tool's schema asks for? Checked by the host, once, before any call."""
+
+import re
+from typing import Any
+
+from py_mono.protocol.tools import ToolSpec
+from py_mono.utils.lazy import load
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "object": dict,
+    "array": list,
+}
+_SILENT = frozenset({"type", "description", "default", "title"})
+"""Keywords of a property that the short way understands."""
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_MOST_ERRORS = 3
+
+
+def check(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The arguments to call with, and what is wrong with them: a sentence for the model, or empty.
+
+    Strings that spell a number or a boolean where the schema wants one are taken as meant, and a null for an argument
+    that may be left out is left out: small models write both, and there is only one thing they can mean.
+    """
+    properties = spec.parameters.get("properties", {})
+    required = spec.parameters.get("required", ())
+    meant = {
+        name: _as_meant(value, properties.get(name, {}))
+        for name, value in arguments.items()
+        if value is not None or name in required or name not in properties
+    }
+    if _plainly_valid(spec.parameters, meant):
+        return meant, ""
+    errors = _errors(spec.parameters, meant)
+    if not errors:
+        return meant, ""
+    shape = ", ".join(
+        f"{name}: {schema.get('type', 'any')}{'' if name in required else ' (optional)'}"
+        for name, schema in properties.items()
+    )
+    return meant, f"wrong arguments for {spec.name}: {'; '.join(errors)}. It takes {{{shape}}}"
+
+
+def _plainly_valid(schema: dict[str, Any], arguments: dict[str, Any]) -> bool:
+    """Whether a flat schema is met; False means only that the short way cannot tell.
+
+    It spares the common case the import of the validator, which costs as much as a whole step.
+    """
+    properties = schema.get("properties", {})
+    if not set(schema) <= {"type", "properties", "required", "additionalProperties", "description"}:
+        return False
+    if not set(schema.get("required", ())) <= arguments.keys() <= properties.keys():
+        return False
+    return all(_plain_type(properties[name], value) for name, value in arguments.items())
+
+
+def _plain_type(schema: dict[str, Any], value: object) -> bool:
+    kind = schema.get("type")
+    if not schema.keys() <= _SILENT or not isinstance(kind, str) or kind not in _TYPES:
+        return False
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _as_meant(value: object, schema: dict[str, Any]) -> object:
+    if not isinstance(value, str):
+        return value
+    kind = schema.get("type")
+    if kind == "boolean" and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    if kind in {"integer", "number"} and _NUMBER.fullmatch(value.strip()):
+        number = float(value)
+        return int(number) if number.is_integer() else number
+    return value
+
+
+def _errors(schema: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
+    """What the validator says, each with the path of the field.
+
+    Raises:
+        ValueError: The schema itself is none.
+    """
+    validator = load("jsonschema_rs:validator_for")(schema)
+    found = []
+    for error in validator.iter_errors(arguments):
+        path = ".".join(str(part) for part in error.instance_path)
+        found.append(f"{path}: {error.message}" if path else error.message)
+        if len(found) == _MOST_ERRORS:
+            break
+    return [text if len(text) <= 300 else text[:300] + "…" for text in found]  # noqa: PLR2004 - one line on a screen
