@@ -1,0 +1,32 @@
+"""Ids for tool calls: unique in a session, and the same again when the session is replayed."""
+
+from collections.abc import Sequence
+
+from py_mono.protocol.messages import AssistantMessage, Message
+from py_mono.protocol.tools import ToolCall
+
+
+def with_unique_ids(calls: Sequence[ToolCall], messages: Sequence[Message]) -> tuple[ToolCall, ...]:
+    """The calls, each with an id that no call before it has.
+
+    A server's own id is kept where it is new; a missing or repeated one becomes ``call_N``, N counting the session's
+    calls from 1. Nothing but the conversation goes into it, so equal conversations give equal ids.
+    """
+    if not calls:
+        return ()
+    taken = {call.id for message in messages if isinstance(message, AssistantMessage) for call in message.tool_calls}
+    number = sum(len(message.tool_calls) for message in messages if isinstance(message, AssistantMessage))
+    own = {call.id for call in calls}
+    result = []
+    for call in calls:
+        number += 1
+        name = call.id
+        if not name or name in taken:
+            name = f"call_{number}"
+            extra = number
+            while name in taken or name in own:
+                extra += 1
+                name = f"call_{extra}"
+        taken.add(name)
+        result.append(ToolCall(name, call.name, call.arguments, call.malformed))
+    return tuple(result)

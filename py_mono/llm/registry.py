@@ -1,0 +1,33 @@
+"""Name -> provider. A provider's module is imported when it is first chosen."""
+
+from py_mono.llm.settings import ProviderSettings
+from py_mono.protocol.errors import ConfigError
+from py_mono.protocol.ports import Provider
+from py_mono.utils.lazy import load
+
+_FACTORIES = {
+    "ollama": "py_mono.llm.ollama_provider:create",
+    "replay": "py_mono.llm.replay:create",
+    "scripted": "py_mono.llm.scripted:create",
+}
+
+
+def names() -> tuple[str, ...]:
+    """The providers there are, sorted."""
+    return tuple(sorted(_FACTORIES))
+
+
+def create(settings: ProviderSettings) -> Provider:
+    """The provider that ``settings`` name, ready to be asked; nothing is sent yet.
+
+    Raises:
+        ConfigError: There is no such provider, or its own settings are wrong.
+    """
+    target = _FACTORIES.get(settings.provider)
+    if target is None:
+        raise ConfigError(
+            f"there is no provider {settings.provider!r}; there are {', '.join(names())}",
+            remedy="choose one of them with --provider NAME or LLM_PROVIDER",
+        )
+    provider: Provider = load(target)(settings)
+    return provider

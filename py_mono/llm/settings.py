@@ -1,0 +1,72 @@
+"""What a provider is told when it is made; main's configuration fills it in. Times are in seconds."""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from py_mono.protocol.messages import AssistantMessage
+from py_mono.protocol.ports import Redact
+
+Think = Literal["auto", "on", "off"]
+"""Whether a model is asked to think: *auto* leaves it to the model, *on* and *off* say so where it can think at all."""
+
+
+class OllamaSettings(Struct, frozen=True, kw_only=True):
+    """How the Ollama provider behaves.
+
+    Attributes:
+        window_cap: The most tokens of context asked for, whatever the model could take: memory grows with it.
+            32,768 holds a working session and fits a 7B model on an 8 GB card; the vendor's own default (4,096 on
+            such cards) loses the front of any agent's prompt.
+        keep_alive: How long the server keeps the model loaded after a request, in its notation (``30m``, ``-1``).
+        think: See ``Think``.
+        connect_s: Until the connection stands.
+        show_s: For the whole answer to ``/api/show``; a server that is slower is used without it.
+        load_s: Until the first byte of a reply while the model may still be loading (the first request).
+        first_token_s: Until the first byte of a reply of a model that has answered before. Prompts are evaluated
+            before it, and a long one on a CPU takes minutes.
+        idle_s: Between two pieces of a reply.
+        notice_s: A wait for the first byte that lasts longer is shown as ``ModelWaiting``.
+        attempts: How often a request is sent at most when it fails in a way that may pass.
+        backoff_s: The wait before the second attempt; doubled for each further one.
+        max_line_bytes: The longest line a reply may have.
+    """
+
+    window_cap: int = 32_768
+    keep_alive: str = "30m"
+    think: Think = "auto"
+    connect_s: float = 5.0
+    show_s: float = 2.0
+    load_s: float = 600.0
+    first_token_s: float = 300.0
+    idle_s: float = 120.0
+    notice_s: float = 1.0
+    attempts: int = 3
+    backoff_s: float = 0.5
+    max_line_bytes: int = 16 * 1024 * 1024
+
+
+class ProviderSettings(Struct, frozen=True, kw_only=True):
+    """Everything a factory may need; each takes what it knows.
+
+    Attributes:
+        provider: A name of the registry.
+        model: The model to bind to; empty leaves it to the provider.
+        base_url: Of the server; empty is the provider's default.
+        environment: ``HTTP_PROXY`` and the like are looked up here; empty means no proxy.
+        ollama: For the provider ``ollama``.
+        script: Path of the script, for ``scripted``.
+        replies: The recorded replies, oldest first, for ``replay``.
+        digests: The digest of each recorded request, one for each reply; empty leaves them unchecked.
+        redact: What was applied to the recording; needed where ``digests`` are given.
+    """
+
+    provider: str = "ollama"
+    model: str = ""
+    base_url: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    ollama: OllamaSettings = OllamaSettings()
+    script: str = ""
+    replies: tuple[AssistantMessage, ...] = ()
+    digests: tuple[str, ...] = ()
+    redact: Redact | None = None
