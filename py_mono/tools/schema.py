@@ -72,8 +72,7 @@ def _as_meant(value: object, schema: dict[str, Any]) -> object:
     if kind == "boolean" and value.lower() in {"true", "false"}:
         return value.lower() == "true"
     if kind in {"integer", "number"} and _NUMBER.fullmatch(value.strip()):
-        number = float(value)
-        return int(number) if number.is_integer() else number
+        return float(value) if "." in value else int(value)
     return value
 
 
