@@ -1,0 +1,303 @@
+"""The command line: what ``interface.md`` promises, as far as it is built; read before anything else is imported."""
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from py_mono.protocol.errors import ConfigError
+from py_mono.utils.version import VERSION
+
+STDIN_LIMIT = 1_000_000
+"""How many bytes of piped context are taken."""
+
+_COMMANDS = ("tool", "sessions", "demo")
+
+_EPILOG = """\
+commands:
+  tool list [--json]        the tools
+  tool NAME ['JSON-ARGS']   call one
+  tool --session            call many: JSON lines on stdin, one answer a line
+  sessions list | show ID | replay ID
+  demo                      fix a failing test with a scripted model
+A PROMPT that is one of these words comes after -- or with -p.
+
+exit status: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached,
+  4 needs approval, 75 try again, 130 Ctrl-C, 143 SIGTERM
+"""
+
+
+class Arguments(argparse.Namespace):
+    """What the command line said; None where it said nothing.
+
+    Attributes:
+        command: ``run`` (REPL or one shot), ``tool``, ``sessions`` or ``demo``.
+        prompt: The first message, or None.
+        print_: One shot (``-p``).
+        output_format: ``text``, ``json`` or ``stream-json``; not ``text`` only with ``print_``.
+        continue_: Go on with the newest session (``-c``).
+        resume: The session to go on with; empty where ``-r`` came without an ID.
+        no_session: Write no journal.
+        provider: Its name.
+        model: Its name.
+        cwd: The workspace.
+        add_dir: Further folders the tools may use.
+        max_steps: Requests a turn may make.
+        max_tokens: Tokens a turn may take.
+        max_budget_usd: US dollars a turn may cost.
+        sandbox: ``auto``, ``bubblewrap``, ``container`` or ``off``.
+        network: ``on`` or ``off``.
+        action: What ``tool`` does (``list``, ``call``, ``session``) or ``sessions`` (``list``, ``show``, ``replay``).
+        name: The tool to call, or the session's id.
+        tool_arguments: The JSON text of a tool call.
+        json: ``tool list`` as JSON.
+    """
+
+    command: str = "run"
+    prompt: str | None = None
+    print_: bool = False
+    output_format: str = "text"
+    continue_: bool = False
+    resume: str | None = None
+    no_session: bool = False
+    provider: str | None = None
+    model: str | None = None
+    cwd: str | None = None
+    add_dir: list[str]
+    max_steps: int | None = None
+    max_tokens: int | None = None
+    max_budget_usd: float | None = None
+    sandbox: str | None = None
+    network: str | None = None
+    action: str = ""
+    name: str = ""
+    tool_arguments: str = "{}"
+    json: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_dir = []
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Read a command line (without the program's name).
+
+    Raises:
+        SystemExit: 0 after ``--help`` and ``--version``; 2 after a usage error, which was printed on stderr.
+    """
+    options, literal = _split(argv)
+    index = _command_index(options)
+    if index is None:
+        return _parse_run(options, literal)
+    command = options[index]
+    rest = [*options[:index], *options[index + 1 :]]
+    arguments = Arguments()
+    arguments.command = command
+    if command == "tool":
+        return _parse_tool(arguments, rest, literal)
+    if command == "sessions":
+        return _parse_sessions(arguments, rest, literal)
+    parser = _Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")
+    _add_lock_options(parser)
+    parser.parse_args([*rest, *literal], arguments)
+    return arguments
+
+
+def combine(prompt: str | None, piped: bytes) -> str:
+    """The first message: the prompt is the instruction, piped stdin its context; or either alone.
+
+    Raises:
+        ConfigError: ``piped`` is not UTF-8 text or longer than ``STDIN_LIMIT`` bytes, or there is neither.
+    """
+    if len(piped) > STDIN_LIMIT:
+        raise ConfigError(
+            f"stdin holds more than {STDIN_LIMIT // 1000:,} kB",
+            remedy="Pipe the part that matters, or save it to a file in the workspace and name the file in the prompt.",
+        )
+    if b"\0" in piped:
+        raise ConfigError("stdin is binary, not text", remedy="Pipe text, or name a file in the prompt.")
+    try:
+        context = piped.decode("utf-8-sig").strip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"stdin is not UTF-8 text (byte {error.start + 1})", remedy="Pipe text, or name a file in the prompt."
+        ) from None
+    instruction = (prompt or "").strip()
+    if not instruction and not context.strip():
+        raise ConfigError("there is no prompt", remedy="Write it after -p, in quotes, or pipe it in.")
+    if not context.strip():
+        return instruction
+    return f"{instruction}\n\n<stdin>\n{context}\n</stdin>" if instruction else context
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, prog: str, *, description: str, usage: str | None = None, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before ``--``, and what stands after it and is therefore never an option or a command."""
+    words = list(argv)
+    if "--" not in words:
+        return words, []
+    cut = words.index("--")
+    return words[:cut], words[cut + 1 :]
+
+
+_TAKES_VALUE = frozenset({
+    "--output-format", "--provider", "-m", "--model", "-C", "--cwd", "--add-dir", "--max-steps", "--max-tokens",
+    "--max-budget-usd", "--sandbox", "--network",
+})  # fmt: skip
+
+
+def _command_index(words: list[str]) -> int | None:
+    """Where the subcommand stands: the first word that is no option and no option's value, unless ``-p`` came before."""
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word in {"-p", "--print"}:
+            return None
+        if word in {"-r", "--resume"}:
+            has_value = index + 1 < len(words) and not words[index + 1].startswith("-")
+            index += 2 if has_value else 1
+        elif word in _TAKES_VALUE:
+            index += 2
+        elif word.startswith("-"):
+            index += 1
+        else:
+            return index if word in _COMMANDS else None
+    return None
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return number
+
+
+def _money(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount above 0, such as 0.50")
+    return number
+
+
+def _add_lock_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sandbox",
+        choices=("auto", "bubblewrap", "container", "off"),
+        help="how tools are confined (default: auto, the strongest lock there is)",
+    )
+
+
+def _add_workspace_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-C", "--cwd", metavar="DIR", help="the workspace (default: the current folder)")
+    parser.add_argument(
+        "--add-dir", metavar="DIR", action="append", default=[], help="one more folder tools may use; repeatable"
+    )
+    parser.add_argument("--network", choices=("on", "off"), help="whether tools reach the network (default: off)")
+    _add_lock_options(parser)
+
+
+def _run_parser() -> _Parser:
+    parser = _Parser(
+        "py-mono",
+        usage="py-mono [OPTIONS] [PROMPT]\n       py-mono COMMAND ...",
+        description="A confined coding agent. Without -p: the REPL, with PROMPT as its first message.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("words", nargs="*", metavar="PROMPT", help="what to do, in quotes")
+    parser.add_argument(
+        "-p", "--print", dest="print_", action="store_true", help="one shot: the answer on stdout, progress on stderr"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--output-format", choices=("text", "json", "stream-json"), help="with -p (default: text)")
+    form.add_argument(
+        "--json", dest="output_format", action="store_const", const="stream-json", help="--output-format stream-json"
+    )
+    session = parser.add_mutually_exclusive_group()
+    session.add_argument(
+        "-c", "--continue", dest="continue_", action="store_true", help="go on with the newest session"
+    )
+    session.add_argument("-r", "--resume", nargs="?", const="", metavar="ID", help="go on with a session")
+    session.add_argument("--no-session", action="store_true", help="write no journal")
+    parser.add_argument("--provider", metavar="NAME", help="who answers (default: ollama)")
+    parser.add_argument("-m", "--model", metavar="MODEL", help="which model")
+    parser.add_argument("--max-steps", type=_count, metavar="N", help="requests a turn may make (default: 200)")
+    parser.add_argument("--max-tokens", type=_count, metavar="N", help="tokens a turn may take")
+    parser.add_argument("--max-budget-usd", type=_money, metavar="X", help="US dollars a turn may cost")
+    _add_workspace_options(parser)
+    parser.add_argument("--version", action="version", version=f"py-mono {VERSION}")
+    return parser
+
+
+def _parse_run(options: list[str], literal: list[str]) -> Arguments:
+    parser = _run_parser()
+    arguments = Arguments()
+    parser.parse_intermixed_args(options, arguments)
+    words = [*arguments.words, *literal]
+    del arguments.words
+    if len(words) > 1:
+        parser.error(f"PROMPT is one argument, not {len(words)}: put it in quotes")
+    arguments.prompt = words[0] if words else None
+    arguments.output_format = arguments.output_format or "text"
+    if arguments.output_format != "text" and not arguments.print_:
+        parser.error(f"--output-format {arguments.output_format} goes with -p")
+    return arguments
+
+
+def _parse_tool(arguments: Arguments, options: list[str], literal: list[str]) -> Arguments:
+    parser = _Parser(
+        "py-mono tool",
+        usage="py-mono tool list [--json] | NAME ['JSON-ARGS'] | --session",
+        description="Call tools yourself: no model, nothing asked.",
+    )
+    parser.add_argument("words", nargs="*", metavar="NAME", help="list, or the tool's name and its arguments as JSON")
+    parser.add_argument("--json", action="store_true", help="with list: names, descriptions and schemas as JSON")
+    parser.add_argument("--session", action="store_true", help="answer JSON lines from stdin")
+    _add_workspace_options(parser)
+    parser.parse_intermixed_args(options, arguments)
+    words = [*arguments.words, *literal]
+    session: bool = arguments.session
+    del arguments.words, arguments.session
+    if arguments.json and words != ["list"]:
+        parser.error("--json goes with list")
+    if session == bool(words):
+        parser.error("say list, or a tool's NAME and its arguments as JSON, or --session")
+    if session:
+        arguments.action = "session"
+    elif words == ["list"]:
+        arguments.action = "list"
+    else:
+        name, *rest = words
+        if len(rest) > 1 or name == "list":
+            parser.error(f"too much after {name!r}: the arguments are one JSON object, in quotes")
+        arguments.action = "call"
+        arguments.name = name
+        arguments.tool_arguments = rest[0] if rest else "{}"
+    return arguments
+
+
+def _parse_sessions(arguments: Arguments, options: list[str], literal: list[str]) -> Arguments:
+    parser = _Parser(
+        "py-mono sessions",
+        usage="py-mono sessions list | show ID | replay ID",
+        description="The recorded sessions of a workspace.",
+    )
+    parser.add_argument("action", choices=("list", "show", "replay"))
+    parser.add_argument("name", nargs="?", metavar="ID", default="")
+    parser.add_argument("-C", "--cwd", metavar="DIR", help="the workspace (default: the current folder)")
+    parser.parse_args([*options, *literal], arguments)
+    if (arguments.action == "list") == bool(arguments.name):
+        parser.error("list takes no ID; show and replay take one (sessions list shows them)")
+    return arguments

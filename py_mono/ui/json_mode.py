@@ -1,0 +1,166 @@
+"""The same events as JSON: one envelope a line, or one object at the end; and the exit status of a turn."""
+
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from py_mono.protocol.codec import encode
+from py_mono.protocol.events import ChangesStaged, Envelope, MessageFinished, StepStarted, TurnFinished, TurnStarted
+from py_mono.protocol.ports import Redact
+
+
+if TYPE_CHECKING:
+    from py_mono.protocol.tools import Change
+
+DONE, FAILED, CONFIGURATION, LIMIT, NEEDS_APPROVAL, TRY_AGAIN, CANCELLED = 0, 1, 2, 3, 4, 75, 130
+"""The exit statuses that ``interface.md`` promises."""
+
+_ERROR_STATUS = {
+    "config": CONFIGURATION,
+    "needs_approval": NEEDS_APPROVAL,
+    "provider_unavailable": TRY_AGAIN,
+    "rate_limited": TRY_AGAIN,
+}
+
+
+def error_status(kind: str) -> int:
+    """The exit status for an error of that ``PyMonoError.kind``."""
+    return _ERROR_STATUS.get(kind, FAILED)
+
+
+def exit_status(finished: TurnFinished) -> int:
+    """The exit status for how a turn ended."""
+    match finished.stop_reason:
+        case "end":
+            return DONE
+        case "cancelled":
+            return CANCELLED
+        case "error":
+            return error_status(finished.error.kind if finished.error else "")
+        case _:
+            return LIMIT
+
+
+class EventLines:
+    """A subscriber that prints each envelope as one line of JSON and flushes it.
+
+    It never raises: a reader that went away does not stop the turn, whose exit status still tells how it went.
+
+    Attributes:
+        failure: What the first failed write said, or None; nothing is written after it.
+    """
+
+    def __init__(self, stream: BinaryIO, redact: Redact | None = None) -> None:
+        self._stream = stream
+        self._redact = redact
+        self.failure: OSError | None = None
+        _make_blocking(stream)
+
+    def __call__(self, envelope: Envelope) -> None:
+        """Print one event."""
+        self.write(envelope)
+
+    def write(self, value: object) -> None:
+        """Print any value of the protocol, or made of plain JSON values, as one line."""
+        if self.failure is not None:
+            return
+        line = encode(value)
+        if self._redact is not None:
+            line = self._redact(line.decode()).encode()
+        try:
+            self._stream.write(line + b"\n")
+            self._stream.flush()
+        except OSError as error:
+            self.failure = error
+            _discard_the_rest(self._stream)
+
+    @property
+    def output_lost(self) -> bool:
+        """Whether lines were lost to anything but a reader that had enough (a full disk, for one)."""
+        return self.failure is not None and not isinstance(self.failure, BrokenPipeError)
+
+
+class TurnRecord:
+    """A subscriber that keeps what the result object needs of the newest turn.
+
+    Attributes:
+        answer: The text of the last reply that had any; what the model said before a limit or an error, too.
+        model: The model of the last request.
+        changes: What the turn did to the workspace.
+        finished: How it ended, once it did.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self.answer = ""
+        self.model = ""
+        self.changes: tuple[Change, ...] = ()
+        self.finished: TurnFinished | None = None
+
+    def __call__(self, envelope: Envelope) -> None:
+        """Take one event in."""
+        match envelope.event:
+            case TurnStarted():
+                self._forget()
+            case StepStarted(model=model):
+                self.model = model
+            case MessageFinished(message=message):
+                self.answer = message.text if message.text.strip() else self.answer
+                self.model = message.model or self.model
+            case ChangesStaged(changes=changes):
+                self.changes = changes
+            case TurnFinished() as finished:
+                self.finished = finished
+            case _:
+                pass
+
+
+def result_object(record: TurnRecord, finished: TurnFinished, *, session: str, version: str) -> dict[str, Any]:
+    """What ``--output-format json`` prints: one object for a whole turn.
+
+    Args:
+        record: What the turn's events came to.
+        finished: How the turn ended.
+        session: Its id; empty where none is kept.
+        version: Of py-mono.
+    """
+    return {
+        "version": version,
+        "answer": record.answer,
+        "status": exit_status(finished),
+        "stop_reason": finished.stop_reason,
+        "session": session or None,
+        "model": record.model,
+        "steps": finished.steps,
+        "usage": msgspec.to_builtins(finished.usage),
+        "changes": msgspec.to_builtins(record.changes),
+        "error": msgspec.to_builtins(finished.error),
+    }
+
+
+def print_object(stream: BinaryIO, value: dict[str, Any]) -> bool:
+    """Print one JSON object and a newline; False where it could not be written and somebody was there to read it."""
+    lines = EventLines(stream)
+    lines.write(value)
+    return not lines.output_lost
+
+
+def _make_blocking(stream: BinaryIO) -> None:
+    """A pipe shared with a program that made it non-blocking would lose what does not fit at once."""
+    try:
+        os.set_blocking(stream.fileno(), True)
+    except (OSError, ValueError):  # no descriptor: memory, under test
+        return
+
+
+def _discard_the_rest(stream: BinaryIO) -> None:
+    """Point the descriptor at nothing, so that what is buffered does not fail once more when Python exits."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+    except (OSError, ValueError):
+        return
