@@ -1,0 +1,147 @@
+"""What the usual keys look like.
+
+The shapes follow what the issuers publish and what secret scanners (gitleaks, trufflehog) look for, a little wider.
+Each is searched for only where one of its markers, plain substrings, stands in the text: looking for a substring is
+tens of times cheaper than running a pattern. Patterns are compiled when first needed, begin with a literal (which
+``re`` skips to) and repeat only single character classes of bounded or possessive length, so none can backtrack far.
+"""
+
+import re
+from functools import cached_property
+
+_BEARER = r"[A-Za-z0-9._~+/=-]"
+_QUOTES = r"""["'\\]{0,6}"""
+
+
+def _alone(literal: str, width: int) -> str:
+    r"""Nothing alphanumeric before the literal just read; the ``n`` of a ``\n`` in quoted text is not alphanumeric."""
+    dots = literal + "." * (width - len(literal))
+    return rf"(?:(?<![A-Za-z0-9]{dots})|(?<=\\[bfnrt]{dots})|(?<=\\u00[01][0-9a-f]{dots}))"
+
+
+def _token(prefix: str, rest: str) -> str:
+    return prefix + _alone(prefix, len(prefix)) + rest
+
+
+class Shape:
+    """One kind of key.
+
+    Attributes:
+        kind: What stands in its place: ``[redacted:KIND]``.
+        same_in_json: A match holds no character that JSON escapes, so it can be looked for before unquoting.
+    """
+
+    def __init__(self, kind: str, markers: tuple[str, ...], pattern: str, *, same_in_json: bool = True) -> None:
+        self.kind = kind
+        self.same_in_json = same_in_json
+        self._markers = markers
+        self._source = pattern
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Its group ``secret``, or else all of it, is what must not get out."""
+        return re.compile(self._source)
+
+    def may_stand_in(self, text: str) -> bool:
+        """Whether a text, also one quoted as JSON, could hold such a key; cheap, and never wrongly no."""
+        for marker in self._markers:
+            if marker in text:
+                return not self.same_in_json or self.pattern.search(text) is not None
+        return False
+
+    def replace_in(self, text: str) -> str:
+        """The text without such keys."""
+        return self.pattern.sub(self._replacement, text)
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        mark = f"[redacted:{self.kind}]"
+        if "secret" not in self.pattern.groupindex:
+            return mark
+        whole, start, end = match[0], match.start("secret") - match.start(), match.end("secret") - match.start()
+        return whole[:start] + mark + whole[end:]
+
+
+class _PrivateKey(Shape):
+    """A PEM block; where its end is missing, the lines that look like one. A mere mention of the header stays."""
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        mark = f"[redacted:{self.kind}]"
+        if not match["end"]:
+            return match["begin"] + re.sub(r"[A-Za-z0-9+/=]{40,}+", mark, match["body"])
+        return mark if re.search(r"[A-Za-z0-9+/=]{32}", match["body"]) else match[0]
+
+
+SHAPES = (
+    _PrivateKey(
+        "private-key",
+        ("PRIVATE KEY",),
+        r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----)"
+        r"(?P<body>(?:[^-]|-(?!----)){0,20000}+)(?P<end>-----END [A-Z0-9 ]{0,60}-----)?",
+        same_in_json=False,
+    ),
+    Shape("anthropic-key", ("sk-ant-",), _token("sk-ant-", r"[A-Za-z0-9_-]{16,}+")),
+    Shape("openrouter-key", ("sk-or-",), _token("sk-or-", r"[A-Za-z0-9_-]{16,}+")),
+    Shape(
+        "openai-key",
+        ("sk-",),
+        _token(
+            "sk-",
+            r"(?:(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{16,}+"
+            r"|[A-Za-z0-9]{20}[A-Za-z0-9_-]*+"
+            r"|(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_-]{24,}+)",
+        ),
+    ),
+    Shape("groq-key", ("gsk_",), _token("gsk_", r"[A-Za-z0-9]{20,}+")),
+    Shape("google-key", ("AIza",), _token("AIza", r"[A-Za-z0-9_-]{30,}+")),
+    Shape(
+        "github-token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+        "gh[pousr]_" + _alone("gh", 4) + r"[A-Za-z0-9]{20,}+",
+    ),
+    Shape("github-token", ("github_pat_",), _token("github_pat_", r"[A-Za-z0-9_]{22,}+")),
+    Shape("gitlab-token", ("glpat-",), _token("glpat-", r"[A-Za-z0-9_-]{20,}+")),
+    Shape("aws-key", ("AKIA",), _token("AKIA", r"[A-Z0-9]{16}(?![A-Za-z0-9])")),
+    Shape("aws-key", ("ASIA",), _token("ASIA", r"[A-Z0-9]{16}(?![A-Za-z0-9])")),
+    Shape(
+        "aws-secret",
+        ("ecret_access_key", "ecretAccessKey", "ECRET_ACCESS_KEY"),
+        rf"(?:ecret_access_key|ecretAccessKey|ECRET_ACCESS_KEY){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])",
+        same_in_json=False,
+    ),
+    Shape("slack-token", ("xox",), "xox" + _alone("xox", 3) + r"[abceoprs]-[A-Za-z0-9-]{10,}+"),
+    Shape("slack-token", ("xapp-",), _token("xapp-", r"[A-Za-z0-9-]{20,}+")),
+    Shape("stripe-key", ("k_live_", "k_test_"), r"[rs]k_(?:live|test)_" + _alone(".k_", 8) + r"[A-Za-z0-9]{16,}+"),
+    Shape("huggingface-token", ("hf_",), _token("hf_", r"[A-Za-z0-9]{20,}+")),
+    Shape(
+        "jwt",
+        ("eyJ",),
+        _token("eyJ", r"[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+"),
+    ),
+    Shape(
+        "authorization",
+        ("uthorization", "UTHORIZATION"),
+        rf"(?:uthorization|UTHORIZATION){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        rf"(?:[A-Za-z]{{3,10}}\s{{1,8}})?(?P<secret>(?={_BEARER}{{0,200}}[0-9=]){_BEARER}{{8,}}+)",
+        same_in_json=False,
+    ),
+    Shape(
+        "bearer-token",
+        ("earer", "EARER"),
+        rf"(?:earer|EARER)\s{{1,8}}(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
+        same_in_json=False,
+    ),
+    Shape(
+        "api-key",
+        ("pi-key", "pi-Key", "PI-KEY"),
+        rf"(?:pi-key|pi-Key|PI-KEY){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        rf"(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
+        same_in_json=False,
+    ),
+    Shape(
+        "password",
+        ("://",),
+        r"""://[^\s/:@"'<>\\{}$\[\]\x00-\x1f]{0,100}+:(?P<secret>[^\s/@"'<>\\{}$\x00-\x1f]{1,200}+)@""",
+    ),
+)
+"""Looked for in this order; what an earlier one took, a later one does not see."""
