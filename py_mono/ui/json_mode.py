@@ -1,14 +1,13 @@
 """The same events as JSON: one envelope a line, or one object at the end; and the exit status of a turn."""
 
-import os
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import ChangesStaged, Envelope, MessageFinished, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.ports import Redact
-
+from py_mono.ui.output import Output
 
 if TYPE_CHECKING:
     from py_mono.protocol.tools import Change
@@ -46,39 +45,18 @@ class EventLines:
     """A subscriber that prints each envelope as one line of JSON and flushes it.
 
     It never raises: a reader that went away does not stop the turn, whose exit status still tells how it went.
-
-    Attributes:
-        failure: What the first failed write said, or None; nothing is written after it.
     """
 
-    def __init__(self, stream: BinaryIO, redact: Redact | None = None) -> None:
-        self._stream = stream
+    def __init__(self, output: Output, redact: Redact | None = None) -> None:
+        self._output = output
         self._redact = redact
-        self.failure: OSError | None = None
-        _make_blocking(stream)
 
     def __call__(self, envelope: Envelope) -> None:
         """Print one event."""
-        self.write(envelope)
-
-    def write(self, value: object) -> None:
-        """Print any value of the protocol, or made of plain JSON values, as one line."""
-        if self.failure is not None:
-            return
-        line = encode(value)
+        line = encode(envelope)
         if self._redact is not None:
             line = self._redact(line.decode()).encode()
-        try:
-            self._stream.write(line + b"\n")
-            self._stream.flush()
-        except OSError as error:
-            self.failure = error
-            _discard_the_rest(self._stream)
-
-    @property
-    def output_lost(self) -> bool:
-        """Whether lines were lost to anything but a reader that had enough (a full disk, for one)."""
-        return self.failure is not None and not isinstance(self.failure, BrokenPipeError)
+        self._output.write(line + b"\n")
 
 
 class TurnRecord:
@@ -136,31 +114,6 @@ def result_object(record: TurnRecord, finished: TurnFinished, *, session: str, v
         "model": record.model,
         "steps": finished.steps,
         "usage": msgspec.to_builtins(finished.usage),
-        "changes": msgspec.to_builtins(record.changes),
+        "changes": [msgspec.to_builtins(change) for change in record.changes],
         "error": msgspec.to_builtins(finished.error),
     }
-
-
-def print_object(stream: BinaryIO, value: dict[str, Any]) -> bool:
-    """Print one JSON object and a newline; False where it could not be written and somebody was there to read it."""
-    lines = EventLines(stream)
-    lines.write(value)
-    return not lines.output_lost
-
-
-def _make_blocking(stream: BinaryIO) -> None:
-    """A pipe shared with a program that made it non-blocking would lose what does not fit at once."""
-    try:
-        os.set_blocking(stream.fileno(), True)
-    except (OSError, ValueError):  # no descriptor: memory, under test
-        return
-
-
-def _discard_the_rest(stream: BinaryIO) -> None:
-    """Point the descriptor at nothing, so that what is buffered does not fail once more when Python exits."""
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stream.fileno())
-        os.close(nothing)
-    except (OSError, ValueError):
-        return

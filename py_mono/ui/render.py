@@ -1,0 +1,265 @@
+"""Events as text for a person: one small function for each.
+
+What goes to the screen for good is whole lines. The open line (text still coming) and the status (what is waited for)
+are kept apart: a terminal that has an input line shows them above it, another one shows the open line as it grows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from py_mono.protocol.events import (
+    ChangesStaged,
+    Envelope,
+    MessageFinished,
+    MessageSteered,
+    ModelRetried,
+    ModelWaiting,
+    Notice,
+    PrefixBroken,
+    ReasoningDelta,
+    StepStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from py_mono.protocol.tools import ToolCall, ToolResult
+from py_mono.ui.streamed import StreamedText
+from py_mono.ui.terminal import Screen, Style, cell_width, clip, duration, first_lines, harmless, one_line
+
+_ERROR_LINES = 5
+_DIFF_LINES = 60
+_CHANGES = 12
+_MAIN_ARGUMENTS = ("command", "path", "pattern", "package", "name", "query", "url")
+_DIFF_STYLES: dict[str, Style] = {"+": "green", "-": "red", "@": "cyan"}
+_STOPS = {
+    "end": "done",
+    "cancelled": "interrupted",
+    "max_steps": "stopped: the limit of steps",
+    "max_tokens": "stopped: the limit of tokens",
+    "max_budget": "stopped: the limit of money",
+    "repeated_calls": "stopped: the same calls again and again",
+    "length": "stopped: the reply was cut by the output limit",
+    "error": "failed",
+}
+_PHASES = {
+    "connecting": "connecting to the model",
+    "loading": "loading the model",
+    "first_token": "the model reads",
+}
+
+
+class Renderer:
+    """A subscriber that shows events.
+
+    Attributes:
+        screen: Where they go.
+        text: The reply as it comes.
+        status: What is being waited for, in a few words, or empty.
+        running: The calls that run, by id.
+    """
+
+    def __init__(
+        self,
+        screen: Screen,
+        *,
+        on_change: Callable[[], None] | None = None,
+        final_text: bool = True,
+        reasoning: bool = True,
+        echo: bool = False,
+    ) -> None:
+        """Take a screen.
+
+        Args:
+            screen: Where events go.
+            on_change: Called when ``status`` or the open line changed, for a caller that shows them; None where
+                nobody does: then text is written as it comes.
+            final_text: Whether to show the text of a reply that asks for no tools; off where it goes elsewhere.
+            reasoning: Whether to show the model's thinking.
+            echo: Whether to show what the person said (when a recorded session is shown).
+        """
+        self.screen = screen
+        self.text = StreamedText(screen, live=on_change is not None)
+        self.status = ""
+        self.running: dict[str, ToolCall] = {}
+        self.final_text = final_text
+        self.reasoning = reasoning
+        self.echo = echo
+        self.started_at = 0.0
+        self.at = 0.0
+        self._on_change = on_change
+
+    def __call__(self, envelope: Envelope) -> None:
+        """Show one event."""
+        self.at = envelope.at
+        show = _SHOW.get(type(envelope.event))
+        if show is not None:
+            show(self, envelope.event)
+            if self._on_change is not None:
+                self._on_change()
+            elif not self.text.open_line:
+                self.screen.show_status(self.status)
+
+    def line(self, text: str, style: Style | None = None) -> None:
+        """Show a line of its own, already harmless."""
+        self.text.end()
+        self.screen.write(self.screen.paint(text, style) + "\n")
+
+
+def _turn_started(view: Renderer, event: TurnStarted) -> None:
+    view.started_at = view.at
+    if view.echo:
+        view.line("> " + harmless(event.message.text), "bold")
+
+
+def _message_steered(view: Renderer, event: MessageSteered) -> None:
+    if event.origin == "guard":
+        view.line("note to the model: " + one_line(event.message.text), "yellow")
+    elif view.echo:
+        view.line("> " + harmless(event.message.text), "bold")
+    else:
+        view.line("the model now reads: " + clip(one_line(event.message.text), view.screen.width), "dim")
+
+
+def _step_started(view: Renderer, _: StepStarted) -> None:
+    view.text.begin()
+    view.status = "thinking"
+
+
+def _model_waiting(view: Renderer, event: ModelWaiting) -> None:
+    view.status = _PHASES[event.phase]
+
+
+def _text_delta(view: Renderer, event: TextDelta) -> None:
+    view.status = "writing"
+    if view.final_text:
+        view.text.feed(event.text)
+
+
+def _reasoning_delta(view: Renderer, event: ReasoningDelta) -> None:
+    view.status = "thinking"
+    if view.reasoning:
+        view.text.feed(event.text, "dim")
+
+
+def _message_finished(view: Renderer, event: MessageFinished) -> None:
+    message = event.message
+    wanted = view.final_text or message.tool_calls
+    if message.reasoning.strip() and view.reasoning and "dim" not in view.text.shown:
+        view.text.feed(message.reasoning.rstrip("\n"), "dim")
+    if message.text.strip() and wanted and None not in view.text.shown:
+        view.text.feed(message.text.rstrip("\n"))
+    view.text.end()
+    view.status = ""
+
+
+def _model_retried(view: Renderer, event: ModelRetried) -> None:
+    view.text.end()
+    void = "what it said above does not count; " if view.text.shown else ""
+    view.line(f"{one_line(event.reason)}: {void}asking again in {event.wait_s:g} s", "yellow")
+    view.text.begin()
+    view.status = "waiting to ask again"
+
+
+def _tool_started(view: Renderer, event: ToolStarted) -> None:
+    view.running[event.call.id] = event.call
+    view.status = f"running {_heading(event.call)}"
+
+
+def _tool_output(view: Renderer, event: ToolOutput) -> None:
+    call = view.running.get(event.call_id)
+    newest = one_line(event.text.rstrip("\n").rpartition("\n")[2])
+    if call is not None and newest:
+        view.status = f"{one_line(call.name)}: {newest}"
+
+
+def _tool_finished(view: Renderer, event: ToolFinished) -> None:
+    result = event.result
+    call = view.running.pop(result.call_id, None) or ToolCall(result.call_id, result.name, {})
+    mark = "✗ " if result.is_error else "✓ "
+    tail = f"  {duration(event.duration_ms / 1000)}" + ("  failed" if result.is_error else "")
+    room = view.screen.width - cell_width(mark) - cell_width(tail)
+    head = mark + clip(_heading(call), max(room, 8))
+    view.line(head + tail, "red" if result.is_error else "green")
+    if result.is_error:
+        for line in first_lines(result.content, _ERROR_LINES):
+            view.line("  " + line, "red")
+    _diff(view, result)
+    view.status = f"running {_heading(next(iter(view.running.values())))}" if view.running else ""
+
+
+def _diff(view: Renderer, result: ToolResult) -> None:
+    diff = result.details.get("diff")
+    if isinstance(diff, str):
+        for line in first_lines(diff, _DIFF_LINES):
+            view.line(line, _diff_style(line))
+
+
+def _diff_style(line: str) -> Style | None:
+    return "bold" if line.startswith(("+++", "---")) else _DIFF_STYLES.get(line[:1])
+
+
+def _changes_staged(view: Renderer, event: ChangesStaged) -> None:
+    signs = {"added": "A", "modified": "M", "deleted": "D"}
+    for change in event.changes[:_CHANGES]:
+        view.line(f"{signs[change.kind]} {clip(one_line(change.path), view.screen.width - 2)}", "dim")
+    if len(event.changes) > _CHANGES:
+        view.line(f"… and {len(event.changes) - _CHANGES} more files changed", "dim")
+    if event.note:
+        view.line(one_line(event.note), "yellow")
+
+
+def _prefix_broken(view: Renderer, event: PrefixBroken) -> None:
+    view.line(f"the model reads its prompt anew: {one_line(event.cause)}", "dim")
+
+
+def _notice(view: Renderer, event: Notice) -> None:
+    view.line(harmless(event.text), "yellow")
+
+
+def _turn_finished(view: Renderer, event: TurnFinished) -> None:
+    view.running.clear()
+    view.status = ""
+    good = event.stop_reason == "end"
+    usage = event.usage
+    parts = [
+        f"{event.steps} step{'' if event.steps == 1 else 's'}",
+        f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out",
+        *([f"${usage.cost_usd:.4f}"] if usage.cost_usd else []),
+        duration(max(view.at - view.started_at, 0.0)),
+    ]
+    view.line(f"{_STOPS[event.stop_reason]} · {' · '.join(parts)}", "dim" if good else "yellow")
+    if event.error is not None:
+        view.line(harmless(event.error.message), "red")
+        if event.error.remedy:
+            view.line(harmless(event.error.remedy), "cyan")
+
+
+_SHOW: dict[type, Callable[[Renderer, Any], None]] = {
+    TurnStarted: _turn_started,
+    MessageSteered: _message_steered,
+    StepStarted: _step_started,
+    ModelWaiting: _model_waiting,
+    TextDelta: _text_delta,
+    ReasoningDelta: _reasoning_delta,
+    MessageFinished: _message_finished,
+    ModelRetried: _model_retried,
+    ToolStarted: _tool_started,
+    ToolOutput: _tool_output,
+    ToolFinished: _tool_finished,
+    ChangesStaged: _changes_staged,
+    PrefixBroken: _prefix_broken,
+    Notice: _notice,
+    TurnFinished: _turn_finished,
+}
+
+
+def _heading(call: ToolCall) -> str:
+    """A call in one line: its name and the argument that matters."""
+    if call.malformed:
+        return one_line(f"{call.name} {call.malformed}")
+    texts = {key: value for key, value in call.arguments.items() if isinstance(value, str) and value}
+    main = next((texts[key] for key in _MAIN_ARGUMENTS if key in texts), next(iter(texts.values()), ""))
+    return one_line(f"{call.name} {main}")
