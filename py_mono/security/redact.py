@@ -7,7 +7,7 @@ import msgspec
 
 from py_mono.protocol.codec import encode
 from py_mono.security.known import forms, quote, worth_hiding
-from py_mono.security.shapes import SHAPES, Shape
+from py_mono.security.shapes import Shape, shapes_in
 
 _JSON_STARTS = ("{", "[", '"')
 _JSON_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -40,7 +40,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
-        shapes = [shape for shape in SHAPES if shape.may_stand_in(text)]
+        shapes = shapes_in(text)
         if not shapes and not any(form in text for form in self._quoted_forms):
             return text
         if text.startswith(_JSON_STARTS) and _is_json(text):

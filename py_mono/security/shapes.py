@@ -71,14 +71,7 @@ class _PrivateKey(Shape):
         return mark if re.search(r"[A-Za-z0-9+/=]{32}", match["body"]) else match[0]
 
 
-SHAPES = (
-    _PrivateKey(
-        "private-key",
-        ("PRIVATE KEY",),
-        r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----)"
-        r"(?P<body>(?:[^-]|-(?!----)){0,20000}+)(?P<end>-----END [A-Z0-9 ]{0,60}-----)?",
-        same_in_json=False,
-    ),
+_AFTER_SK = (
     Shape("anthropic-key", ("sk-ant-",), _token("sk-ant-", r"[A-Za-z0-9_-]{16,}+")),
     Shape("openrouter-key", ("sk-or-",), _token("sk-or-", r"[A-Za-z0-9_-]{16,}+")),
     Shape(
@@ -91,14 +84,20 @@ SHAPES = (
             r"|(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_-]{24,}+)",
         ),
     ),
+)
+_AFTER_UNDERSCORE = (
     Shape("groq-key", ("gsk_",), _token("gsk_", r"[A-Za-z0-9]{20,}+")),
-    Shape("google-key", ("AIza",), _token("AIza", r"[A-Za-z0-9_-]{30,}+")),
     Shape(
         "github-token",
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
         "gh[pousr]_" + _alone("gh", 4) + r"[A-Za-z0-9]{20,}+",
     ),
-    Shape("github-token", ("github_pat_",), _token("github_pat_", r"[A-Za-z0-9_]{22,}+")),
+    Shape("github-token", ("github_pat_",), _token("github_pat_", r"[A-Za-z0-9]{16}[A-Za-z0-9_]{6,}+")),
+    Shape("stripe-key", ("k_live_", "k_test_"), r"[rs]k_(?:live|test)_" + _alone(".k_", 8) + r"[A-Za-z0-9]{16,}+"),
+    Shape("huggingface-token", ("hf_",), _token("hf_", r"[A-Za-z0-9]{20,}+")),
+)
+_OTHERS = (
+    Shape("google-key", ("AIza",), _token("AIza", r"[A-Za-z0-9_-]{30,}+")),
     Shape("gitlab-token", ("glpat-",), _token("glpat-", r"[A-Za-z0-9_-]{20,}+")),
     Shape("aws-key", ("AKIA",), _token("AKIA", r"[A-Z0-9]{16}(?![A-Za-z0-9])")),
     Shape("aws-key", ("ASIA",), _token("ASIA", r"[A-Z0-9]{16}(?![A-Za-z0-9])")),
@@ -111,30 +110,35 @@ SHAPES = (
     ),
     Shape("slack-token", ("xox",), "xox" + _alone("xox", 3) + r"[abceoprs]-[A-Za-z0-9-]{10,}+"),
     Shape("slack-token", ("xapp-",), _token("xapp-", r"[A-Za-z0-9-]{20,}+")),
-    Shape("stripe-key", ("k_live_", "k_test_"), r"[rs]k_(?:live|test)_" + _alone(".k_", 8) + r"[A-Za-z0-9]{16,}+"),
-    Shape("huggingface-token", ("hf_",), _token("hf_", r"[A-Za-z0-9]{20,}+")),
     Shape(
         "jwt",
         ("eyJ",),
         _token("eyJ", r"[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+"),
     ),
+    _PrivateKey(
+        "private-key",
+        ("PRIVATE KEY",),
+        r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----)"
+        r"(?P<body>(?:[^-]|-(?!----)){0,20000}+)(?P<end>-----END [A-Z0-9 ]{0,60}-----)?",
+        same_in_json=False,
+    ),
     Shape(
         "authorization",
-        ("uthorization", "UTHORIZATION"),
-        rf"(?:uthorization|UTHORIZATION){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        ("uthorization",),
+        rf"uthorization{_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
         rf"(?:[A-Za-z]{{3,10}}\s{{1,8}})?(?P<secret>(?={_BEARER}{{0,200}}[0-9=]){_BEARER}{{8,}}+)",
         same_in_json=False,
     ),
     Shape(
         "bearer-token",
-        ("earer", "EARER"),
-        rf"(?:earer|EARER)\s{{1,8}}(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
+        ("earer",),
+        rf"earer\s{{1,8}}(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
         same_in_json=False,
     ),
     Shape(
         "api-key",
-        ("pi-key", "pi-Key", "PI-KEY"),
-        rf"(?:pi-key|pi-Key|PI-KEY){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        ("pi-key", "pi-Key"),
+        rf"pi-[kK]ey{_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
         rf"(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
         same_in_json=False,
     ),
@@ -144,4 +148,15 @@ SHAPES = (
         r"""://[^\s/:@"'<>\\{}$\[\]\x00-\x1f]{0,100}+:(?P<secret>[^\s/@"'<>\\{}$\x00-\x1f]{1,200}+)@""",
     ),
 )
+SHAPES = (*_AFTER_SK, *_AFTER_UNDERSCORE, *_OTHERS)
 """Looked for in this order; what an earlier one took, a later one does not see."""
+
+_LONG_AFTER_UNDERSCORE = r"_[A-Za-z0-9]{16}"
+
+
+def shapes_in(text: str) -> list[Shape]:
+    """Those that could stand in a text, also one quoted as JSON; never leaves out one that does."""
+    likely = list(_AFTER_SK) if "sk-" in text else []
+    if "_" in text and re.search(_LONG_AFTER_UNDERSCORE, text):
+        likely += _AFTER_UNDERSCORE
+    return [shape for shape in (*likely, *_OTHERS) if shape.may_stand_in(text)]
