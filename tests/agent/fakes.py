@@ -1,0 +1,119 @@
+"""A sandbox of functions, a clock that ticks, and an agent round them: everything else is the real thing."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal
+
+from py_mono.agent.agent import Agent
+from py_mono.agent.guards import Limits
+from py_mono.llm.scripted import ScriptedProvider
+from py_mono.protocol.events import Envelope, Event, SessionStarted
+from py_mono.protocol.ports import Changes, Provider
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.tools.registry import ToolRegistry
+
+OPEN = {"type": "object", "properties": {}, "additionalProperties": True}
+READ = ToolSpec("look", "Look.", OPEN, "read")
+WRITE = ToolSpec("act", "Act.", OPEN, "write")
+
+Handler = Callable[[ToolCall], Awaitable[str]]
+
+
+class FakeBranch:
+    """Its tools are coroutines; it remembers what was called and what ended."""
+
+    def __init__(self, handlers: dict[str, Handler], changes: Changes) -> None:
+        self._handlers = handlers
+        self._specs = tuple(spec for spec in (READ, WRITE) if spec.name in handlers)
+        self._changes = changes
+        self.log: list[str] = []
+        self.closed = False
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        return self._specs
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        self.log.append(f"start {call.id}")
+        on_output("…")
+        try:
+            content = await self._handlers[call.name](call)
+        finally:
+            self.log.append(f"end {call.id}")
+        return ToolResult(call.id, call.name, content, content.startswith("error"))
+
+    async def changes(self) -> Changes:
+        return self._changes
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeSandbox:
+    def __init__(self, branch: FakeBranch) -> None:
+        self.branch = branch
+        self.closed = False
+
+    async def open(self, mode: Literal["direct"]) -> FakeBranch:
+        assert mode == "direct"
+        return self.branch
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def say_ok(call: ToolCall) -> str:
+    return f"ok {call.name}"
+
+
+async def hang(call: ToolCall) -> str:
+    await asyncio.sleep(60)
+    return f"never {call.name}"
+
+
+class Rig:
+    """An agent with a script, and all it emitted."""
+
+    def __init__(
+        self,
+        script: str | Provider,
+        *,
+        handlers: dict[str, Handler] | None = None,
+        limits: Limits | None = None,
+        changes: Changes | None = None,
+        past: Iterable[Envelope] = (),
+    ) -> None:
+        self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
+        self.sandbox = FakeSandbox(self.branch)
+        self.journal: list[Envelope] = []
+        self.synced = 0
+        ticks = itertools.count(1)
+        self.agent = Agent(
+            provider=ScriptedProvider(script) if isinstance(script, str) else script,
+            sandbox=self.sandbox,
+            compose=lambda branch: ToolRegistry([branch]),
+            system=lambda: "You are a test.",
+            session=SessionStarted("s1", "/ws", "0"),
+            limits=limits or Limits(),
+            redact=lambda text: text,
+            journal=self.journal.append,
+            sync=self._sync,
+            wall_clock=lambda: float(next(ticks)),
+            monotonic=lambda: 0.0,
+            past=past,
+        )
+
+    async def _sync(self) -> None:
+        self.synced += 1
+
+    @property
+    def events(self) -> list[Event]:
+        return [envelope.event for envelope in self.journal]
+
+    def of(self, *kinds: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kinds)]
+
+    def names(self) -> list[str]:
+        """The facts' and signals' names in order, deltas left out."""
+        tags = [str(event.__struct_config__.tag) for event in self.events]
+        return [tag for tag in tags if tag not in {"text_delta", "reasoning_delta", "tool_output"}]

@@ -1,0 +1,87 @@
+"""Limits and circles."""
+
+import pytest
+
+from py_mono.agent.guards import Limits, RepeatGuard, Stop
+from py_mono.protocol.events import MessageSteered, PrefixBroken, StepStarted, ToolFinished
+from py_mono.protocol.tools import ToolCall, ToolResult
+from tests.agent.fakes import Rig, say_ok
+
+
+def step(name: str, content: str = "same", **arguments: object) -> tuple[list[ToolCall], list[ToolResult]]:
+    return [ToolCall("id", name, dict(arguments))], [ToolResult("id", name, content)]
+
+
+def verdicts(guard: RepeatGuard, steps: list[tuple[list[ToolCall], list[ToolResult]]]) -> list[str]:
+    found = [guard.after_step(*one) for one in steps]
+    return ["stop" if isinstance(one, Stop) else "note" if one else "" for one in found]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([step("a")] * 5, ["", "", "note", "", "stop"]),
+        ([step("a", str(n)) for n in range(9)], [""] * 9),
+        ([step("a", n=n) for n in range(9)], [""] * 9),
+        ([step("a"), step("b")] * 5, ["", "", "", "", "", "note", "", "", "", "stop"]),
+        ([step("a"), step("a"), step("b")] * 3, [""] * 8 + ["note"]),
+        ([step("a"), step("a"), step("c"), step("a"), step("a"), step("d")], [""] * 6),
+    ],
+    ids=["one call", "new results", "other arguments", "a cycle of two", "a cycle of three", "work"],
+)
+def test_circles_are_told_once_and_then_ended(
+    steps: list[tuple[list[ToolCall], list[ToolResult]]], expected: list[str]
+) -> None:
+    assert verdicts(RepeatGuard(), steps) == expected
+
+
+def test_the_order_of_arguments_does_not_hide_a_circle() -> None:
+    one = ([ToolCall("1", "a", {"x": 1, "y": 2})], [ToolResult("1", "a", "r")])
+    two = ([ToolCall("2", "a", {"y": 2, "x": 1})], [ToolResult("2", "a", "r")])
+    assert verdicts(RepeatGuard(), [one, two, one]) == ["", "", "note"]
+
+
+async def test_the_same_call_for_ever_ends_with_a_report_and_every_call_ran() -> None:
+    rig = Rig('call: look {"q": 1}\nrepeat: 100')
+    finished = await rig.agent.prompt("go")
+    assert finished.stop_reason == "repeated_calls"
+    assert finished.error is not None
+    assert finished.error.message == 'the model made the same call 5 times with the same result: look {"q":1}'
+    assert [event.origin for event in rig.of(MessageSteered)] == ["guard"]
+    assert len(rig.of(ToolFinished)) == 5
+    assert len(rig.branch.log) == 10
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason", "steps"),
+    [
+        (Limits(max_steps=3), "max_steps", 3),
+        (Limits(max_tokens=100), "max_tokens", 4),
+        (Limits(max_budget_usd=0.05), "max_budget", 5),
+    ],
+)
+async def test_limits_end_a_turn_and_say_how_to_go_on(limits: Limits, reason: str, steps: int) -> None:
+    count = iter(range(100))
+
+    async def look(call: object) -> str:
+        return f"{next(count)} {call}"
+
+    rig = Rig("call: look\nusage: 20 10 0 0.01\nrepeat: 50", handlers={"look": look, "act": say_ok}, limits=limits)
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.steps) == (reason, steps)
+    assert finished.error is not None
+    assert "--max" in finished.error.remedy
+
+
+async def test_two_hundred_steps_never_break_the_prefix() -> None:
+    count = iter(range(1000))
+
+    async def look(call: object) -> str:
+        return f"{next(count)} {call}"
+
+    rig = Rig("call: look\nrepeat: 199\n---\ntext: end", handlers={"look": look, "act": say_ok})
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.steps) == ("end", 200)
+    assert rig.of(PrefixBroken) == []
+    digests = [event.request_digest for event in rig.of(StepStarted)]
+    assert len(set(digests)) == 200
