@@ -1,0 +1,75 @@
+"""Closes what a crash left open, with facts of its own."""
+
+from collections.abc import Iterable, Iterator
+
+from py_mono.protocol.events import (
+    Envelope,
+    Event,
+    HistoryCleared,
+    MessageFinished,
+    StepStarted,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from py_mono.protocol.messages import Usage
+from py_mono.protocol.tools import ToolCall, ToolResult
+
+INTERRUPTED = "interrupted: the agent was stopped during this call. It may have run in part: verify before going on."
+"""What the model reads in place of a result that was lost."""
+
+
+def healing(envelopes: Iterable[Envelope], *, next_seq: int, at: float) -> list[Envelope]:
+    """The facts that are missing at the end of a journal, numbered from ``next_seq`` and dated ``at``.
+
+    Every call without a result gets one that says so, and a turn without its end is ``cancelled``. For a journal that
+    was closed properly, or healed before, there are none.
+    """
+    state = _Open()
+    for envelope in envelopes:
+        state.apply(envelope.event)
+    return [Envelope(next_seq + index, at, event) for index, event in enumerate(state.closing())]
+
+
+class _Open:
+    """What was begun and not ended."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, ToolCall] = {}
+        self._started: dict[str, ToolCall] = {}
+        self._in_turn = False
+        self._steps = 0
+        self._usage = Usage()
+
+    def apply(self, event: Event) -> None:
+        match event:
+            case TurnStarted():
+                self._in_turn, self._steps, self._usage = True, 0, Usage(cost_usd=0.0)
+            case StepStarted():
+                self._steps += 1
+            case MessageFinished(message=message):
+                self._calls = {call.id: call for call in message.tool_calls}
+                self._usage += message.usage
+            case ToolStarted(call=call):
+                self._started[call.id] = call
+            case ToolFinished(result=result):
+                self._calls.pop(result.call_id, None)
+                self._started.pop(result.call_id, None)
+            case HistoryCleared():
+                self._calls.clear()
+            case TurnFinished():
+                self._in_turn = False
+            case _:
+                pass
+
+    def closing(self) -> Iterator[Event]:
+        for call in self._calls.values():
+            if call.id not in self._started:
+                yield ToolStarted(call)
+            yield ToolFinished(ToolResult(call.id, call.name, INTERRUPTED, is_error=True), 0)
+        for call in self._started.values():
+            if call.id not in self._calls:
+                yield ToolFinished(ToolResult(call.id, call.name, INTERRUPTED, is_error=True), 0)
+        if self._in_turn:
+            yield TurnFinished("cancelled", self._usage, self._steps)
