@@ -1,0 +1,241 @@
+"""GUEST. The lock, put on in layers, in one order, before any tool code is imported.
+
+Namespaces, capabilities, Landlock, seccomp, limits: each where it can be had; the report says which are in force and what
+is open without the others. With neither namespaces nor Landlock there is no lock: ``ConfineError``.
+"""
+
+import os
+import resource
+import struct
+from collections.abc import Callable
+
+from py_mono.sandbox import kernel, landlock, namespaces, seccomp
+from py_mono.sandbox.profile import LAYERS, Limits, Profile
+
+TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+_CAPABILITY_VERSION = 0x20080522
+_SECUREBITS = 0b1110_1111  # NOROOT, NO_SETUID_FIXUP, no ambient, each locked; KEEP_CAPS locked off
+_DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
+
+
+class ConfineError(Exception):
+    """There is no lock to be had, or it could not be put on; ``remedy`` says what would mend it."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, Any]":
+    """Confine this process for good, and with it all it will start.
+
+    Where namespaces can be had it returns in another process, pid 1 of a new pid namespace: ``report_pid`` is called
+    with that one's pid as the caller's parent sees it, and the process that called ends with status 0. Otherwise it
+    returns in the calling process and ``report_pid`` is not called. The process must be single-threaded.
+
+    Returns:
+        ``layers``: for each layer ``on`` (and details) or ``off: `` and the reason; ``open``: sentences, what is not
+        covered because of what is missing.
+
+    Raises:
+        ConfineError: Neither namespaces nor Landlock can be had, or a layer that must hold could not be put on.
+    """
+    wanted = profile.layers
+    if profile.workspace == "/" or profile.workspace.startswith(("/proc", "/sys", "/dev")):
+        raise ConfineError(
+            f"{profile.workspace} cannot be a workspace", remedy="Start py-mono in a folder of your own."
+        )
+    _prepare(profile)
+    layers = dict.fromkeys(LAYERS, "off: not wanted")
+    spaces = False
+    if "namespaces" in wanted:
+        reason = _enter_namespaces(profile, report_pid)
+        spaces = not reason
+        layers["namespaces"] = f"off: {reason}" if reason else "on"
+    version = landlock.abi() if "landlock" in wanted else 0
+    _refuse_without_lock(profile, spaces=spaces, version=version)
+    if "limits" in wanted:
+        _limit(profile.limits)
+        layers["limits"] = "on"
+    _take_ids(profile)
+    if "capabilities" in wanted:
+        _drop_capabilities()
+        layers["capabilities"] = "on"
+    kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if "landlock" in wanted:
+        layers["landlock"] = _restrict_files(profile, version, spaces=spaces)
+    if "seccomp" in wanted:
+        layers["seccomp"] = _filter_calls(profile, version, spaces=spaces)
+    kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 0)  # commands cannot look into the worker, nor bend it
+    return {"layers": layers, "open": _open_sentences(profile, layers, version)}
+
+
+def _prepare(profile: Profile) -> None:
+    """What is easier before anything is closed: folders for the tools, and a place at the head of the queue when memory runs out."""
+    home = os.path.join(profile.private_tmp, "home")
+    os.makedirs(home, 0o700, exist_ok=True)
+    if profile.uid is not None and profile.gid is not None and os.geteuid() == 0:
+        os.chown(profile.private_tmp, profile.uid, profile.gid)
+        os.chown(home, profile.uid, profile.gid)
+    if "limits" in profile.layers:
+        try:
+            with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
+                score = min(1000, int(file.read()) + 500)
+                file.seek(0)
+                file.write(str(score))
+        except OSError:  # no /proc: the memory limit stands alone
+            return
+
+
+def _enter_namespaces(profile: Profile, report_pid: "Callable[[int], None]") -> str:
+    """Go on as pid 1 of new namespaces and return "", or stay and return why not.
+
+    All is tried in a child, so that a machine that allows only half of it (a user namespace without mounts, as some
+    AppArmor policies do) leaves this process as it was.
+    """
+    reason = ""
+    for user in (False, True) if os.geteuid() == 0 else (True,):
+        said, status = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(said)
+            _become_init(profile, status, user=user)
+            return ""
+        os.close(status)
+        text = _read_all(said)
+        os.waitpid(child, 0)
+        if text.startswith("pid "):
+            report_pid(int(text[4:]))
+            os._exit(0)
+        reason = text or "the process that tried it died"
+    return reason
+
+
+def _become_init(profile: Profile, status: int, *, user: bool) -> None:
+    """Return only in the first process of new namespaces; tell ``status`` its pid, or why there is none."""
+    inside = False
+    try:
+        answer, ready = os.pipe()
+        if user:
+            _take_ids(profile)  # a root that may not make namespaces: those of a user cannot be left for another's ids
+        namespaces.unshare(network=profile.network, user=user)
+        child = os.fork()
+        if child:
+            os.close(ready)
+            text = _read_all(answer)
+            if text != "ok":
+                os.waitpid(child, 0)
+            os.write(status, f"pid {child}".encode() if text == "ok" else text.encode())
+            os._exit(0)
+        status = ready
+        namespaces.build_root(profile)
+        os.write(ready, b"ok")
+        inside = True
+    except OSError as error:
+        os.write(status, f"{error.filename}: {error.strerror}".encode())
+    finally:
+        if not inside:
+            os._exit(0)
+    os.closerange(min(answer, ready), max(answer, ready) + 1)
+
+
+def _read_all(descriptor: int) -> str:
+    with open(descriptor, "rb") as file:
+        return file.read().decode(errors="replace")
+
+
+def _refuse_without_lock(profile: Profile, *, spaces: bool, version: int) -> None:
+    """Fail closed. Where a test leaves a layer out on purpose, its absence is no failure."""
+    if spaces or version or not {"namespaces", "landlock"} & set(profile.layers):
+        return
+    raise ConfineError(
+        "this machine gives neither namespaces nor Landlock, so tools cannot be confined",
+        remedy="Allow unprivileged user namespaces, use a kernel with Landlock (5.13 or later), "
+        "or run py-mono in its container. `--sandbox off` runs tools unconfined.",
+    )
+
+
+def _limit(limits: "Limits") -> None:
+    """Lower the limits; one that is lower already stays."""
+    wanted = (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_DATA, limits.memory_bytes),
+        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+    )
+    for kind, value in wanted:
+        if value == 0 and kind != resource.RLIMIT_CORE:
+            continue
+        soft, hard = (min(value, old) if old != resource.RLIM_INFINITY else value for old in resource.getrlimit(kind))
+        resource.setrlimit(kind, (soft, hard))
+
+
+def _take_ids(profile: Profile) -> None:
+    """Become the workspace's owner where this is root and the owner is not."""
+    if profile.uid is None or profile.gid is None or os.geteuid() != 0:
+        return
+    if "capabilities" in profile.layers:
+        _empty_bounding_set()
+    os.setgroups([])
+    os.setresgid(profile.gid, profile.gid, profile.gid)
+    os.setresuid(profile.uid, profile.uid, profile.uid)
+    kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 1)  # until the end: /proc/self must stay writable for the maps
+    if not os.access(os.__file__, os.R_OK):
+        raise ConfineError(
+            f"the workspace belongs to user {profile.uid}, who cannot read this Python ({os.__file__})",
+            remedy="Run py-mono as that user, or install it where everyone can read it.",
+        )
+
+
+def _empty_bounding_set() -> None:
+    """Drop every capability from the bounding set and lock the bits that would give root any; needs CAP_SETPCAP."""
+    try:
+        number = 0
+        while True:
+            kernel.prctl("capabilities", kernel.PR_CAPBSET_DROP, number)
+            number += 1
+    except OSError:  # past the last one, or not allowed to: then there is nothing that could be gained
+        pass
+    try:
+        kernel.prctl("securebits", kernel.PR_SET_SECUREBITS, _SECUREBITS)
+    except OSError:  # not allowed to: no_new_privs keeps root from gaining any
+        return
+
+
+def _drop_capabilities() -> None:
+    _empty_bounding_set()
+    header = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
+    kernel.call("capset", kernel.libc.capset, header, bytes(24))  # ambient ones go with the permitted
+
+
+def _restrict_files(profile: Profile, version: int, *, spaces: bool) -> str:
+    if not version:
+        return "off: this kernel has no Landlock"
+    rules = [(path, landlock.READ) for path in profile.readable]
+    rules += [(path, landlock.WRITE) for path in (*profile.writable, "/dev/shm")]
+    rules += [(path, landlock.DEVICE) for path in _DEVICES if spaces or path != "/dev/pts"]
+    rules.append(("/proc", landlock.READ_FILE | landlock.READ_DIR))
+    if spaces:  # what the root shows may be listed; /tmp and /var/tmp are the private folder
+        rules.append(("/", landlock.READ_DIR))
+    landlock.restrict(rules, version=version, deny_tcp=not spaces and not profile.network)
+    return f"on (ABI {version})"
+
+
+def _filter_calls(profile: Profile, version: int, *, spaces: bool) -> str:
+    arch = seccomp.architecture()
+    if arch is None:
+        return f"off: no table for this architecture ({os.uname().machine})"
+    unix = spaces or version >= landlock.UNIX_ABI
+    seccomp.install(
+        seccomp.assemble(arch, mounts=spaces, processes=spaces, internet=spaces or profile.network, unix=unix)
+    )
+    return "on"
+
+
+def _open_sentences(profile: Profile, layers: "dict[str, str]", version: int) -> "list[str]":
+    """What is not covered, in words, because of what is missing."""
+    return []

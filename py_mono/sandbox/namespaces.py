@@ -1,0 +1,176 @@
+"""GUEST. Mount, pid, network and ipc namespaces (user where not root): a small machine of the worker's own.
+
+The new root is a tmpfs that holds the profile's paths and nothing else: readable ones read-only, writable ones as they
+were, ``/dev`` with six harmless devices, a fresh ``/proc``. Sources: namespaces(7), user_namespaces(7), mount_setattr(2),
+open_tree(2), pivot_root(2).
+"""
+
+import fcntl
+import os
+import struct
+
+import _socket  # the C half alone: importing socket costs the worker 6 ms
+
+from py_mono.sandbox import kernel
+from py_mono.sandbox.kernel import call, libc, syscall
+from py_mono.sandbox.profile import Profile
+
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEV_LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx"))
+_SHM_BYTES = 1 << 30
+_SPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+_DEVPTS = b"newinstance,ptmxmode=0666,mode=620"
+_NO_DEVICES = kernel.MS_NOSUID | kernel.MS_NODEV
+_READ_ONLY = kernel.MOUNT_ATTR_RDONLY | kernel.MOUNT_ATTR_NOSUID
+_WRITABLE = kernel.MOUNT_ATTR_NOSUID | kernel.MOUNT_ATTR_NODEV
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+
+
+def unshare(*, network: bool, user: bool) -> None:
+    """Put this process into new namespaces, and its next child into a new pid namespace, with ids mapped to themselves.
+
+    Raises:
+        OSError: The kernel refused.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    spaces = _SPACES | (0 if network else kernel.CLONE_NEWNET) | (kernel.CLONE_NEWUSER if user else 0)
+    call("unshare", libc.unshare, spaces)
+    if user:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+    if not network:
+        probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+        fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh", b"lo", _IFF_UP) + bytes(22))
+        probe.close()
+
+
+def build_root(profile: Profile) -> None:
+    """Give the first process of the new pid namespace a root of its own; the old one is gone afterwards.
+
+    Raises:
+        OSError: The kernel refused; ``filename`` says at what.
+    """
+    umask = os.umask(0o022)
+    call("make the mounts private", libc.mount, None, b"/", None, kernel.MS_REC | kernel.MS_PRIVATE, None)
+    view = _View()
+    for path in profile.readable:
+        view.show(path, path, _READ_ONLY)
+    for path in ("/tmp", "/var/tmp"):  # noqa: S108 - the profile's own private folder is shown there
+        view.show(profile.private_tmp, path, _WRITABLE)
+    for path in profile.writable:
+        view.show(path, path, _WRITABLE)
+    for name in _DEVICES:
+        view.show(f"/dev/{name}", f"/dev/{name}", kernel.MOUNT_ATTR_NOSUID)
+    null = [(path, _open_tree("/dev/null")) for path in profile.hidden if _is_plain_file(path)]
+    _mount(b"tmpfs", os.fsencode(profile.private_tmp), _NO_DEVICES, b"mode=755,size=16m")
+    os.chdir(profile.private_tmp)
+    view.attach()
+    for path, tree in null:
+        _hide(path, tree)
+    _finish_dev()
+    _mount_proc()
+    call("pivot_root", libc.pivot_root, b".", b".")
+    call("umount the old root", libc.umount2, b".", kernel.MNT_DETACH)
+    _set_attributes(kernel.AT_FDCWD, b"/", kernel.MOUNT_ATTR_RDONLY, recursive=False)
+    os.umask(umask)
+    os.chdir(profile.workspace)
+
+
+class _View:
+    """What the new root shows: detached copies of mount trees, with their places, and links."""
+
+    def __init__(self) -> None:
+        self._trees: dict[str, int] = {}
+        self._links: dict[str, str] = {}
+
+    def show(self, path: str, place: str, attributes: int) -> None:
+        """Show ``path`` at ``place``; later ones win over earlier ones at the same place. What is missing is left out."""
+        real = os.path.realpath(path)
+        if path == place and real != path:
+            self._links[path] = real
+            place = real
+        try:
+            tree = _open_tree(real)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return
+        _set_attributes(tree, b"", attributes, recursive=True)
+        if place in self._trees:
+            os.close(self._trees[place])
+        self._trees[place] = tree
+
+    def attach(self) -> None:
+        """Build it all below the working directory, parents before children."""
+        for place in sorted(self._trees, key=lambda place: place.split("/")):
+            tree = self._trees[place]
+            target = place.lstrip("/")
+            _make_place(target, folder=os.fstat(tree).st_mode & 0o170000 == 0o040000)
+            _attach(tree, target)
+        for place, target in self._links.items():
+            link = place.lstrip("/")
+            os.makedirs(os.path.dirname(link) or ".", exist_ok=True)
+            if not os.path.lexists(link):
+                os.symlink(target, link)
+
+
+def _make_place(target: str, *, folder: bool) -> None:
+    """Something to mount on; it is there already where a tree around it was attached before."""
+    if folder:
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if not os.path.lexists(target):
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o444))
+
+
+def _attach(tree: int, target: str) -> None:
+    name = os.fsencode(target)
+    syscall(target, kernel.SYS_MOVE_MOUNT, tree, b"", kernel.AT_FDCWD, name, kernel.MOVE_MOUNT_F_EMPTY_PATH)
+    os.close(tree)
+
+
+def _hide(path: str, null: int) -> None:
+    """Cover a file: it reads as empty and cannot be removed, renamed or replaced."""
+    if os.path.lexists(path.lstrip("/")):
+        _attach(null, path.lstrip("/"))
+    else:
+        os.close(null)
+
+
+def _is_plain_file(path: str) -> bool:
+    try:
+        return os.lstat(path).st_mode & 0o170000 == 0o100000
+    except OSError:
+        return False
+
+
+def _finish_dev() -> None:
+    os.makedirs("dev/shm", exist_ok=True)
+    os.makedirs("dev/pts", exist_ok=True)
+    _mount(b"tmpfs", b"dev/shm", _NO_DEVICES, b"mode=1777,size=%d" % _SHM_BYTES)
+    call("devpts", libc.mount, b"devpts", b"dev/pts", b"devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, _DEVPTS)
+    for name, target in _DEV_LINKS:
+        os.symlink(target, f"dev/{name}")
+
+
+def _mount_proc() -> None:
+    """A fresh, read-only /proc: as root even without capabilities, a writable one would hold the kernel's settings."""
+    os.makedirs("proc", exist_ok=True)
+    flags = _NO_DEVICES | kernel.MS_NOEXEC | kernel.MS_RDONLY
+    call("proc", libc.mount, b"proc", b"proc", b"proc", flags, None)
+
+
+def _mount(kind: bytes, place: bytes, flags: int, options: bytes) -> None:
+    call(f"mount {kind.decode()}", libc.mount, kind, place, kind, flags, options)
+
+
+def _open_tree(path: str) -> int:
+    """A detached copy of a mount tree: it keeps each mount's own flags."""
+    flags = kernel.OPEN_TREE_CLONE | kernel.AT_RECURSIVE | os.O_CLOEXEC
+    return syscall(path, kernel.SYS_OPEN_TREE, kernel.AT_FDCWD, os.fsencode(path), flags)
+
+
+def _set_attributes(folder: int, path: bytes, attributes: int, *, recursive: bool) -> None:
+    flags = (kernel.AT_RECURSIVE if recursive else 0) | (kernel.AT_EMPTY_PATH if not path else 0)
+    block = struct.pack("=4Q", attributes, 0, 0, 0)
+    syscall("mount_setattr", kernel.SYS_MOUNT_SETATTR, folder, path, flags, block, len(block))
