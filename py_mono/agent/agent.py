@@ -6,7 +6,7 @@ from py_mono.agent.guards import Limits
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Turn, TurnPorts
 from py_mono.protocol.digest import PrefixDigest
-from py_mono.protocol.events import Envelope, HistoryCleared, SessionStarted, TurnFinished
+from py_mono.protocol.events import Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
 from py_mono.protocol.ports import Branch, Provider, Redact, Sandbox, ToolSource
 from py_mono.protocol.tools import ToolSpec
@@ -34,8 +34,12 @@ class Agent:
         wall_clock: Callable[[], float],
         monotonic: Callable[[], float],
         past: Iterable[Envelope] = (),
+        last_seq: int = 0,
     ) -> None:
-        """``past`` holds the facts of a resumed session, healed; without any, ``session`` becomes the first fact."""
+        """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
+
+        Without any, ``session`` becomes the first fact.
+        """
         self.provider = provider
         self.history = History()
         self._sandbox = sandbox
@@ -45,10 +49,8 @@ class Agent:
         self._redact = redact
         self._sync = sync
         self._monotonic = monotonic
-        last_seq = 0
         for envelope in past:
             self.history.apply(envelope.event)
-            last_seq = envelope.seq
         self._stream = Stream(wall_clock, last_seq=last_seq)
         self._stream.subscribe(journal)
         self._stream.subscribe(lambda envelope: self.history.apply(envelope.event))
@@ -95,6 +97,10 @@ class Agent:
         """End the running turn as soon as its calls are closed; nothing happens where none runs."""
         if self._turn is not None:
             self._turn.interrupt()
+
+    def notice(self, text: str) -> None:
+        """Tell the person something that nothing depends on."""
+        self._stream.emit(Notice(text))
 
     async def clear(self) -> None:
         """Start the conversation afresh; the session goes on."""

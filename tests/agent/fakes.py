@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from py_mono.agent.agent import Agent
@@ -81,7 +81,7 @@ class Rig:
         handlers: dict[str, Handler] | None = None,
         limits: Limits | None = None,
         changes: Changes | None = None,
-        past: Iterable[Envelope] = (),
+        past: Sequence[Envelope] = (),
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = FakeSandbox(self.branch)
@@ -101,6 +101,7 @@ class Rig:
             wall_clock=lambda: float(next(ticks)),
             monotonic=lambda: 0.0,
             past=past,
+            last_seq=past[-1].seq if past else 0,
         )
 
     async def _sync(self) -> None:

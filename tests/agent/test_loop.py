@@ -7,6 +7,7 @@ import pytest
 from py_mono.agent.acting import CANCELLED, NOT_RUN
 from py_mono.protocol.errors import WorkerDied
 from py_mono.protocol.events import (
+    Envelope,
     ErrorInfo,
     MessageFinished,
     MessageSteered,
@@ -247,3 +248,18 @@ async def test_two_turns_at_once_are_refused() -> None:
         await rig.agent.prompt("again")
     rig.agent.interrupt()
     await turn
+
+
+async def test_an_event_emitted_by_a_subscriber_comes_after_the_one_it_reacts_to() -> None:
+    rig = Rig("text: ok")
+    seen: list[tuple[int, str]] = []
+
+    def react(envelope: Envelope) -> None:
+        if isinstance(envelope.event, TurnStarted):
+            rig.agent.notice("started")
+
+    rig.agent.subscribe(react)
+    rig.agent.subscribe(lambda envelope: seen.append((envelope.seq, str(envelope.event.__struct_config__.tag))))
+    await rig.agent.prompt("go")
+    assert seen[:3] == [(1, "session_started"), (2, "turn_started"), (3, "notice")]
+    assert [number for number, _ in seen] == list(range(1, len(seen) + 1))
