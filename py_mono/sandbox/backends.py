@@ -1,0 +1,61 @@
+"""HOST. Which lock there is: how a worker is started for each backend, and what to do where that cannot be."""
+
+import os
+import shutil
+import sys
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.sandbox.profile import Profile
+
+NAMES = ("auto", "bubblewrap", "container", "off")
+"""``auto``: our own layers; ``bubblewrap``: its namespaces, our other layers; ``container``: the container is the
+boundary, the layers that can be had besides; ``off``: a clean environment and nothing else."""
+
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from py_mono.sandbox.worker import main; main()"
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def command(profile: Profile, report: int) -> list[str]:
+    """The program that becomes the worker, with its arguments; ``report`` is the descriptor the pid is told on.
+
+    Raises:
+        SandboxError: The backend is unknown, or not installed.
+    """
+    worker = [sys.executable, "-I", "-S", "-c", _BOOT, _ROOT, profile.to_json()]
+    if profile.backend == "bubblewrap":
+        return [*_bubblewrap(profile, report), *worker]
+    if profile.backend not in NAMES:
+        raise SandboxError(
+            f"there is no sandbox backend {profile.backend!r}", remedy=f"Choose one of {', '.join(NAMES)} (--sandbox)."
+        )
+    return worker
+
+
+def _bubblewrap(profile: Profile, report: int) -> list[str]:
+    program = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin")
+    if program is None:
+        raise SandboxError(
+            "the backend bubblewrap was chosen, and the program bwrap is not installed",
+            remedy="Install the package bubblewrap (apt install bubblewrap), or use --sandbox auto.",
+        )
+    arguments = [program, "--unshare-all", "--die-with-parent", "--as-pid-1", "--info-fd", str(report)]
+    if profile.network:
+        arguments.append("--share-net")
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own, not the host's
+    for path in profile.readable:
+        arguments += _same_place("--ro-bind", path)
+    for path in ("/tmp", "/var/tmp"):  # noqa: S108 - where programs look for it, inside
+        arguments += ["--bind", profile.private_tmp, path]
+    for path in profile.writable:
+        arguments += ["--bind", path, path]
+    for path in profile.hidden:
+        if os.path.exists(path):
+            arguments += ["--ro-bind", "/dev/null", path]
+    return [*arguments, "--chdir", profile.workspace, "--"]
+
+
+def _same_place(option: str, path: str) -> list[str]:
+    """Show a path where it is; a link (such as /bin on many systems) as the link it is."""
+    if os.path.islink(path):
+        return ["--symlink", os.readlink(path), path]
+    return [option, path, path] if os.path.exists(path) else []

@@ -1,0 +1,168 @@
+"""HOST. The sandbox as the agent sees it: a worker that lives as long as the session, a transaction per turn."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from py_mono.protocol.errors import SandboxError, WorkerDied
+from py_mono.protocol.ports import Changes
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.sandbox import manifest
+from py_mono.sandbox.launch import Launched, Launcher
+from py_mono.sandbox.link import Link, checked_hello
+from py_mono.sandbox.wire import WireError
+
+_READY_S = 15.0
+_CANCEL_GRACE_S = 3.0
+_KEYS = ".keys.enc"
+
+
+class DirectBranch:
+    """One transaction on the workspace itself."""
+
+    def __init__(self, link: Link, workspace: str, on_close: Callable[[], None]) -> None:
+        self._link = link
+        self._workspace = workspace
+        self._on_close = on_close
+        self._writing = asyncio.Lock()
+        self._specs: dict[str, ToolSpec] = {}
+        self._acted = False
+        self._calls = 0
+        self._before = asyncio.ensure_future(asyncio.to_thread(manifest.scan_settled, workspace))
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        """The tools the worker said it has. Raises SandboxError where it could not confine itself, or is not ready in time."""
+        if not self._specs:
+            frame = checked_hello(await self._hello())
+            self._specs = {spec.name: spec for spec in map(_spec, frame["tools"])}
+        return tuple(self._specs.values())
+
+    async def layers(self) -> Sequence[dict[str, Any]]:
+        """What the worker reported of its lock: one object a layer."""
+        layers: list[dict[str, Any]] = checked_hello(await self._hello())["layers"]
+        return layers
+
+    async def _hello(self) -> dict[str, Any]:
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._link.hello), _READY_S)
+        except TimeoutError:
+            await self._link.end()
+            raise SandboxError(
+                f"the sandbox's worker was not ready after {_READY_S:.0f} s",
+                remedy="The machine may be overloaded: try again, or see what py-mono doctor says.",
+            ) from None
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        """Run one call; see ``ToolSource``. Raises SandboxError where nothing more can be called."""
+        await self.specs()
+        spec = self._specs.get(call.name)
+        if spec is None:
+            known = ", ".join(self._specs)
+            return ToolResult(call.id, call.name, f"there is no tool {call.name!r}; there are {known}", is_error=True)
+        if call.malformed:
+            return ToolResult(call.id, call.name, "the arguments are not a JSON object", is_error=True)
+        if spec.effect == "read":
+            return await self._run(call, on_output)
+        async with self._writing:
+            await asyncio.shield(self._before)
+            self._acted = True
+            keys = os.path.join(self._workspace, _KEYS)
+            kept = os.path.lexists(keys)
+            result = await self._run(call, on_output)
+            return result if kept or not os.path.lexists(keys) else _without_planted(keys, result)
+
+    async def _run(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        self._calls += 1
+        identifier = f"{self._calls}"
+        try:
+            future = self._link.call(identifier, call.name, call.arguments, on_output)
+        except WireError as error:
+            return ToolResult(call.id, call.name, f"the call cannot be sent: {error}", is_error=True)
+        try:
+            frame = await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await self._cancel(identifier, future)
+            raise
+        return ToolResult(call.id, call.name, frame["content"], frame["is_error"], frame["details"])
+
+    async def _cancel(self, identifier: str, future: "asyncio.Future[Any]") -> None:
+        """Have a call end; where it does not in time, or nobody wants to wait, the worker ends."""
+        self._link.cancel(identifier)
+        try:
+            await asyncio.wait_for(asyncio.shield(future), _CANCEL_GRACE_S)
+        except WorkerDied:
+            return
+        except (TimeoutError, asyncio.CancelledError):
+            await self._link.end()
+
+    async def changes(self) -> Changes:
+        """What the calls since ``open`` did to the workspace, and what is left out of that."""
+        if not self._acted:
+            return Changes(())
+        before = await asyncio.shield(self._before)
+        after = await asyncio.to_thread(manifest.scan, self._workspace)
+        return manifest.compare(before, after)
+
+    async def close(self) -> None:
+        """End the transaction."""
+        self._on_close()
+        await asyncio.gather(self._before, return_exceptions=True)
+
+
+class WorkerSandbox:
+    """Starts workers, one at a time; a worker that died is replaced at the next ``open``."""
+
+    def __init__(self, launcher: Launcher, launched: Launched | None = None) -> None:
+        """``launched`` is a worker that was started already, before everything else was imported."""
+        self._launcher = launcher
+        self._launched = launched
+        self._link: Link | None = None
+        self._open: DirectBranch | None = None
+
+    async def open(self, mode: Literal["direct"]) -> DirectBranch:
+        """Begin a transaction; the worker need not be ready yet. Raises SandboxError."""
+        if mode != "direct":
+            raise SandboxError(f"there is no transaction mode {mode!r}; there is direct")
+        if self._open is not None:
+            raise SandboxError("a transaction is open already; close it first")
+        if self._link is not None and self._link.dead:
+            await self._link.end()
+            self._link = None
+        if self._link is None:
+            launched, self._launched = self._launched or self._launcher.start(), None
+            self._link = Link(launched)
+        self._open = DirectBranch(self._link, self._launcher.workspace, self._forget)
+        return self._open
+
+    def _forget(self) -> None:
+        self._open = None
+
+    async def close(self) -> None:
+        """End every process the sandbox started, and remove its private folder; may be called twice."""
+        if self._link is None and self._launched is not None:
+            self._link, self._launched = Link(self._launched), None
+        if self._link is not None:
+            await self._link.end()
+        shutil.rmtree(self._launcher.private_tmp, ignore_errors=True)
+
+
+def _spec(said: dict[str, Any]) -> ToolSpec:
+    return ToolSpec(said["name"], said["description"], said["parameters"], said["effect"])
+
+
+def _without_planted(keys: str, result: ToolResult) -> ToolResult:
+    """Remove a key file that a call made where none was: it would be taken for the operator's."""
+    try:
+        if os.path.isdir(keys) and not os.path.islink(keys):
+            shutil.rmtree(keys)
+        else:
+            os.unlink(keys)
+        what = "was removed"
+    except OSError as error:
+        what = f"could not be removed ({error.strerror})"
+    note = f"{_KEYS} appeared in the workspace and {what}: that name is kept for the operator's keys."
+    return ToolResult(
+        result.call_id, result.name, f"{result.content}\n{note}".lstrip(), result.is_error, result.details
+    )

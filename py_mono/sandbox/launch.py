@@ -1,0 +1,139 @@
+"""HOST. Starts a worker; light, because it comes before everything else is imported.
+
+``Launcher.start`` returns at once; ``branch`` talks to what it started.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.sandbox import backends
+from py_mono.sandbox.profile import Profile, make_environment, make_profile
+
+TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the prompt
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_WIRE, _REPORT = 3, 4
+_HIGH = 10  # what is passed on is first moved above the numbers it is passed as
+_DEFAULTED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ)
+
+
+class Launched:
+    """A worker that was started and may not be ready.
+
+    Attributes:
+        pid: Of the process that was started; it ends early where the worker moves into a pid namespace.
+        wire: The host's end of the wire.
+        report: Where the pid of the worker's init is told.
+        errors: What the worker writes on stderr.
+    """
+
+    __slots__ = ("errors", "pid", "report", "wire")
+
+    def __init__(self, pid: int, wire: socket.socket, report: int, errors: int) -> None:
+        self.pid = pid
+        self.wire = wire
+        self.report = report
+        self.errors = errors
+
+
+class Launcher:
+    """Starts workers for one workspace, one after the other; they share a private folder.
+
+    Attributes:
+        workspace: Its absolute, resolved path.
+        private_tmp: The session's private folder; whoever closes the sandbox removes it.
+    """
+
+    def __init__(
+        self,
+        workspace: str,
+        *,
+        backend: str = "auto",
+        extra_roots: "Sequence[str]" = (),
+        network: bool = False,
+        adjust: "Callable[[Profile], Profile] | None" = None,
+    ) -> None:
+        """Make the private folder and the profile; ``adjust`` may change the profile (tests leave layers out).
+
+        Raises:
+            SandboxError: The workspace or the private folder cannot be used.
+        """
+        self.workspace = _folder(workspace, "workspace")
+        roots = [_folder(root, "further folder") for root in extra_roots]
+        self.private_tmp = _private_folder()
+        profile = make_profile(self.workspace, self.private_tmp, extra_roots=roots, network=network, backend=backend)
+        self.profile = adjust(profile) if adjust else profile
+        self._environment = make_environment(self.profile, os.environ)
+
+    def start(self) -> Launched:
+        """Start a worker.
+
+        Raises:
+            SandboxError: The backend cannot be had, or no process could be started.
+        """
+        argv = backends.command(self.profile, _REPORT)
+        wire, wire_end = socket.socketpair()
+        report, report_end = os.pipe()
+        errors, errors_end = os.pipe()
+        descriptors = [wire_end.detach(), report_end, errors_end]
+        high = [_move_up(descriptor) for descriptor in descriptors]
+        actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, high[2], 2),
+            (os.POSIX_SPAWN_DUP2, high[0], _WIRE),
+            (os.POSIX_SPAWN_DUP2, high[1], _REPORT),
+        ]
+        try:
+            pid = os.posix_spawn(
+                argv[0], argv, self._environment, file_actions=actions, setsigmask=(), setsigdef=_DEFAULTED
+            )
+        except OSError as error:
+            wire.close()
+            os.close(report)
+            os.close(errors)
+            raise SandboxError(f"the sandbox's worker could not be started: {error}") from error
+        finally:
+            for descriptor in high:
+                os.close(descriptor)
+        return Launched(pid, wire, report, errors)
+
+
+def _move_up(descriptor: int) -> int:
+    """The same, with a number of at least ``_HIGH``."""
+    copy: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    os.close(descriptor)
+    return copy
+
+
+def _folder(path: str, what: str) -> str:
+    """The resolved path of a folder. Raises SandboxError."""
+    try:
+        resolved = os.path.realpath(path, strict=True)
+        os.close(os.open(resolved, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SandboxError(
+            f"the {what} {path!r} cannot be used: {reason}",
+            remedy="Name an existing folder that you may read (-C DIR).",
+        ) from error
+    return resolved
+
+
+def _private_folder() -> str:
+    """A new folder for the session's temporary files, for this user alone. Raises SandboxError."""
+    base = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the system's own default; the name in it is random
+    path = os.path.join(base, f"py-mono-{os.getpid()}-{os.urandom(8).hex()}")
+    try:
+        os.mkdir(path, 0o700)
+        os.mkdir(os.path.join(path, "home"), 0o700)
+    except OSError as error:
+        raise SandboxError(
+            f"no private folder can be made below {base}: {error.strerror}",
+            remedy="Point TMPDIR at a folder with space.",
+        ) from error
+    return os.path.realpath(path)

@@ -1,0 +1,230 @@
+"""HOST. The line to one worker: its frames as futures, its death as an exception, its end as one call."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from py_mono.protocol.errors import SandboxError, WorkerDied
+from py_mono.sandbox.launch import Launched
+from py_mono.sandbox.wire import FrameReader, WireError, encode
+
+_PIECE = 262_144
+_STDERR_KEPT = 4096
+_SOFT_END_S = 1.0
+
+OnOutput = Callable[[str], None]
+
+
+class Link:
+    """Talks to one worker; made in the event loop that uses it.
+
+    Attributes:
+        hello: What the worker said first, once it did.
+        dead: Why nothing more can be asked, or None.
+    """
+
+    def __init__(self, launched: Launched) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._launched = launched
+        self._wire = launched.wire
+        self._wire.setblocking(False)
+        self._reader = FrameReader()
+        self._unsent = bytearray()
+        self._calls: dict[str, tuple[asyncio.Future[dict[str, Any]], OnOutput]] = {}
+        self._stderr = b""
+        self._init: int | None = None
+        self._init_pidfd: int | None = None
+        self._closed = False
+        self.hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self.dead: WorkerDied | None = None
+        self._loop.add_reader(self._wire, self._on_wire)
+        os.set_blocking(launched.errors, False)
+        self._loop.add_reader(launched.errors, self._on_stderr)
+
+    def call(self, identifier: str, tool: str, arguments: dict[str, Any], on_output: OnOutput) -> "asyncio.Future[Any]":
+        """Send a call; the future gets its ``result`` frame, or WorkerDied. Raises WorkerDied, WireError."""
+        if self.dead:
+            raise self.dead
+        frame = encode("call", id=identifier, tool=tool, arguments=arguments)
+        future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._calls[identifier] = (future, on_output)
+        self._send(frame)
+        return future
+
+    def cancel(self, identifier: str) -> None:
+        """Ask for a call to end; its result still comes."""
+        if not self.dead and identifier in self._calls:
+            self._send(encode("cancel", id=identifier))
+
+    def _send(self, frame: bytes) -> None:
+        if not self._unsent:
+            try:
+                frame = frame[self._wire.send(frame) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._die("it closed the wire")
+                return
+            if not frame:
+                return
+            self._loop.add_writer(self._wire, self._on_writable)
+        self._unsent += frame
+
+    def _on_writable(self) -> None:
+        try:
+            del self._unsent[: self._wire.send(self._unsent)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._die("it closed the wire")
+            return
+        if not self._unsent:
+            self._loop.remove_writer(self._wire)
+
+    def _on_wire(self) -> None:
+        try:
+            piece = self._wire.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            piece = b""
+        if not piece:
+            self._die("")
+            return
+        try:
+            for frame in self._reader.feed(piece):
+                self._take(frame)
+        except WireError as error:
+            self._die(f"it sent what is no frame: {error}")
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        kind = frame["frame"]
+        if kind == "hello" and not self.hello.done():
+            self.hello.set_result(frame)
+        elif kind == "output" and frame["id"] in self._calls:
+            self._calls[frame["id"]][1](frame["text"])
+        elif kind == "result" and frame["id"] in self._calls:
+            future, _ = self._calls.pop(frame["id"])
+            if not future.done():
+                future.set_result(frame)
+        else:
+            raise WireError(f"a {kind} frame that nothing was waiting for")
+
+    def _on_stderr(self) -> None:
+        try:
+            piece = os.read(self._launched.errors, _PIECE)
+        except BlockingIOError:
+            return
+        if not piece:
+            self._loop.remove_reader(self._launched.errors)
+        self._stderr = (self._stderr + piece)[-_STDERR_KEPT:]
+
+    def _die(self, why: str) -> None:
+        """Nothing more can be asked: tell everyone who waits."""
+        if self.dead:
+            return
+        if not self._closed:
+            self._on_stderr()
+        said = self._stderr.decode("utf-8", "replace").strip()
+        reason = "; ".join(part for part in (why, said) if part)
+        self.dead = WorkerDied(
+            "the sandbox's worker ended" + (f": {reason}" if reason else ""),
+            remedy="The next turn starts a new one; background commands of the old one are gone.",
+        )
+        self._stop_reading()
+        for future, _ in self._calls.values():
+            if not future.done():
+                future.set_exception(self.dead)
+        self._calls.clear()
+        if not self.hello.done():
+            self.hello.set_exception(self.dead)
+            self.hello.exception()  # whoever asks gets it; where nobody does it is no error
+
+    def _stop_reading(self) -> None:
+        self._loop.remove_reader(self._wire)
+        self._loop.remove_writer(self._wire)
+        self._loop.remove_reader(self._launched.errors)
+
+    async def end(self) -> None:
+        """Kill the worker and everything it started, and wait until all of it is gone; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._die("it was ended")
+        self._wire.close()
+        os.close(self._launched.errors)
+        await self._end_processes()
+
+    async def _end_processes(self) -> None:
+        outer = self._launched.pid
+        init = await self._init_pid()
+        try:
+            descriptor = os.pidfd_open(init or outer)
+        except ProcessLookupError:
+            _reap(outer)
+            return
+        try:
+            if init in {None, outer}:  # no pid namespace, so init itself has to take everything along
+                _signal(descriptor, signal.SIGTERM)
+                if not await self._ended(descriptor, _SOFT_END_S):
+                    _signal(descriptor, signal.SIGKILL)
+            else:
+                _signal(descriptor, signal.SIGKILL)
+            await self._ended(descriptor, None)
+        finally:
+            os.close(descriptor)
+        if init is not None and init != outer:
+            _reap(init)
+        _reap(outer)
+
+    async def _ended(self, descriptor: int, timeout_s: float | None) -> bool:
+        """Wait for a process by its pidfd."""
+        gone = asyncio.Event()
+        self._loop.add_reader(descriptor, gone.set)
+        try:
+            await asyncio.wait_for(gone.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._loop.remove_reader(descriptor)
+        return True
+
+    async def _init_pid(self) -> int | None:
+        """The pid of the worker's init; None where it ended before it had one."""
+        text = await self._loop.run_in_executor(None, _read_all, self._launched.report)
+        if text.startswith(b"{"):  # bubblewrap's way to say it
+            return int(json.loads(text)["child-pid"])
+        return int(text) if text.strip().isdigit() else None
+
+
+def _read_all(descriptor: int) -> bytes:
+    pieces = b""
+    while piece := os.read(descriptor, 4096):
+        pieces += piece
+    os.close(descriptor)
+    return pieces
+
+
+def _signal(descriptor: int, number: int) -> None:
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return
+
+
+def _reap(pid: int) -> None:
+    """Take a child's status; one that is another's child, or taken already, is left."""
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return
+
+
+def checked_hello(frame: dict[str, Any]) -> dict[str, Any]:
+    """The worker's greeting. Raises SandboxError where it says that there is no lock."""
+    if frame["error"]:
+        raise SandboxError(frame["error"], remedy=frame["remedy"])
+    return frame

@@ -1,0 +1,131 @@
+"""HOST. What stands in the workspace, from metadata alone, and what differs between two looks at it."""
+
+import os
+import stat
+import time
+
+from py_mono.protocol.ports import Changes
+from py_mono.protocol.tools import Change
+
+LEFT_OUT = frozenset({".git", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
+"""Folders of these names are not looked into: caches, installed packages, git's own files."""
+
+MAX_ENTRIES = 200_000
+_MAX_DEPTH = 200
+_MAX_NOTED = 5
+_TICK_NS = 12_000_000  # file times move in steps; the longest is 10 ms
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Entry = tuple[int, ...]
+"""Mode, and but for folders: size, mtime and ctime in ns, inode. A change of content cannot hide from the ctime."""
+
+
+class Manifest:
+    """The entries by path (``os.fsdecode``), what was left out, and what could not be looked at."""
+
+    __slots__ = ("entries", "latest_ns", "left_out", "unreadable")
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.left_out: set[str] = set()
+        self.unreadable: list[str] = []
+        self.latest_ns = 0
+
+
+class _TooMany(Exception):  # noqa: N818 - not an error: the end of a scan
+    """The workspace has more entries than are looked at."""
+
+
+def scan(workspace: str) -> Manifest:
+    """Look at everything below ``workspace`` without following a link or opening a file."""
+    found = Manifest()
+    try:
+        root = os.open(workspace, _OPEN)
+    except OSError as error:
+        found.unreadable.append(f"the workspace itself ({error.strerror})")
+        return found
+    try:
+        _scan_folder(found, root, "", 0)
+    except _TooMany:
+        found.unreadable.append(f"everything beyond the first {MAX_ENTRIES} entries")
+    return found
+
+
+def scan_settled(workspace: str) -> Manifest:
+    """As ``scan``, returning late enough that whatever is written from now on has a later time than all that was seen."""
+    found = scan(workspace)
+    age = time.time_ns() - found.latest_ns
+    if 0 <= age < _TICK_NS:
+        time.sleep((_TICK_NS - age) / 1e9)
+    return found
+
+
+def _scan_folder(found: Manifest, descriptor: int, prefix: str, depth: int) -> None:
+    """Take the entries of an open folder; closes it."""
+    folders: list[str] = []
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                _take(found, entry, prefix, folders)
+        for name in folders:
+            if depth >= _MAX_DEPTH:
+                found.unreadable.append(prefix + name)
+                continue
+            try:
+                below = os.open(name, _OPEN, dir_fd=descriptor)
+            except OSError:  # no permission, or no longer a folder
+                found.unreadable.append(prefix + name)
+                continue
+            _scan_folder(found, below, f"{prefix}{name}/", depth + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list[str]) -> None:
+    try:
+        seen = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(seen.st_mode):
+        if entry.name in LEFT_OUT:
+            found.left_out.add(entry.name)
+            return
+        folders.append(entry.name)
+        found.entries[prefix + entry.name] = (seen.st_mode,)
+    else:
+        found.entries[prefix + entry.name] = (
+            seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino,
+        )  # fmt: skip
+    found.latest_ns = max(found.latest_ns, seen.st_ctime_ns)
+    if len(found.entries) > MAX_ENTRIES:
+        raise _TooMany
+
+
+def compare(before: Manifest, after: Manifest) -> Changes:
+    """What became of ``before``: sorted by path; a folder is named only where nothing below it is."""
+    old, new = before.entries, after.entries
+    kinds = {path: "added" for path in new.keys() - old.keys()}
+    kinds |= {path: "deleted" for path in old.keys() - new.keys()}
+    kinds |= {path: "modified" for path in old.keys() & new.keys() if old[path] != new[path]}
+    parents = {path[:end] for path in kinds for end in _slashes(path)}
+    changes = [
+        Change(_shown(path), kind)
+        for path, kind in kinds.items()
+        if kind == "modified" or path not in parents or not stat.S_ISDIR((new if kind == "added" else old)[path][0])
+    ]
+    missed = list(dict.fromkeys(before.unreadable + after.unreadable))
+    notes = []
+    if missed:
+        more = f" and {len(missed) - _MAX_NOTED} more" if len(missed) > _MAX_NOTED else ""
+        notes.append("could not be looked at: " + ", ".join(map(_shown, missed[:_MAX_NOTED])) + more)
+    if left_out := sorted(before.left_out | after.left_out):
+        notes.append("not looked into: " + ", ".join(left_out))
+    return Changes(tuple(sorted(changes, key=lambda change: change.path)), not missed, "; ".join(notes))
+
+
+def _slashes(path: str) -> list[int]:
+    return [index for index, letter in enumerate(path) if letter == "/"]
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
