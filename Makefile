@@ -23,7 +23,7 @@ demo: setup ## fix a failing test with a scripted model, the real tools and the 
 	@$(BIN)/py-mono demo
 
 test: setup ## the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto}
 
 check: setup ## format, lint, types, layers
 	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --diff; exit 1; }
