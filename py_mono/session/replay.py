@@ -1,0 +1,192 @@
+"""A session played once more, offline: what was said, what tools answered, and whether the same was asked."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from py_mono.protocol.digest import PrefixDigest
+from py_mono.protocol.events import (
+    Envelope,
+    HistoryCleared,
+    MessageFinished,
+    MessageSteered,
+    ModelBound,
+    PromptFrozen,
+    StepStarted,
+    ToolFinished,
+    TurnFinished,
+    TurnStarted,
+    TurnStop,
+)
+from py_mono.protocol.history import History
+from py_mono.protocol.messages import AssistantMessage, UserMessage
+from py_mono.protocol.ports import ModelRequest, Redact
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+
+
+class RecordedStep(Struct):
+    """One request of a recording.
+
+    Attributes:
+        steered: What was put in before it, notes of guards included (``origin`` says which: a guard will say them again).
+        digest: Of the request.
+        reply: None where none came.
+    """
+
+    steered: tuple[MessageSteered, ...]
+    model: str
+    digest: str
+    reply: AssistantMessage | None = None
+
+
+class RecordedTurn(Struct):
+    """One turn of a recording.
+
+    Attributes:
+        cleared: The conversation was cleared before it.
+        bound: The provider and model that answered, where recorded.
+        prompt: The front of its requests; None where it never made one.
+        late: What was put in after its last request.
+        stop_reason: None where the recording ends before the turn does.
+    """
+
+    message: UserMessage
+    cleared: bool = False
+    bound: ModelBound | None = None
+    prompt: PromptFrozen | None = None
+    steps: list[RecordedStep] = []
+    late: tuple[MessageSteered, ...] = ()
+    stop_reason: TurnStop | None = None
+
+
+def turns_of(envelopes: Iterable[Envelope]) -> list[RecordedTurn]:
+    """A recording, turn by turn."""
+    turns: list[RecordedTurn] = []
+    cleared = False
+    bound: ModelBound | None = None
+    prompt: PromptFrozen | None = None
+    for envelope in envelopes:
+        match envelope.event:
+            case ModelBound() as bound:
+                pass
+            case HistoryCleared():
+                cleared, prompt = True, None
+            case TurnStarted(message=message):
+                turns.append(RecordedTurn(message, cleared, bound, prompt))
+                cleared = False
+            case PromptFrozen() as prompt:
+                if turns and turns[-1].stop_reason is None:
+                    turns[-1].prompt = prompt
+            case _ if turns:
+                _within_turn(turns[-1], envelope)
+    return turns
+
+
+def _within_turn(turn: RecordedTurn, envelope: Envelope) -> None:
+    match envelope.event:
+        case MessageSteered() as steered:
+            turn.late += (steered,)
+        case StepStarted(model=model, request_digest=digest):
+            turn.steps.append(RecordedStep(turn.late, model, digest))
+            turn.late = ()
+        case MessageFinished(message=message) if turn.steps:
+            turn.steps[-1].reply = message
+        case TurnFinished(stop_reason=reason):
+            turn.stop_reason = reason
+        case _:
+            pass
+
+
+class RecordedTools:
+    """A ``ToolSource`` that runs nothing: each call gets the result the recording has for it.
+
+    By the call's id; where ids repeat, in the order of the recording. A call it has no result for gets an error that
+    says so, which the next request's digest then shows.
+    """
+
+    def __init__(self, envelopes: Iterable[Envelope]) -> None:
+        self._results: dict[str, list[ToolResult]] = {}
+        self._specs: tuple[ToolSpec, ...] = ()
+        for envelope in envelopes:
+            event = envelope.event
+            if isinstance(event, ToolFinished):
+                self._results.setdefault(event.result.call_id, []).append(event.result)
+            elif isinstance(event, PromptFrozen) and not self._specs:
+                self._specs = event.tools
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        """The tools of the first frozen prompt."""
+        return self._specs
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        """What the recording says this call came to; no output comes before it."""
+        del on_output
+        results = self._results.get(call.id)
+        if results and results[0].name == call.name:
+            return results.pop(0)
+        return ToolResult(call.id, call.name, "the recording has no result for this call", is_error=True)
+
+
+class ReplayedStep(Struct, frozen=True):
+    """One request, as recorded and as made again; a digest is empty where there was no such request."""
+
+    turn: int
+    step: int
+    recorded: str
+    replayed: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether the same was asked."""
+        return self.recorded == self.replayed
+
+
+class ReplayReport(Struct, frozen=True):
+    """How a replay compares, request by request."""
+
+    steps: tuple[ReplayedStep, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every request was the recorded one."""
+        return all(step.equal for step in self.steps)
+
+    @property
+    def first_difference(self) -> ReplayedStep | None:
+        """The first request that was not."""
+        return next((step for step in self.steps if not step.equal), None)
+
+
+def compare(recorded: Iterable[Envelope], replayed: Iterable[Envelope]) -> ReplayReport:
+    """The requests of a recording beside those that its replay made, paired by their place: turn and step."""
+    left, right = _digests(recorded), _digests(replayed)
+    places = sorted(left.keys() | right.keys())
+    return ReplayReport(tuple(ReplayedStep(*place, left.get(place, ""), right.get(place, "")) for place in places))
+
+
+def refold(envelopes: Iterable[Envelope], redact: Redact) -> ReplayReport:
+    """Make each request again from the facts before it, with no loop: is what the journal holds what was sent?"""
+    history, digest, turn = History(), PrefixDigest(redact), 0
+    steps: list[ReplayedStep] = []
+    for envelope in envelopes:
+        event = envelope.event
+        if isinstance(event, TurnStarted):
+            turn = event.turn
+        elif isinstance(event, StepStarted):
+            prompt = history.prompt or PromptFrozen("", ())
+            request = ModelRequest(prompt.system, tuple(history.messages), prompt.tools)
+            steps.append(ReplayedStep(turn, event.step, event.request_digest, digest.extend(request, event.model)[0]))
+        history.apply(event)
+    return ReplayReport(tuple(steps))
+
+
+def _digests(envelopes: Iterable[Envelope]) -> dict[tuple[int, int], str]:
+    found: dict[tuple[int, int], str] = {}
+    turn = 0
+    for envelope in envelopes:
+        event = envelope.event
+        if isinstance(event, TurnStarted):
+            turn = event.turn
+        elif isinstance(event, StepStarted):
+            found[turn, event.step] = event.request_digest
+    return found
