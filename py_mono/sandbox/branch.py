@@ -39,10 +39,10 @@ class DirectBranch:
             self._specs = {spec.name: spec for spec in map(_spec, frame["tools"])}
         return tuple(self._specs.values())
 
-    async def layers(self) -> Sequence[dict[str, Any]]:
-        """What the worker reported of its lock: one object a layer."""
-        layers: list[dict[str, Any]] = checked_hello(await self._hello())["layers"]
-        return layers
+    async def lock(self) -> dict[str, Any]:
+        """What the worker reported of its lock: ``layers`` (name to ``on`` or why not) and ``open`` (what they leave open)."""
+        lock: dict[str, Any] = checked_hello(await self._hello())["lock"]
+        return lock
 
     async def _hello(self) -> dict[str, Any]:
         try:

@@ -116,9 +116,9 @@ class Server:
         self._wake, self._wake_end = os.pipe()
         os.set_blocking(self._wake_end, False)
 
-    def serve(self, layers: "list[dict[str, Any]]") -> None:
+    def serve(self, lock: "dict[str, Any]") -> None:
         """Say hello, then answer calls until the host closes the wire or sends what is no frame."""
-        self.send("hello", tools=[module.SPEC for module in self._tools.values()], layers=layers, error="", remedy="")
+        self.send("hello", tools=[module.SPEC for module in self._tools.values()], lock=lock, error="", remedy="")
         reader = FrameReader()
         poll = select.poll()
         poll.register(self._wire, select.POLLIN)
@@ -150,7 +150,7 @@ class Server:
         """What ``call`` may use."""
         return self._make_context(call.cancelled, call.screen.emit)
 
-    def send(self, kind: str, **fields: "Any") -> None:
+    def send(self, kind: str, **fields: object) -> None:
         """Write one frame; whole, also where several threads write."""
         line = encode(kind, **fields)
         try:
@@ -216,7 +216,10 @@ class Server:
                     return
                 self._queue_busy = True
         target = call.run if module.SPEC["effect"] == "read" else self._run_queue
-        Thread(target=target, daemon=True).start()
+        try:
+            Thread(target=target, daemon=True).start()
+        except RuntimeError:  # the limit on processes is reached: another try, with the wait in line, may do
+            target()
 
     def _run_queue(self) -> None:
         """Run the calls that change something, one at a time, in order."""

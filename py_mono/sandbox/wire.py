@@ -1,6 +1,6 @@
 """GUEST and host. The frames between host and worker: one JSON object a line, five kinds.
 
-``hello{tools,layers,error,remedy}`` comes first and once, from the worker; ``call{id,tool,arguments}`` and
+``hello{tools,lock,error,remedy}`` comes first and once, from the worker; ``call{id,tool,arguments}`` and
 ``cancel{id}`` go to it; ``output{id,text}`` and ``result{id,content,is_error,details}`` come back.
 """
 
@@ -15,7 +15,7 @@ MAX_LINE = 64 * 1024 * 1024
 """The longest frame, in bytes, newline included."""
 
 FIELDS: "dict[str, dict[str, type]]" = {
-    "hello": {"tools": list, "layers": list, "error": str, "remedy": str},
+    "hello": {"tools": list, "lock": dict, "error": str, "remedy": str},
     "call": {"id": str, "tool": str, "arguments": dict},
     "output": {"id": str, "text": str},
     "result": {"id": str, "content": str, "is_error": bool, "details": dict},
@@ -35,7 +35,7 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def encode(kind: str, **fields: "Any") -> bytes:
+def encode(kind: str, **fields: object) -> bytes:
     """One frame as a line; lone surrogates, which UTF-8 cannot hold, become ``?``.
 
     Raises:

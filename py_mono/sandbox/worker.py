@@ -8,11 +8,12 @@ import os
 import socket
 import sys
 
-from py_mono.sandbox import processes
+from py_mono.sandbox import confine, landlock, processes
 from py_mono.sandbox.commands import WorkerCommands
 from py_mono.sandbox.init import Init
-from py_mono.sandbox.profile import Profile
+from py_mono.sandbox.profile import LAYERS, Profile
 from py_mono.sandbox.server import Server
+from py_mono.sandbox.wire import encode
 from py_mono.tools.builtin.context import Context
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
@@ -25,30 +26,51 @@ if TYPE_CHECKING:
 WIRE = 3
 REPORT = 4
 _PRIVATE_WIRE = 200  # where no program that counts on low numbers finds it
+_MAX_DESCRIPTORS = 1 << 20
+_OFF = "off: the operator chose --sandbox off"
+_OFF_OPEN = "tools run unconfined: they can read and change whatever this user can, and reach the network"
 TOOLS = ("list_files", "read_file", "write_file", "edit_file", "grep", "shell")
 
 
 def main() -> "NoReturn":
-    """Be the worker; ``sys.argv`` holds the profile."""
+    """Be the worker; the last argument is the profile."""
     profile = Profile.from_json(sys.argv[-1])
-    os.closerange(REPORT + 1, 1 << 20)
+    os.closerange(REPORT + 1, _MAX_DESCRIPTORS)
     wire = socket.socket(fileno=_move(WIRE, _PRIVATE_WIRE))
+    report = _move(REPORT, _PRIVATE_WIRE + 1)
     if os.getsid(0) != os.getpid():
         os.setsid()
-    if profile.backend == "bubblewrap":  # which tells it itself
-        os.close(REPORT)
-    else:
-        _report_pid(os.getpid())
-    layers: list[dict[str, Any]] = []
+    lock, narrow = _confine(profile, report, wire)
     processes.become_subreaper()
     requests, requests_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server = os.fork()
     if server == 0:
         requests_end.close()
-        _serve(wire, requests, profile, layers)
+        _serve(wire, requests, profile, lock)
     wire.close()
     requests.close()
-    Init(requests_end, server, lambda: None).serve()
+    Init(requests_end, server, narrow).serve()
+
+
+def _confine(profile: Profile, report: int, wire: socket.socket) -> "tuple[dict[str, Any], Callable[[], object]]":
+    """Put the lock on; also gives what a command's process does before it becomes the command."""
+    def report_pid(pid: int) -> None:
+        os.write(report, b"%d\n" % pid)
+
+    if profile.backend == "off":
+        lock = {"layers": dict.fromkeys(LAYERS, _OFF), "open": [_OFF_OPEN]}
+    else:
+        try:
+            lock = confine.enter(profile, report_pid)
+        except (confine.ConfineError, OSError) as error:
+            remedy = getattr(error, "remedy", "") or "Run `py-mono doctor` for what this machine allows."
+            message = f"the sandbox could not be set up: {error}"
+            wire.sendall(encode("hello", tools=[], lock={}, error=message, remedy=remedy))
+            os._exit(1)
+    if os.getpid() != 1 and profile.backend != "bubblewrap":  # who has a pid namespace was reported by the one outside
+        report_pid(os.getpid())
+    os.close(report)
+    return lock, (lambda: None) if profile.backend == "off" else landlock.scope_signals
 
 
 def _move(descriptor: int, to: int) -> int:
@@ -58,13 +80,8 @@ def _move(descriptor: int, to: int) -> int:
     return to
 
 
-def _report_pid(pid: int) -> None:
-    os.write(REPORT, b"%d\n" % pid)
-    os.close(REPORT)
-
-
 def _serve(
-    wire: socket.socket, requests: socket.socket, profile: Profile, layers: "list[dict[str, Any]]"
+    wire: socket.socket, requests: socket.socket, profile: Profile, lock: "dict[str, Any]"
 ) -> "NoReturn":
     status = 1
     try:
@@ -85,7 +102,7 @@ def _serve(
                 timeout_ceiling_s=profile.timeout_ceiling_s,
             )
 
-        Server(wire, tools, commands, make_context).serve(layers)
+        Server(wire, tools, commands, make_context).serve(lock)
         status = 0
     finally:
         os._exit(status)
