@@ -1,7 +1,7 @@
 """A provider whose model is a recording: a session runs again without a model, and it is found out where it differs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.digest import PrefixDigest
@@ -68,7 +68,7 @@ class ReplayProvider:
         """Unknown: a recording takes prompts of any length."""
         return 0
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelChunk]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """The next recorded reply.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from py_mono.llm.call_ids import with_unique_ids
@@ -67,7 +67,7 @@ class ScriptedProvider:
         """Unknown: a script takes prompts of any length."""
         return 0
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelChunk]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """Play the next reply; a request that is not what the script expects is a ``ProviderError`` with its line."""
         reply = self._take(request)
         for expectation in reply.expectations:
@@ -130,7 +130,7 @@ class ScriptedProvider:
         )
 
 
-async def _play(step: Step, attempt: int) -> AsyncIterator[ModelChunk]:
+async def _play(step: Step, attempt: int) -> AsyncGenerator[ModelChunk, None]:
     """The chunks of one step; raises for a fault."""
     match step:
         case Say():

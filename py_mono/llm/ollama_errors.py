@@ -1,0 +1,206 @@
+"""What went wrong with Ollama, as the field's errors: each with what was wrong and what would mend it."""
+
+import re
+
+from py_mono.llm.http_stream import TransportError
+from py_mono.protocol.errors import (
+    BadResponse,
+    ContextTooLong,
+    ModelNotFound,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+)
+
+_TOO_LONG = re.compile(
+    r"context (?:length|size|window)|exceed_context_size|longer than the context|exceeds? .{0,40}context|prompt is too long",
+    re.IGNORECASE,
+)
+_RETRY_AFTER_MAX_S = 60.0
+_TOO_MANY = 429
+
+OVERSIZE_REMEDY = "/clear starts afresh; or raise the window cap, where model and memory allow"
+
+
+class Failure(Exception):
+    """A request failed in a way that may pass.
+
+    Attributes:
+        final: What to raise when no further attempt is made.
+        wait_s: How long to wait first; None takes the usual back-off.
+        at_most: How many attempts there are at most when they fail like this; None takes the usual number.
+        think_off: Whether the next attempt is to go without thinking.
+    """
+
+    def __init__(
+        self, final: ProviderError, *, wait_s: float | None = None, at_most: int | None = None, think_off: bool = False
+    ) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.wait_s = wait_s
+        self.at_most = at_most
+        self.think_off = think_off
+
+
+def unreachable(error: TransportError, url: str) -> ProviderUnavailable:
+    """Nothing listens there."""
+    return ProviderUnavailable(
+        f"the Ollama server at {url} cannot be reached: {error}",
+        remedy="start it with `ollama serve`, or set OLLAMA_BASE_URL to where it runs",
+    )
+
+
+def broken(error: TransportError, url: str) -> Failure:
+    """The connection broke, or what came over it is not HTTP."""
+    if error.garbled:
+        return Failure(
+            BadResponse(
+                f"{url} does not speak HTTP: {error}",
+                remedy="is OLLAMA_BASE_URL the address of an Ollama server?",
+            )
+        )
+    return Failure(ProviderUnavailable(f"Ollama: {error}", remedy="the server's log says why (`ollama serve`)"))
+
+
+def timed_out(phase: str, seconds: float) -> ProviderUnavailable:
+    """No byte came in time."""
+    what = "while the model was loading" if phase == "loading" else "for the first token"
+    return ProviderUnavailable(
+        f"Ollama sent nothing for {seconds:g} s {what}",
+        remedy="a smaller model or prompt answers sooner; `ollama ps` shows what the server is doing",
+    )
+
+
+def idle(seconds: float) -> Failure:
+    """The reply stopped coming."""
+    return Failure(
+        ProviderUnavailable(
+            f"the reply stopped: nothing more for {seconds:g} s", remedy="`ollama ps` shows what the server is doing"
+        )
+    )
+
+
+def garbage(what: str, line: bytes) -> Failure:
+    """A line of the reply is not what it should be."""
+    shown = line[:80].decode(errors="replace")
+    return Failure(
+        BadResponse(f"Ollama sent a line that is no reply ({what}): {shown!r}", remedy="is it an Ollama server?"),
+        at_most=2,
+    )
+
+
+def not_ollama(url: str, what: str) -> BadResponse:
+    """Something else answers there."""
+    return BadResponse(
+        f"{url} answered with {what}: that is not an Ollama server", remedy="set OLLAMA_BASE_URL to where Ollama runs"
+    )
+
+
+def line_too_long(limit: int) -> BadResponse:
+    """A line grew beyond all bounds."""
+    return BadResponse(
+        f"Ollama sent a line longer than {limit >> 20} MiB", remedy="no reply is so long: is it an Ollama server?"
+    )
+
+
+def empty(*, cut: bool, thought: bool, may_think: bool) -> Failure:
+    """The reply held neither text nor calls; ``cut``: by the output limit; ``thought``: it held reasoning."""
+    if cut and thought:
+        what = "the model spent its whole output on thinking"
+        remedy = "switch thinking off, raise --max-tokens, or choose another model"
+    elif cut:
+        what = "the reply was cut before it said anything"
+        remedy = "raise --max-tokens"
+    else:
+        what = "the model answered with nothing"
+        remedy = "ask again in other words, or choose another model"
+    return Failure(BadResponse(what, remedy=remedy), at_most=2, wait_s=0.0, think_off=thought and may_think)
+
+
+def call_cut() -> BadResponse:
+    """A reply ended in the middle of a tool call."""
+    return BadResponse(
+        "the reply was cut by the output limit in the middle of a tool call; the call was not run",
+        remedy="ask for the change in smaller pieces, or raise --max-tokens",
+    )
+
+
+def oversize(tokens: int, window: int) -> ContextTooLong:
+    """The prompt would not fit, and was not sent."""
+    return ContextTooLong(
+        f"the prompt is about {tokens} tokens long and the window holds {window}; it was not sent, for its front would be lost",
+        remedy=OVERSIZE_REMEDY,
+    )
+
+
+def model_missing(model: str, pulled: list[str] | None) -> ModelNotFound:
+    """The server has not pulled the model; ``pulled`` None where it does not say which it has."""
+    if pulled:
+        there = f"; pulled are: {', '.join(pulled[:20])}{', …' if len(pulled) > 20 else ''}"  # noqa: PLR2004 - a screenful
+    else:
+        there = "; no model is pulled yet" if pulled is not None else ""
+    return ModelNotFound(f"Ollama has no model {model!r}{there}", remedy=f"ollama pull {model}")
+
+
+def from_text(text: str, model: str) -> ProviderError | None:
+    """An error that the server's words make plain, whatever the status; trying again would not help."""
+    if "does not support tools" in text:
+        return ProviderError(
+            f"the model {model} cannot call tools", remedy="choose one that can: https://ollama.com/search?c=tools"
+        )
+    if "does not support chat" in text:
+        return ProviderError(f"the model {model} is not a chat model", remedy="choose another with --model")
+    if _TOO_LONG.search(text):
+        return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=OVERSIZE_REMEDY)
+    if "requires more system memory" in text:
+        return ProviderError(
+            f"the model does not fit into memory: {text}", remedy="choose a smaller model, or lower the window cap"
+        )
+    return None
+
+
+def from_stream(text: str, model: str) -> Exception:
+    """An ``{"error": …}`` line in the middle of a reply: a ``ProviderError``, or a ``Failure``."""
+    return from_text(text, model) or Failure(_server_error(f"Ollama broke off: {text or 'no reason given'}", text))
+
+
+def from_status(status: int, text: str, retry_after: str, model: str) -> Exception:
+    """A status other than 200 and 404: a ``ProviderError``, or a ``Failure`` where another attempt may help."""
+    plain = from_text(text, model)
+    if plain:
+        return plain
+    if status == _TOO_MANY:
+        return _limited(text, retry_after)
+    if status >= 500:  # noqa: PLR2004 - the class of statuses
+        return Failure(_server_error(f"Ollama answered {status}: {text or 'no reason given'}", text))
+    if status in {401, 403}:
+        return ProviderError(
+            f"the server refused the request ({status}): {text}",
+            remedy="sign in (`ollama signin`), or put user and password into OLLAMA_BASE_URL",
+        )
+    if 300 <= status < 400:  # noqa: PLR2004 - the class of statuses
+        return BadResponse(
+            f"the server redirects ({status}), which is not followed", remedy="set OLLAMA_BASE_URL to the final address"
+        )
+    return BadResponse(
+        f"Ollama refused the request ({status}): {text or 'no reason given'}", remedy="is Ollama up to date?"
+    )
+
+
+def _server_error(message: str, text: str) -> ProviderError:
+    if "parsing tool call" in text or "invalid tool call" in text:
+        return BadResponse(
+            message, remedy="the model wrote a broken tool call: ask for smaller steps, or change the model"
+        )
+    return ProviderUnavailable(message, remedy="the server's log says why (`ollama serve`)")
+
+
+def _limited(text: str, retry_after: str) -> Exception:
+    try:
+        seconds = max(0.0, float(retry_after))
+    except ValueError:
+        return Failure(RateLimited(f"the server limits requests: {text}", remedy="wait a little"))
+    error = RateLimited(
+        f"the server limits requests: {text}", remedy=f"wait {seconds:g} s and ask again", retry_after=seconds
+    )
+    return Failure(error, wait_s=seconds) if seconds <= _RETRY_AFTER_MAX_S else error

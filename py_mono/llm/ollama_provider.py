@@ -1,0 +1,281 @@
+"""Ollama on its native chat: ``POST /api/chat``, one JSON object a line. The default provider.
+
+The one number that decides what the model sees, ``num_ctx``, is chosen before the first chat and sent with each: a
+server left alone takes a small default and drops the front of longer prompts without a word; one that is sent another
+number reloads the model. ``truncate`` and ``shift`` are off for the same reason: rather an error than a lost front.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from py_mono.llm import ollama_errors as errors
+from py_mono.llm.endpoint import parse_endpoint
+from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
+from py_mono.llm.ollama_errors import Failure
+from py_mono.llm.ollama_reply import Lines, Reply
+from py_mono.llm.ollama_wire import (
+    ModelFacts,
+    RequestEncoder,
+    body_error,
+    decode_chunk,
+    decode_show,
+    decode_tags,
+    encode_show,
+    error_text,
+)
+from py_mono.llm.settings import ProviderSettings
+from py_mono.protocol.errors import BadResponse, ConfigError
+from py_mono.protocol.events import ModelRetried, ModelWaiting, Notice
+from py_mono.protocol.ports import ModelChunk, ModelRequest
+
+DEFAULT_MODEL = "lfm2.5-thinking:latest"
+BYTES_PER_TOKEN = 4
+"""Of a request's JSON. A guess that is rather too kind: only what surely does not fit is held back here."""
+
+_BODY_LIMIT = 8 << 20
+_DRAIN_S = 0.25
+_OK = 200
+_NOT_FOUND = 404
+
+Head = tuple[int, dict[str, str]]
+
+
+def create(settings: ProviderSettings) -> "OllamaProvider":
+    """The provider that ``settings`` describe; nothing is sent yet.
+
+    Raises:
+        ConfigError: The address, or that of a proxy, is none.
+    """
+    return OllamaProvider(settings)
+
+
+class OllamaProvider:
+    """One server, one model, one connection."""
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        endpoint = parse_endpoint(settings.base_url or "localhost")
+        self._settings = settings.ollama
+        if self._settings.window_cap < 1 or self._settings.attempts < 1:
+            raise ConfigError("window cap and attempts must be at least 1")
+        self._model = settings.model or DEFAULT_MODEL
+        self._url = endpoint.url
+        self._http = HttpClient(endpoint, connect_s=self._settings.connect_s, environment=settings.environment)
+        self._encoder: RequestEncoder | None = None
+        self._facts = ModelFacts()
+        self._window = 0
+        self._answered = False
+        self._refuses_think = False
+
+    @property
+    def name(self) -> str:
+        """See ``Provider``."""
+        return "ollama"
+
+    @property
+    def model(self) -> str:
+        """See ``Provider``."""
+        return self._model
+
+    @property
+    def window(self) -> int:
+        """The ``num_ctx`` of every request; 0 before the first one has asked the server for the model's maximum."""
+        return self._window
+
+    async def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._http.close()
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+        """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
+        if self._encoder is None:
+            slow = await self._choose_window()
+            if slow:
+                yield Notice(slow)
+        attempt, think = 1, self._think()
+        while True:
+            body = self._encode(request, think)
+            try:
+                async with aclosing(self._attempt(body, request, may_think=think is not False)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except Failure as failure:
+                if attempt >= min(failure.at_most or self._settings.attempts, self._settings.attempts):
+                    raise failure.final from failure
+                if think is not False:
+                    think = False if failure.think_off else self._think()
+                wait_s = failure.wait_s
+                if wait_s is None:
+                    wait_s = self._settings.backoff_s * 2 ** (attempt - 1)
+                yield ModelRetried(attempt, wait_s, str(failure))
+                await asyncio.sleep(wait_s)
+                attempt += 1
+            else:
+                return
+
+    def _think(self) -> bool | None:
+        """What to say about thinking: nothing to models that cannot, nor where it is left to the model."""
+        able = self._facts.capabilities is None or "thinking" in self._facts.capabilities
+        if self._settings.think == "auto" or not able or self._refuses_think:
+            return None
+        return self._settings.think == "on"
+
+    def _encode(self, request: ModelRequest, think: bool | None) -> bytes:  # noqa: FBT001 - three states
+        if self._encoder is None:
+            cap = self._settings.window_cap
+            self._window = min(self._facts.max_window or cap, cap)
+            self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
+        body = self._encoder.encode(request, think)
+        if len(body) > self._window * BYTES_PER_TOKEN:
+            raise errors.oversize(len(body) // BYTES_PER_TOKEN, self._window)
+        return body
+
+    async def _choose_window(self) -> str:
+        """Ask ``/api/show`` for the model's maximum, shortly; whatever comes of it, the chat goes on.
+
+        Returns:
+            What the person should know, or nothing.
+
+        Raises:
+            ProviderUnavailable: Nothing listens there.
+        """
+        try:
+            async with asyncio.timeout(self._settings.show_s):
+                exchange = await self._http.post("/api/show", encode_show(self._model))
+                status, _ = await exchange.head()
+                body = await exchange.read_all(_BODY_LIMIT)
+            if status == _OK:
+                self._facts = decode_show(body)
+        except TimeoutError:
+            return (
+                f"the server did not describe the model within {self._settings.show_s:g} s; "
+                f"a window of {self._settings.window_cap} tokens is asked for"
+            )
+        except TransportError as error:
+            if error.refused:
+                raise errors.unreachable(error, self._url) from error
+        except (ValueError, RecursionError):
+            pass  # a server that describes models in some other way is used with the defaults
+        finally:
+            self._http.release()
+        return ""
+
+    async def _attempt(
+        self, body: bytes, request: ModelRequest, *, may_think: bool
+    ) -> AsyncGenerator[ModelChunk, None]:
+        """One request and its reply, up to the message.
+
+        Raises:
+            Failure: Another attempt may help.
+            ProviderError: It would not.
+        """
+        try:
+            exchange, head = await self._begin(body)
+            if head is None:
+                waiting = ModelWaiting("first_token" if self._answered else "loading")
+                yield waiting
+                limit = self._settings.first_token_s if self._answered else self._settings.load_s
+                try:
+                    async with asyncio.timeout(max(limit - self._settings.notice_s, 0)):
+                        head = await exchange.head()
+                except TimeoutError as error:
+                    raise errors.timed_out(waiting.phase, limit) from error
+            await self._check_head(exchange, head)
+            reply = Reply(self._model)
+            async with aclosing(self._deltas(exchange, reply)) as deltas:
+                async for delta in deltas:
+                    yield delta
+            await exchange.drain(_DRAIN_S)
+            self._answered = True
+            message = reply.message(request.messages, may_think=may_think)
+            self._http.release()
+            yield message
+        except TransportError as error:
+            if error.refused and not self._answered:
+                raise errors.unreachable(error, self._url) from error
+            failure = (
+                Failure(errors.unreachable(error, self._url)) if error.refused else errors.broken(error, self._url)
+            )
+            raise failure from error
+        finally:
+            self._http.release()
+
+    async def _begin(self, body: bytes) -> tuple[Exchange, Head | None]:
+        """Send the request; also the reply's head, where it comes soon.
+
+        A connection that was kept may have been closed by the server meanwhile: then a new one is taken.
+        """
+        exchange = await self._http.post("/api/chat", body)
+        kept = self._http.reused
+        try:
+            return exchange, await self._soon(exchange)
+        except TransportError as error:
+            if not kept or error.garbled:
+                raise
+        self._http.close()
+        exchange = await self._http.post("/api/chat", body)
+        return exchange, await self._soon(exchange)
+
+    async def _soon(self, exchange: Exchange) -> Head | None:
+        try:
+            async with asyncio.timeout(self._settings.notice_s):
+                return await exchange.head()
+        except TimeoutError:
+            return None
+
+    async def _check_head(self, exchange: Exchange, head: Head) -> None:
+        """Raise for everything that is not the beginning of a reply."""
+        status, headers = head
+        kind = headers.get("content-type", "")
+        if status == _OK and "html" not in kind:
+            return
+        try:
+            async with asyncio.timeout(self._settings.idle_s):
+                body = await exchange.read_all(_BODY_LIMIT)
+        except TimeoutError as error:
+            raise errors.idle(self._settings.idle_s) from error
+        if "html" in kind and status < 500:  # noqa: PLR2004 - a gateway's own error page is worth another try
+            raise errors.not_ollama(self._url, f"a web page (status {status})")
+        text = "" if "html" in kind else body_error(body)
+        if "does not support thinking" in text and not self._refuses_think:
+            self._refuses_think = True
+            raise Failure(BadResponse(text), wait_s=0.0)
+        if status == _NOT_FOUND:
+            self._http.release()
+            pulled = await self._pulled()
+            if pulled is None and "model" not in text:
+                raise errors.not_ollama(self._url, f"status 404 to /api/chat ({text or 'no reason given'})")
+            raise errors.model_missing(self._model, pulled)
+        raise errors.from_status(status, text, headers.get("retry-after", ""), self._model)
+
+    async def _deltas(self, exchange: Exchange, reply: Reply) -> AsyncGenerator[ModelChunk, None]:
+        """Read the reply to the line that says it is done."""
+        lines = Lines(self._settings.max_line_bytes)
+        while not reply.done:
+            try:
+                async with asyncio.timeout(self._settings.idle_s):
+                    data = await exchange.read()
+            except TimeoutError as error:
+                raise errors.idle(self._settings.idle_s) from error
+            for line in lines.feed(data) if data else lines.end():
+                try:
+                    chunk = decode_chunk(line)
+                except ValueError as error:
+                    raise errors.garbage(str(error), line) from error
+                if chunk.error is not None:
+                    raise errors.from_stream(error_text(chunk.error), self._model)
+                for delta in reply.take(chunk):
+                    yield delta
+            if not data and not reply.done:
+                raise TransportError("the reply was cut before its end")
+
+    async def _pulled(self) -> list[str] | None:
+        """The models that the server has; None where it does not say."""
+        try:
+            async with asyncio.timeout(self._settings.show_s):
+                exchange = await self._http.get("/api/tags")
+                status, _ = await exchange.head()
+                body = await exchange.read_all(_BODY_LIMIT)
+            return decode_tags(body) if status == _OK else None
+        except (TimeoutError, TransportError, ValueError, RecursionError):
+            return None
