@@ -17,6 +17,11 @@ class Agent:
 
     Events reach the history right after the subscribers that were handed to the constructor (the journal), and before
     those that subscribe later (the screen).
+
+    Attributes:
+        provider: Who answers.
+        history: The conversation.
+        limits: What the next turn may take.
     """
 
     def __init__(
@@ -45,7 +50,7 @@ class Agent:
         self._sandbox = sandbox
         self._compose = compose
         self._system = system
-        self._limits = limits
+        self.limits = limits
         self._redact = redact
         self._sync = sync
         self._monotonic = monotonic
@@ -126,7 +131,7 @@ class Agent:
             system=self._system,
             history=self.history,
             prefix=self._prefix,
-            limits=self._limits,
+            limits=self.limits,
             take_queued=self.take_queued,
             emit=self._stream.emit,
             sync=self._sync,

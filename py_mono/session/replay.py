@@ -122,7 +122,7 @@ class RecordedTools:
         """What the recording says this call came to; no output comes before it."""
         del on_output
         results = self._results.get(call.id)
-        if results and results[0].name == call.name:
+        if results:
             return results.pop(0)
         return ToolResult(call.id, call.name, "the recording has no result for this call", is_error=True)
 

@@ -1,0 +1,66 @@
+"""The door: reads the command line, starts the worker, and only then loads the rest."""
+
+import os
+import sys
+
+from py_mono.utils.lazy import load
+from py_mono.utils.version import VERSION
+
+TYPE_CHECKING = False  # spelled out: typing is not free, and --version is asked often
+if TYPE_CHECKING:
+    from py_mono.config import Settings
+    from py_mono.sandbox.launch import Launched, Launcher
+    from py_mono.ui.arguments import Arguments
+
+CONFIGURATION = 2
+INTERRUPTED = 130
+
+_COMMANDS = {
+    "run": "py_mono.wiring:run",
+    "tool": "py_mono.wiring:tool",
+    "demo": "py_mono.wiring:demo",
+    "sessions": "py_mono.wiring:sessions",
+}
+_WITHOUT_WORKER = {"sessions", "demo"}
+
+
+def main() -> int:
+    """Run the program; returns its exit status, as ``interface.md`` lists them."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        sys.stdout.write(f"py-mono {VERSION}\n")
+        return 0
+    known: type[Exception] = load("py_mono.protocol.errors:PyMonoError")
+    try:
+        arguments: Arguments = load("py_mono.ui.arguments:parse")(sys.argv[1:])
+        settings: Settings = load("py_mono.config:read")(arguments, os.environ)
+        return _run(arguments, settings)
+    except known as error:
+        return _report(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: "Arguments", settings: "Settings") -> int:
+    """Run the command; where it needs a worker that one is started first, and gets ready while the rest is imported."""
+    target = _COMMANDS[arguments.command]
+    if arguments.command in _WITHOUT_WORKER:
+        status: int = load(target)(arguments, settings)
+        return status
+    launcher: Launcher = load("py_mono.sandbox.launch:Launcher")(
+        settings.workspace, backend=settings.backend, extra_roots=settings.extra_roots, network=settings.network
+    )
+    worker: Launched = launcher.start()
+    status = load(target)(arguments, settings, launcher, worker)
+    return status
+
+
+def _report(error: Exception) -> int:
+    """Say what was wrong and what mends it; the exit status for it."""
+    remedy = getattr(error, "remedy", "")
+    sys.stderr.write(f"py-mono: {error}\n" + (f"  {remedy}\n" if remedy else ""))
+    status: int = load("py_mono.ui.json_mode:error_status")(getattr(error, "kind", ""))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""``py-mono sessions``: what was recorded, shown and played again."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+
+from py_mono.protocol.ports import Redact
+from py_mono.session.store import Sessions
+from py_mono.ui.render import Renderer
+from py_mono.ui.replaying import replay as play_again
+from py_mono.ui.terminal import Screen, clip, one_line
+
+
+def show_list(store: Sessions, screen: Screen) -> int:
+    """A line for each session: when it was used, its id, how long it is, and how it began."""
+    found = store.list()
+    for summary in found:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.used))
+        turns = f"{summary.turns} turn{'' if summary.turns == 1 else 's'}"
+        line = f"{summary.id}  {used}  {turns:>8}  {one_line(summary.workspace)}  {one_line(summary.prompt)}"
+        screen.write((clip(line, screen.width) if screen.terminal else line) + "\n")
+    if not found:
+        screen.write("There is no session yet.\n")
+    return 0
+
+
+def show(store: Sessions, name: str, screen: Screen) -> int:
+    """A session as it was on the screen."""
+    renderer = Renderer(screen, echo=True)
+    for envelope in store.read(name):
+        renderer(envelope)
+    return 0
+
+
+def replay(store: Sessions, name: str, screen: Screen, redact: Redact) -> int:
+    """Run a session again offline, and say whether every request was the recorded one: 0, or 1 where one was not."""
+    report = asyncio.run(play_again(tuple(store.read(name)), redact))
+    turns = len({step.turn for step in report.steps})
+    total = (
+        f"{len(report.steps)} request{'' if len(report.steps) == 1 else 's'} in {turns} turn{'' if turns == 1 else 's'}"
+    )
+    different = report.first_difference
+    if different is None:
+        screen.write(f"Replayed {total}: each is the one that was recorded.\n")
+        return 0
+    screen.write(
+        f"Replayed {total}. The first that differs is step {different.step} of turn {different.turn}: "
+        f"recorded {different.recorded or 'no request'}, now {different.replayed or 'no request'}.\n"
+    )
+    return 1
+
+
+def run(store: Sessions, action: str, name: str, environment: Mapping[str, str], redact: Redact) -> int:
+    """Do what the command line asked for; returns the exit status.
+
+    Raises:
+        SessionError: There is no such session, or it cannot be read.
+    """
+    screen = Screen(sys.stdout, environment)
+    match action:
+        case "show":
+            return show(store, name, screen)
+        case "replay":
+            return replay(store, name, screen, redact)
+        case _:
+            return show_list(store, screen)

@@ -1,0 +1,95 @@
+"""``py-mono tool``: the operator's own calls, with the tools and the lock the model has, and no model."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.ports import ToolSource
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.ui.output import Output
+
+_LONGEST_LINE = 64 * 1024 * 1024
+
+
+def print_list(specs: Sequence[ToolSpec], *, version: str, as_json: bool) -> int:
+    """The tools: a line each, or one JSON object with their schemas."""
+    output = Output(sys.stdout.buffer)
+    if as_json:
+        listed = {"version": version, "tools": msgspec.to_builtins(specs)}
+        output.answer(json.dumps(listed, ensure_ascii=False, indent=2))
+    else:
+        width = max(len(spec.name) for spec in specs)
+        output.answer("\n".join(f"{spec.name:<{width}}  {spec.description.splitlines()[0]}" for spec in specs))
+    return 0
+
+
+async def call_one(tools: ToolSource, name: str, arguments: str) -> int:
+    """Call one tool; its text on stdout. 0, or 1 where it refused or failed."""
+    result = await _call(tools, "operator", name, _decoded(arguments), arguments)
+    Output(sys.stdout.buffer).answer(result.content)
+    return 1 if result.is_error else 0
+
+
+async def serve(tools: ToolSource) -> int:
+    """Answer each JSON line ``{"tool", "args"}`` on stdin with one line ``{"ok", "output"}``, in order, until it ends."""
+    output = Output(sys.stdout.buffer)
+    reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    number = 0
+    while output.failure is None:
+        try:
+            line = await reader.readline()
+        except ValueError:
+            output.write(
+                _answer(ok=False, text=f"a line is longer than {_LONGEST_LINE >> 20} MiB; nothing more is read")
+            )
+            return 1
+        if not line:
+            break
+        if not line.strip():
+            continue
+        number += 1
+        output.write(await _serve_line(tools, str(number), line))
+    return 1 if output.lost else 0
+
+
+async def _serve_line(tools: ToolSource, call_id: str, line: bytes) -> bytes:
+    try:
+        asked: Any = json.loads(line)
+    except ValueError as error:
+        return _answer(ok=False, text=f"this line is not JSON: {error}")
+    if not isinstance(asked, dict) or not isinstance(asked.get("tool"), str):
+        return _answer(
+            ok=False, text='a line must be an object such as {"tool": "read_file", "args": {"path": "a.py"}}'
+        )
+    arguments = asked.get("args", {})
+    result = await _call(tools, call_id, asked["tool"], arguments, json.dumps(arguments))
+    return _answer(ok=not result.is_error, text=result.content)
+
+
+def _answer(*, ok: bool, text: str) -> bytes:
+    return json.dumps({"ok": ok, "output": text}, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+async def _call(tools: ToolSource, call_id: str, name: str, arguments: object, raw: str) -> ToolResult:
+    if isinstance(arguments, dict):
+        call = ToolCall(call_id, name, arguments)
+    else:
+        call = ToolCall(call_id, name, {}, malformed=raw or "nothing")
+    try:
+        return await tools.call(call, lambda _: None)
+    except SandboxError as error:
+        text = f"{error}\n{error.remedy}" if error.remedy else str(error)
+        return ToolResult(call_id, name, text, is_error=True)
+
+
+def _decoded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
