@@ -7,18 +7,32 @@ is open without the others. With neither namespaces nor Landlock there is no loc
 import os
 import resource
 import struct
-from collections.abc import Callable
 
 from py_mono.sandbox import kernel, landlock, namespaces, seccomp
 from py_mono.sandbox.profile import LAYERS, Limits, Profile
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _CAPABILITY_VERSION = 0x20080522
 _SECUREBITS = 0b1110_1111  # NOROOT, NO_SETUID_FIXUP, no ambient, each locked; KEEP_CAPS locked off
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - what POSIX names are made in; multiprocessing needs it
+_TRUNCATE_ABI = 3
+_WITHOUT = {
+    "namespaces": (
+        "Tools can change modes (chmod) of your files outside the workspace, not their content.",
+        "The encrypted keys in the workspace (.keys.enc) can be read and replaced; the key to them is out of reach.",
+        "Tools see the names and command lines of other processes, and share /dev/shm with them.",
+        "Programs that need a loopback server or UNIX sockets fail.",
+    ),
+    "capabilities": ("Tools keep the capabilities of this process.",),
+    "landlock": ("What may be read and written is decided by mounts alone.",),
+    "seccomp": ("Rare system calls that kernels were broken through are not denied.",),
+    "limits": ("Memory, processes, open files and file sizes are not limited.",),
+}
 
 
 class ConfineError(Exception):
@@ -51,12 +65,16 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
     _prepare(profile)
     layers = dict.fromkeys(LAYERS, "off: not wanted")
     spaces = False
-    if "namespaces" in wanted:
+    if profile.backend == "bubblewrap":
+        spaces = True
+        layers["namespaces"] = "on (bubblewrap)"
+    elif "namespaces" in wanted:
         reason = _enter_namespaces(profile, report_pid)
         spaces = not reason
         layers["namespaces"] = f"off: {reason}" if reason else "on"
     version = landlock.abi() if "landlock" in wanted else 0
     _refuse_without_lock(profile, spaces=spaces, version=version)
+    os.chdir(profile.workspace)
     if "limits" in wanted:
         _limit(profile.limits)
         layers["limits"] = "on"
@@ -149,8 +167,11 @@ def _read_all(descriptor: int) -> str:
 
 def _refuse_without_lock(profile: Profile, *, spaces: bool, version: int) -> None:
     """Fail closed. Where a test leaves a layer out on purpose, its absence is no failure."""
-    if spaces or version or not {"namespaces", "landlock"} & set(profile.layers):
+    wanted = set(profile.layers)
+    if spaces or not {"namespaces", "landlock"} & wanted:
         return
+    if version and ("seccomp" not in wanted or seccomp.architecture()):
+        return  # both are needed: Landlock does not keep a program from the sockets of container and session managers
     raise ConfineError(
         "this machine gives neither namespaces nor Landlock, so tools cannot be confined",
         remedy="Allow unprivileged user namespaces, use a kernel with Landlock (5.13 or later), "
@@ -216,7 +237,7 @@ def _restrict_files(profile: Profile, version: int, *, spaces: bool) -> str:
     if not version:
         return "off: this kernel has no Landlock"
     rules = [(path, landlock.READ) for path in profile.readable]
-    rules += [(path, landlock.WRITE) for path in (*profile.writable, "/dev/shm")]
+    rules += [(path, landlock.WRITE) for path in (*profile.writable, _SHARED_MEMORY)]
     rules += [(path, landlock.DEVICE) for path in _DEVICES if spaces or path != "/dev/pts"]
     rules.append(("/proc", landlock.READ_FILE | landlock.READ_DIR))
     if spaces:  # what the root shows may be listed; /tmp and /var/tmp are the private folder
@@ -238,4 +259,17 @@ def _filter_calls(profile: Profile, version: int, *, spaces: bool) -> str:
 
 def _open_sentences(profile: Profile, layers: "dict[str, str]", version: int) -> "list[str]":
     """What is not covered, in words, because of what is missing."""
-    return []
+    on = {name for name, state in layers.items() if state.startswith("on")}
+    sentences = [text for name, texts in _WITHOUT.items() if name not in on for text in texts]
+    if "landlock" not in on or version < landlock.SCOPE_ABI:
+        if "namespaces" not in on:
+            sentences.append("Tools can signal your other processes: signals are scoped from Landlock ABI 6 on.")
+        elif profile.network:
+            sentences.append("Tools can reach abstract UNIX sockets: they are scoped from Landlock ABI 6 on.")
+    if "namespaces" not in on and "landlock" in on and version < _TRUNCATE_ABI:
+        sentences.append("Tools can truncate your files outside the workspace: covered from Landlock ABI 3 on.")
+    if profile.network:
+        sentences.append("The network is on: tools reach the internet and every server on this machine.")
+    if "limits" in on and os.geteuid() == 0 and not ("namespaces" in on and namespaces.limits_pids()):
+        sentences.append("Tools run as root, whose number of processes the kernel does not limit.")
+    return sentences

@@ -5,11 +5,11 @@ were, ``/dev`` with six harmless devices, a fresh ``/proc``. Sources: namespaces
 open_tree(2), pivot_root(2).
 """
 
+import _socket  # the C half alone: importing socket costs the worker 6 ms
 import fcntl
 import os
+import stat
 import struct
-
-import _socket  # the C half alone: importing socket costs the worker 6 ms
 
 from py_mono.sandbox import kernel
 from py_mono.sandbox.kernel import call, libc, syscall
@@ -18,6 +18,7 @@ from py_mono.sandbox.profile import Profile
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEV_LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx"))
 _SHM_BYTES = 1 << 30
+_OWN_PID_MAX, _LEAST_PID_MAX = (6, 14), 301
 _SPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 _DEVPTS = b"newinstance,ptmxmode=0666,mode=620"
 _NO_DEVICES = kernel.MS_NOSUID | kernel.MS_NODEV
@@ -69,12 +70,11 @@ def build_root(profile: Profile) -> None:
     for path, tree in null:
         _hide(path, tree)
     _finish_dev()
-    _mount_proc()
+    _mount_proc(profile.limits.processes if "limits" in profile.layers else 0)
     call("pivot_root", libc.pivot_root, b".", b".")
     call("umount the old root", libc.umount2, b".", kernel.MNT_DETACH)
     _set_attributes(kernel.AT_FDCWD, b"/", kernel.MOUNT_ATTR_RDONLY, recursive=False)
     os.umask(umask)
-    os.chdir(profile.workspace)
 
 
 class _View:
@@ -83,10 +83,11 @@ class _View:
     def __init__(self) -> None:
         self._trees: dict[str, int] = {}
         self._links: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
 
     def show(self, path: str, place: str, attributes: int) -> None:
         """Show ``path`` at ``place``; later ones win over earlier ones at the same place. What is missing is left out."""
-        real = os.path.realpath(path)
+        real = self._resolve(path)
         if path == place and real != path:
             self._links[path] = real
             place = real
@@ -99,12 +100,24 @@ class _View:
             os.close(self._trees[place])
         self._trees[place] = tree
 
+    def _resolve(self, path: str) -> str:
+        """As ``os.path.realpath``, but each folder is resolved once: there are many files in few folders."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder or "/").rstrip("/")
+        resolved = f"{self._folders[folder]}/{name}"
+        try:
+            os.readlink(resolved)
+        except OSError:
+            return resolved
+        return os.path.realpath(resolved)
+
     def attach(self) -> None:
         """Build it all below the working directory, parents before children."""
         for place in sorted(self._trees, key=lambda place: place.split("/")):
             tree = self._trees[place]
             target = place.lstrip("/")
-            _make_place(target, folder=os.fstat(tree).st_mode & 0o170000 == 0o040000)
+            _make_place(target, folder=stat.S_ISDIR(os.fstat(tree).st_mode))
             _attach(tree, target)
         for place, target in self._links.items():
             link = place.lstrip("/")
@@ -115,12 +128,16 @@ class _View:
 
 def _make_place(target: str, *, folder: bool) -> None:
     """Something to mount on; it is there already where a tree around it was attached before."""
-    if folder:
-        os.makedirs(target, exist_ok=True)
-    else:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        if not os.path.lexists(target):
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o444))
+    try:
+        if folder:
+            os.mkdir(target)
+        else:
+            os.mknod(target, 0o444)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target))
+        _make_place(target, folder=folder)
 
 
 def _attach(tree: int, target: str) -> None:
@@ -139,7 +156,7 @@ def _hide(path: str, null: int) -> None:
 
 def _is_plain_file(path: str) -> bool:
     try:
-        return os.lstat(path).st_mode & 0o170000 == 0o100000
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False
 
@@ -153,11 +170,21 @@ def _finish_dev() -> None:
         os.symlink(target, f"dev/{name}")
 
 
-def _mount_proc() -> None:
+def limits_pids() -> bool:
+    """Whether ``pid_max`` belongs to the pid namespace (Linux 6.14): before, writing it would change the machine's."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= _OWN_PID_MAX
+
+
+def _mount_proc(processes: int) -> None:
     """A fresh, read-only /proc: as root even without capabilities, a writable one would hold the kernel's settings."""
     os.makedirs("proc", exist_ok=True)
-    flags = _NO_DEVICES | kernel.MS_NOEXEC | kernel.MS_RDONLY
+    flags = _NO_DEVICES | kernel.MS_NOEXEC
     call("proc", libc.mount, b"proc", b"proc", b"proc", flags, None)
+    if processes and limits_pids():  # holds for root too, whom RLIMIT_NPROC does not bind
+        with open("proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
+            file.write(str(max(processes, _LEAST_PID_MAX)))
+    _set_attributes(kernel.AT_FDCWD, b"proc", kernel.MOUNT_ATTR_RDONLY, recursive=False)
 
 
 def _mount(kind: bytes, place: bytes, flags: int, options: bytes) -> None:

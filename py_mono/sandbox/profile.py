@@ -19,15 +19,12 @@ LAYERS = ("namespaces", "capabilities", "landlock", "seccomp", "limits")
 _GIB = 1 << 30
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/snap")
 _SYSTEM_FILES = (  # what ordinary programs look up, and nothing that holds a secret
-    "alternatives", "bash.bashrc", "bash_completion.d", "ca-certificates", "ca-certificates.conf", "crypto-policies",
-    "debian_version", "default/locale", "dpkg", "emacs", "environment.d", "ethertypes", "fonts", "gai.conf", "group",
-    "host.conf", "hostname", "hosts", "inputrc", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk",
-    "java-25-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "locale.alias", "locale.conf",
-    "locale.gen", "localtime", "lsb-release", "magic", "magic.mime", "mailcap", "manpath.config", "mime.types", "mke2fs.conf",
-    "netconfig", "networks", "nsswitch.conf", "os-release", "passwd", "perl", "pki/ca-trust", "pki/tls", "profile",
-    "profile.d", "protocols", "python3", "python3.11", "python3.12", "python3.13", "python3.14", "redhat-release",
-    "resolv.conf", "rpc", "screenrc", "services", "shells", "skel", "ssl/certs", "ssl/openssl.cnf", "terminfo",
-    "timezone", "vim", "wgetrc", "xattr.conf", "xdg",
+    "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "fonts",
+    "gai.conf", "group", "host.conf", "hostname", "hosts", "inputrc", "java-11-openjdk", "java-17-openjdk",
+    "java-21-openjdk", "java-25-openjdk", "ld.so.cache", "ld.so.preload", "locale.alias", "locale.conf", "localtime",
+    "lsb-release", "magic", "mime.types", "nsswitch.conf", "os-release", "passwd", "perl", "pki/ca-trust", "pki/tls/certs",
+    "profile", "profile.d", "protocols", "python3", "redhat-release", "resolv.conf", "services", "shells", "ssl/certs",
+    "ssl/openssl.cnf", "terminfo", "timezone",
 )  # fmt: skip
 _STATE_FILES = ("/var/lib/dpkg", "/var/cache/fontconfig", "/var/lib/ca-certificates", "/var/lib/ghc")
 _KERNEL_FILES = ("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/sys/kernel/mm")
@@ -212,7 +209,7 @@ def make_environment(profile: Profile, source: Mapping[str, str]) -> dict[str, s
 
 def _system_paths(*, network: bool) -> list[str]:
     paths = [*_SYSTEM_FOLDERS, *(f"/etc/{name}" for name in _SYSTEM_FILES), *_STATE_FILES, *_KERNEL_FILES]
-    return paths + [*_NAME_RESOLUTION] if network else paths
+    return [*paths, *_NAME_RESOLUTION] if network else paths
 
 
 def _interpreter_paths() -> list[str]:

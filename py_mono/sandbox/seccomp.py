@@ -111,12 +111,9 @@ def assemble(arch: int, *, mounts: bool, processes: bool, internet: bool, unix: 
         groups += [(WITHOUT_MOUNTS, errno.EPERM), (XATTR, errno.EOPNOTSUPP), (TIMES, 0), (WITHOUT_IPC, errno.ENOSYS)]
     for group, number in groups:
         for numbers in group.values():
-            if numbers[column] is not None:
-                code += _on(numbers[column], [_deny(number)])
+            code += _on(numbers[column], [_deny(number)])
     for name, body in _bodies(mounts=mounts, processes=processes, internet=internet, unix=unix).items():
-        number = FILTERED[name][column]
-        if number is not None:
-            code += _on(number, body)
+        code += _on(FILTERED[name][column], body)
     return [*code, (_RETURN, 0, 0, _ALLOW)]
 
 
@@ -163,8 +160,8 @@ def _socketpair(*, unix: bool) -> Code:
     return [*code, _allow()]
 
 
-def _on(number: int, body: Code) -> Code:
-    return [(_EQUAL, 0, len(body), number), *body]
+def _on(number: int | None, body: Code) -> Code:
+    return [] if number is None else [(_EQUAL, 0, len(body), number), *body]
 
 
 def _values(values: "list[int]", then: "tuple[int, int, int, int]") -> Code:
