@@ -45,13 +45,16 @@ def _run(arguments: "Arguments", settings: "Settings") -> int:
     target = _COMMANDS[arguments.command]
     if arguments.command in _WITHOUT_WORKER:
         status: int = load(target)(arguments, settings)
-        return status
+    else:
+        status = load(target)(arguments, settings, *_started(settings))
+    return status
+
+
+def _started(settings: "Settings") -> "tuple[Launcher, Launched]":
     launcher: Launcher = load("py_mono.sandbox.launch:Launcher")(
         settings.workspace, backend=settings.backend, extra_roots=settings.extra_roots, network=settings.network
     )
-    worker: Launched = launcher.start()
-    status = load(target)(arguments, settings, launcher, worker)
-    return status
+    return launcher, launcher.start()
 
 
 def _report(error: Exception) -> int:

@@ -99,18 +99,16 @@ async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
     try:
         branch = await sandbox.open("direct")
         registry = ToolRegistry([branch])
-        match arguments.action:
-            case "list":
-                specs = await branch.specs()
-                return load("py_mono.ui.tool_command:print_list")(specs, version=VERSION, as_json=arguments.json)  # type: ignore[no-any-return]
-            case "session":
-                return await load("py_mono.ui.tool_command:serve")(registry)  # type: ignore[no-any-return]
-            case _:
-                return await load("py_mono.ui.tool_command:call_one")(
-                    registry, arguments.name, arguments.tool_arguments
-                )  # type: ignore[no-any-return]
+        if arguments.action == "list":
+            listing = load("py_mono.ui.tool_command:print_list")
+            status: int = listing(await branch.specs(), version=VERSION, as_json=arguments.json)
+        elif arguments.action == "session":
+            status = await load("py_mono.ui.tool_command:serve")(registry)
+        else:
+            status = await load("py_mono.ui.tool_command:call_one")(registry, arguments.name, arguments.tool_arguments)
     finally:
         await sandbox.close()
+    return status
 
 
 async def _demo(settings: "Settings", sandbox: WorkerSandbox) -> int:
@@ -126,9 +124,10 @@ async def _demo(settings: "Settings", sandbox: WorkerSandbox) -> int:
         return not result.is_error, result.content
 
     try:
-        return await load("py_mono.ui.demo:run")(app, run_tests)  # type: ignore[no-any-return]
+        status: int = await load("py_mono.ui.demo:run")(app, run_tests)
     finally:
         await app.agent.close()
+    return status
 
 
 def _app(settings: "Settings", sandbox: WorkerSandbox, provider: Provider, session: Session, redact: Redactor) -> App:
