@@ -7,10 +7,11 @@ import msgspec
 
 from py_mono.protocol.codec import encode
 from py_mono.security.known import forms, quote, worth_hiding
-from py_mono.security.shapes import Shape, shapes_in
+from py_mono.security.shapes import shapes_in
 
 _JSON_STARTS = ("{", "[", '"')
 _JSON_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_JSON_STRINGS = rf"(?P<first>{_JSON_STRING})(?:(?P<colon>\s*+:\s*+)(?P<second>{_JSON_STRING}))?"
 _KNOWN = "[redacted:known]"
 _ROUNDS = 8  # a replacement seldom uncovers more; the bound is for secrets made to do so
 
@@ -40,30 +41,42 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
-        shapes = shapes_in(text)
-        if not shapes and not any(form in text for form in self._quoted_forms):
+        if not self._suspect(text):
             return text
         if text.startswith(_JSON_STARTS) and _is_json(text):
-            return re.sub(_JSON_STRING, lambda match: self._json_string(match[0], shapes), text)
-        return self._plain(text, shapes)
+            return re.sub(_JSON_STRINGS, self._json_strings, text)
+        return self._plain(text)
 
-    def _json_string(self, quoted: str, shapes: list[Shape]) -> str:
-        text = _string.decode(quoted)
-        redacted = self._plain(text, shapes)
-        return quoted if redacted == text else encode(redacted).decode()
+    def _suspect(self, text: str) -> bool:
+        return any(form in text for form in self._quoted_forms) or bool(shapes_in(text))
 
-    def _plain(self, text: str, shapes: list[Shape]) -> str:
+    def _json_strings(self, match: re.Match[str]) -> str:
+        """One string of a JSON text, or a name with the string it names, which may say that it is a secret."""
+        name = self._plain(first := _string.decode(match["first"]))
+        new = _requoted(match["first"], first, name)
+        if match["second"] is None:
+            return new
+        value = self._plain(second := _string.decode(match["second"]))
+        both = self._plain(f"{first}: {second}")
+        if both.startswith(f"{name}: "):
+            value = both[len(name) + 2 :]
+        return new + match["colon"] + _requoted(match["second"], second, value)
+
+    def _plain(self, text: str) -> str:
         for _ in range(_ROUNDS):
             before = text
             for form in self._forms:
                 if form in text:
                     text = text.replace(form, _KNOWN)
-            for shape in shapes:
-                if shape.may_stand_in(text):
-                    text = shape.replace_in(text)
+            for shape in shapes_in(text):
+                text = shape.replace_in(text)
             if text == before:
                 break
         return text
+
+
+def _requoted(quoted: str, old: str, new: str) -> str:
+    return quoted if new == old else encode(new).decode()
 
 
 def _is_json(text: str) -> bool:
