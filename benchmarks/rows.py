@@ -39,10 +39,10 @@ class Row:
     def verdict(self) -> str:
         """``met``, ``missed``, ``not measured``, or nothing where there is no limit."""
         value = self.ratio if self.of == "ratio" else self.product
-        if value is None:
-            return "not measured"
         if self.limit is None:
             return ""
+        if value is None:
+            return "not measured"
         return "met" if value <= self.limit else "missed"
 
     def cells(self) -> tuple[str, ...]:

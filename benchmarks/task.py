@@ -69,7 +69,7 @@ def steps(bench: Bench) -> list[Row]:
 
 def long(bench: Bench) -> list[Row]:
     """Whether step 190 is as fast as step 20; the floor column is what the floor itself slows down by."""
-    runs = _interleaved(bench, LONG, max(3, bench.rounds // 3))
+    runs = _interleaved(bench, LONG, max(3, bench.rounds // 2))
     growth, late = {}, {}
     for side in SIDES:
         early_gaps = [gap for run in runs[side] for gap in run.gaps[19 - _AROUND : 20 + _AROUND]]
