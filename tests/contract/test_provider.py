@@ -1,0 +1,160 @@
+"""What every provider promises (``ports.Provider``), over each of them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
+
+import pytest
+
+from py_mono.llm.ollama_provider import OllamaProvider
+from py_mono.llm.registry import create, names
+from py_mono.llm.replay import ReplayProvider
+from py_mono.llm.scripted import ScriptedProvider
+from py_mono.llm.settings import OllamaSettings, ProviderSettings
+from py_mono.protocol.errors import ProviderError
+from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
+from py_mono.protocol.messages import AssistantMessage, UserMessage
+from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
+from py_mono.protocol.tools import ToolCall
+from tests.servers.fake_ollama import Answer, FakeOllama, call, line, refuse, say
+
+ASK = ModelRequest("be brief", (UserMessage("hello"),), ())
+TEXT = "A reply that is long enough to come in pieces."
+CALLS = (ToolCall("call_1", "read_file", {"path": "a"}), ToolCall("call_2", "shell", {"command": "ls"}))
+
+Make = Callable[[], AbstractContextManager[Provider]]
+
+SCRIPT = f"""
+reasoning: I think.
+text: {TEXT}
+---
+text: lost
+cut: reset
+text: {TEXT}
+call: read_file {{"path": "a"}}
+call: shell {{"command": "ls"}}
+---
+fault: unavailable gone
+---
+text: {TEXT}
+"""
+
+
+@contextmanager
+def _ollama() -> Iterator[Provider]:
+    """Speaks the same four replies as the script: plain, cut and then with calls, refused, plain."""
+    pieces = (TEXT[:10], TEXT[10:])
+    answers = [
+        say(*pieces, thinking="I think."),
+        Answer([line("lost")], cut_at=250),
+        say(*pieces, calls=[call(one.name, one.arguments) for one in CALLS]),
+        refuse(400, "no"),
+        say(*pieces),
+    ]
+    with FakeOllama(answers) as server:
+        settings = OllamaSettings(backoff_s=0.0)
+        yield OllamaProvider(ProviderSettings(model="m", base_url=server.url, ollama=settings))
+
+
+def _scripted() -> AbstractContextManager[Provider]:
+    return nullcontext(ScriptedProvider(SCRIPT, model="m"))
+
+
+def _replay() -> AbstractContextManager[Provider]:
+    replies = [
+        AssistantMessage(TEXT, "I think.", model="m"),
+        AssistantMessage(TEXT, "", CALLS, "m", stop_reason="tool_use"),
+    ]
+    return nullcontext(ReplayProvider(replies))
+
+
+PROVIDERS = {"ollama": _ollama, "scripted": _scripted, "replay": _replay}
+
+
+@pytest.fixture(params=PROVIDERS)
+def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
+    make: Make = PROVIDERS[request.param]
+    with make() as made:
+        assert made.name == request.param
+        yield made
+
+
+async def play(provider: Provider, asked: ModelRequest = ASK) -> list[ModelChunk]:
+    async with aclosing(provider.stream(asked)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+def test_the_suite_covers_every_provider_of_the_registry() -> None:
+    assert set(PROVIDERS) == set(names())
+
+
+def test_the_registry_makes_each_of_them(tmp_path_factory: pytest.TempPathFactory) -> None:
+    script = tmp_path_factory.mktemp("s") / "script"
+    script.write_text("text: x")
+    made = [create(ProviderSettings(provider=name, script=str(script))) for name in names()]
+    assert [one.name for one in made] == list(names())
+
+
+async def test_one_message_comes_last_and_its_text_is_that_of_the_deltas(provider: Provider) -> None:
+    chunks = await play(provider)
+    assert [isinstance(chunk, AssistantMessage) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    message = chunks[-1]
+    assert isinstance(message, AssistantMessage)
+    assert message.text == TEXT == "".join(chunk.text for chunk in chunks if isinstance(chunk, TextDelta))
+    assert message.reasoning == "".join(chunk.text for chunk in chunks if isinstance(chunk, ReasoningDelta))
+    assert (message.model, provider.model, message.stop_reason) == ("m", "m", "end")
+    await provider.close()
+
+
+async def test_deltas_before_a_retry_are_void_and_call_ids_are_unique(provider: Provider) -> None:
+    await play(provider)
+    chunks = await play(provider)
+    last = max((n for n, chunk in enumerate(chunks) if isinstance(chunk, ModelRetried)), default=-1)
+    message = chunks[-1]
+    assert isinstance(message, AssistantMessage)
+    assert "".join(chunk.text for chunk in chunks[last + 1 :] if isinstance(chunk, TextDelta)) == message.text == TEXT
+    assert (message.tool_calls, message.stop_reason) == (CALLS, "tool_use")
+    await provider.close()
+
+
+async def test_it_raises_provider_errors_and_nothing_else(provider: Provider) -> None:
+    await play(provider)
+    await play(provider)
+    with pytest.raises(ProviderError) as caught:
+        await play(provider)
+    assert str(caught.value)
+    await provider.close()
+
+
+async def test_a_stream_that_is_left_early_does_not_spoil_the_next(provider: Provider) -> None:
+    async with aclosing(provider.stream(ASK)) as chunks:
+        await anext(chunks)
+    message = (await play(provider))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert message.text == TEXT
+    await provider.close()
+
+
+async def test_a_stream_that_is_cancelled_does_not_spoil_the_next(provider: Provider) -> None:
+    task = asyncio.ensure_future(play(provider))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    message = (await play(provider))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert message.text == TEXT
+    await provider.close()
+
+
+async def test_the_window_is_constant_once_it_is_known(provider: Provider) -> None:
+    await play(provider)
+    first = provider.window
+    await play(provider)
+    assert provider.window == first >= 0
+    await provider.close()
+
+
+async def test_it_can_be_closed_twice_and_unused(provider: Provider) -> None:
+    await provider.close()
+    await provider.close()
