@@ -6,7 +6,7 @@ import socket
 import time
 from threading import Lock
 
-from py_mono.sandbox import init, runner
+from py_mono.sandbox import runner
 from py_mono.tools.builtin.context import Finished, ToolFailure
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
@@ -18,11 +18,16 @@ _PIECE = 65536
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+class _StartFailed(Exception):
+    """The runner could not start the program; ``ERRNO WHAT`` as it said it."""
+
+
 class WorkerCommands:
     """Starts programs through init; see ``Commands`` in ``tools/builtin/context.py`` for the contract."""
 
-    def __init__(self, requests: socket.socket, environment: dict[str, str]) -> None:
+    def __init__(self, requests: socket.socket, sweeps: socket.socket, environment: dict[str, str]) -> None:
         self._requests = requests
+        self._sweeps = sweeps
         self._environment = environment
         self._lock = Lock()
         self._running: dict[int, tuple[Event, socket.socket]] = {}
@@ -50,7 +55,9 @@ class WorkerCommands:
         try:
             if cancelled.is_set():
                 _stop(control)
-            return self._attend(control, output, deadline, on_output, cancelled, argv, cwd)
+            return self._attend(control, output, deadline, on_output, cancelled)
+        except _StartFailed as failure:
+            raise _start_failure(str(failure), argv, cwd) from None
         finally:
             with self._lock:
                 del self._running[id(control)]
@@ -95,7 +102,7 @@ class WorkerCommands:
         }
         control, control_end = socket.socketpair()
         try:
-            socket.send_fds(self._requests, [init.RUN], [control_end.fileno(), output_end])
+            socket.send_fds(self._requests, [runner.RUN], [control_end.fileno(), output_end])
             control.sendall(runner.pack_request(request))
         except OSError as error:
             control.close()
@@ -112,8 +119,6 @@ class WorkerCommands:
         deadline: float,
         on_output: "Callable[[bytes], None]",
         cancelled: "Event",
-        argv: "Sequence[str]",
-        cwd: str,
     ) -> Finished:
         """Read output until the runner says that nothing of the command is left."""
         os.set_blocking(output, False)
@@ -133,7 +138,7 @@ class WorkerCommands:
                 _stop(control)
         word, _, rest = _read_line(control).partition(" ")
         if word == "failed":
-            raise _start_failure(rest, argv, cwd)
+            raise _StartFailed(rest)
         note = ""
         if word != "ended":
             self._sweep()
@@ -153,7 +158,7 @@ class WorkerCommands:
         mine, theirs = socket.socketpair()
         with mine:
             with theirs:
-                socket.send_fds(self._requests, [init.SWEEP], [theirs.fileno()])
+                socket.send_fds(self._sweeps, [b"sweep"], [theirs.fileno()])
             mine.recv(1)
 
 

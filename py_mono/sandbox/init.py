@@ -1,10 +1,9 @@
 """GUEST. Init: the worker's first process; forks the runners, adopts and ends orphans, takes everything along at its end.
 
-Single-threaded, so that it can fork. The server asks over a SOCK_SEQPACKET socket: ``run`` with two descriptors (the
-runner's control socket and the command's output), or ``sweep`` with one, which is closed when no orphan is left.
+Single-threaded, so that it can fork. It keeps one runner in reserve, so that a command need not wait for a fork. On
+``sweeps`` the server sends a descriptor that is closed when no orphan is left.
 """
 
-import array
 import gc
 import os
 import select
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-RUN = b"run"
-SWEEP = b"sweep"
-_MAX_DESCRIPTORS = 2
+_RETRY_MS = 50
 
 
 def _nothing(_number: int, _frame: "FrameType | None") -> None:
@@ -31,33 +28,43 @@ def _nothing(_number: int, _frame: "FrameType | None") -> None:
 class Init:
     """What init does; one object a worker."""
 
-    def __init__(self, requests: socket.socket, server: int, narrow: "Callable[[], None]") -> None:
+    def __init__(
+        self, requests: socket.socket, sweeps: socket.socket, server: int, narrow: "Callable[[], object]"
+    ) -> None:
         self._requests = requests
+        self._sweeps = sweeps
         self._server = server
         self._narrow = narrow
         self._runners: set[int] = set()
+        self._reserve = 0  # the pid of the runner in reserve, 0 where there is none
         self._over = False
+        self._wake, self._wake_end = os.pipe()
+        self._taken, self._taken_end = os.pipe()
 
     def serve(self) -> "NoReturn":
         """Run until the server ends, or a SIGTERM; then kill and reap all there is, and exit."""
-        wake, wake_end = os.pipe()
-        os.set_blocking(wake, False)
-        os.set_blocking(wake_end, False)
-        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._wake_end, False)
+        signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
         signal.signal(signal.SIGTERM, self._stop)
         poll = select.poll()
-        poll.register(wake, select.POLLIN)
-        poll.register(self._requests, select.POLLIN)
+        for descriptor in (self._wake, self._taken, self._sweeps.fileno()):
+            poll.register(descriptor, select.POLLIN)
         gc.freeze()  # keeps forked children from copying pages only to count references
         gc.disable()
         while not self._over:
-            for descriptor, _ in poll.poll():
-                if descriptor == wake:
-                    os.read(wake, 4096)
+            if not self._reserve:
+                self._fork()
+            for descriptor, _ in poll.poll(None if self._reserve else _RETRY_MS):
+                if descriptor == self._wake:
+                    os.read(self._wake, 4096)
                     self._sweep()
+                elif descriptor == self._taken:
+                    os.read(self._taken, 1)
+                    self._reserve = 0
                 else:
-                    self._request((wake, wake_end))
+                    self._answer_sweep()
         processes.end_descendants()
         os._exit(0)
 
@@ -74,35 +81,33 @@ class Init:
 
     def _forget(self, statuses: dict[int, int]) -> None:
         self._runners -= statuses.keys()
+        if self._reserve in statuses:
+            self._reserve = 0
         if self._server in statuses:
             self._over = True
 
-    def _request(self, private: "tuple[int, ...]") -> None:
-        descriptors = array.array("i")
-        message, ancillary, _, _ = self._requests.recvmsg(
-            16, socket.CMSG_SPACE(_MAX_DESCRIPTORS * descriptors.itemsize), socket.MSG_CMSG_CLOEXEC
-        )
-        for level, kind, payload in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
-        if message == RUN and len(descriptors) == _MAX_DESCRIPTORS:
-            self._run(descriptors[0], descriptors[1], private)
-        elif message == SWEEP:
+    def _answer_sweep(self) -> None:
+        message, descriptors, _, _ = socket.recv_fds(self._sweeps, 16, 1, socket.MSG_CMSG_CLOEXEC)
+        if message:
             self._sweep()
-        elif not message:
+        else:
             self._over = True
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _run(self, control: int, output: int, private: "tuple[int, ...]") -> None:
-        pid = os.fork()
-        if pid:
-            self._runners.add(pid)
+    def _fork(self) -> None:
+        """Put a runner in reserve; where the limit on processes forbids it, the next round tries again."""
+        try:
+            self._reserve = os.fork()
+        except OSError:
+            return
+        if self._reserve:
+            self._runners.add(self._reserve)
             return
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for descriptor in private:
+        for descriptor in (self._wake, self._wake_end, self._taken):
             os.close(descriptor)
-        self._requests.close()
-        runner.run(socket.socket(fileno=control), output, self._narrow)
+        self._sweeps.close()
+        runner.run(self._requests, self._taken_end, self._narrow)

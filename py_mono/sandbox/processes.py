@@ -27,9 +27,10 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _family_by_status(spare: "frozenset[int]") -> list[int]:
-    """As ``descendants``, from a look at every process: for a /proc of an outer pid namespace, and kernels without
-    the ``children`` files. proc_pid_status(5): ``NSpid`` ends with the pid that this process knows it by.
+def _family_by_status(spare: "frozenset[int]", depth: int) -> list[int]:
+    """As ``descendants``, from a look at every process: for a /proc of an outer pid namespace, or an old kernel.
+
+    proc_pid_status(5): ``NSpid`` ends with the pid that this process knows it by.
     """
     below: dict[int, list[int]] = {}
     inner: dict[int, int] = {}
@@ -43,20 +44,27 @@ def _family_by_status(spare: "frozenset[int]") -> list[int]:
         inner[int(name)] = int(fields.get(b"NSpid", fields[b"Pid"]).split()[-1])
     found: list[int] = []
     level = [int(os.readlink("/proc/self"))]
-    while level:
+    while level and depth:
+        depth -= 1
         level = [child for parent in level for child in below.get(parent, ()) if inner[child] not in spare]
         found.extend(inner[child] for child in level)
     return found
 
 
-def descendants(spare: "frozenset[int]" = frozenset()) -> list[int]:
-    """Everything below this process, nearest first; ``spare`` and what is below them are left out."""
+def children() -> list[int]:
+    """The direct children of this process, zombies included."""
+    return descendants(depth=1)
+
+
+def descendants(spare: "frozenset[int]" = frozenset(), depth: int = 1 << 30) -> list[int]:
+    """Everything below this process, nearest first, ``depth`` levels deep; ``spare`` and what is below them are left out."""
     pid = os.getpid()
     if os.readlink("/proc/self") != str(pid) or not os.path.exists(f"/proc/self/task/{pid}/children"):
-        return _family_by_status(spare)
+        return _family_by_status(spare, depth)
     found: list[int] = []
     level = [pid]
-    while level:
+    while level and depth:
+        depth -= 1
         level = [child for parent in level for child in _children(parent) if child not in spare]
         found.extend(level)
     return found

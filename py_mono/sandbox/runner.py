@@ -1,10 +1,13 @@
 """GUEST. The runner: one process per command; starts it, waits for it, and leaves nothing of it behind.
 
-It is forked from init for each command and adopts whatever the command's processes leave (subreaper), so ending one
-command never touches its neighbour. Over its control socket it gets one request (4 bytes length, JSON), then at most
-one ``stop``; it answers with lines: ``started PID``, ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives it).
+It adopts whatever the command's processes leave (subreaper), so ending one command never touches its neighbour. Init
+keeps one in reserve, which waits for a request from the server: a message with two descriptors, the command's control
+socket and its output. On the control socket comes the request (4 bytes length, JSON), later perhaps ``stop``; back go
+lines: ``started PID`` (background only), ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives it).
 """
 
+import _thread
+import array
 import errno
 import json
 import os
@@ -20,15 +23,57 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+RUN = b"run"
 STOP = b"stop"
 _GRACE_MS = 300
 _LENGTH = struct.Struct("=I")
+_DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ)  # the two that Python ignores; handlers end with the exec
 
 
 def pack_request(request: "dict[str, Any]") -> bytes:
     """``argv``, ``cwd``, ``environment`` and ``background``, as the runner reads them."""
     body = json.dumps(request).encode()
     return _LENGTH.pack(len(body)) + body
+
+
+def run(requests: socket.socket, taken: int, narrow: "Callable[[], object]") -> "NoReturn":
+    """Be a runner, in a fresh child of init; ``taken`` gets a byte as soon as there is a request.
+
+    ``narrow`` is called in a thread of its own, which then starts the command: the command inherits what it did, and
+    this process, which watches over the command, does not.
+    """
+    init = os.pidfd_open(os.getppid())
+    processes.become_subreaper()
+    spawner = _Spawner(narrow)
+    control, output = _take_request(requests)
+    os.write(taken, b"\0")
+    requests.close()
+    request = json.loads(_receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0]))
+    command = -1
+    try:
+        os.chdir(request["cwd"])
+        command = spawner.spawn(request["argv"], request["environment"], output)
+    except OSError as error:
+        what = "program" if error.filename == request["argv"][0] else "cwd"
+        _report(control, b"failed %d %s\n" % (error.errno or 0, what.encode()))
+    except ValueError as error:  # a zero byte, which no argument can hold
+        _report(control, b"failed 0 %s\n" % str(error).encode())
+    os.close(output)
+    if command > 0:
+        _attend(command, init, control, background=request["background"])
+    os._exit(0)
+
+
+def _take_request(requests: socket.socket) -> "tuple[socket.socket, int]":
+    descriptors = array.array("i")
+    space = socket.CMSG_SPACE(2 * descriptors.itemsize)
+    _, ancillary, _, _ = requests.recvmsg(len(RUN), space, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, payload in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(payload)
+    if len(descriptors) != 2:  # noqa: PLR2004 - control and output; fewer when the server is gone
+        os._exit(0)
+    return socket.socket(fileno=descriptors[0]), descriptors[1]
 
 
 def _receive(control: socket.socket, count: int) -> bytes:
@@ -41,29 +86,6 @@ def _receive(control: socket.socket, count: int) -> bytes:
     return pieces
 
 
-def run(control: socket.socket, output: int, narrow: "Callable[[], None]") -> "NoReturn":
-    """Be the runner, in a fresh child of init. ``narrow`` is called in the command's process before ``exec``."""
-    init = os.pidfd_open(os.getppid())
-    processes.become_subreaper()
-    request = json.loads(_receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0]))
-    errors, error_end = os.pipe()
-    command = os.fork()
-    if command == 0:
-        _become(request, output, error_end, narrow)
-    os.close(output)
-    os.close(error_end)
-    failure = os.read(errors, 4096)  # ends with the exec
-    if failure:
-        os.waitpid(command, 0)
-        _report(control, b"failed " + failure + b"\n")
-        os._exit(0)
-    if request["background"]:
-        _report(control, b"started %d\n" % command)
-    statuses = _attend(command, init, None if request["background"] else control)
-    _report(control, b"ended %d\n" % statuses[command])
-    os._exit(0)
-
-
 def _report(control: socket.socket, line: bytes) -> None:
     try:
         control.sendall(line)
@@ -71,11 +93,15 @@ def _report(control: socket.socket, line: bytes) -> None:
         return
 
 
-def _attend(command: int, init: int, control: "socket.socket | None") -> dict[int, int]:
+def _attend(command: int, init: int, control: socket.socket, *, background: bool) -> None:
     """Wait until the command ends, or must (asked to, or nobody is left to ask); then nothing of it is left."""
+    if background:
+        _report(control, b"started %d\n" % command)
+        _attend_background(init)
+        return
     ended = os.pidfd_open(command)
     poll = select.poll()
-    for descriptor in (ended, init) if control is None else (ended, init, control.fileno()):
+    for descriptor in (ended, init, control.fileno()):
         poll.register(descriptor, select.POLLIN)
     ready = {descriptor for descriptor, _ in poll.poll()}
     if ended not in ready and init not in ready:
@@ -83,46 +109,85 @@ def _attend(command: int, init: int, control: "socket.socket | None") -> dict[in
         grace = select.poll()
         grace.register(ended, select.POLLIN)
         grace.poll(_GRACE_MS)
-    return processes.end_descendants()
+    statuses = processes.end_descendants()
+    _report(control, b"ended %d\n" % statuses.get(command, 0))
 
 
-def _become(request: "dict[str, Any]", output: int, error_end: int, narrow: "Callable[[], None]") -> "NoReturn":
-    """Turn into the command; on failure say ``ERRNO WHAT`` on ``error_end``."""
-    what = "set up"
-    try:
-        os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.dup2(error_end, 3, inheritable=False)
-        os.closerange(4, 1 << 20)
-        error_end = 3
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        what = "cwd"
-        os.chdir(request["cwd"])
-        what = "set up"
-        narrow()
-        what = "program"
-        _execute(request["argv"], request["environment"])
-    except OSError as error:
-        os.write(error_end, b"%d %s" % (error.errno or 0, what.encode()))
-    except (ValueError, TypeError) as error:  # a zero byte, which no argument can hold
-        os.write(error_end, b"0 " + str(error).encode())
-    os._exit(127)
+def _attend_background(init: int) -> None:
+    """Reap what ends until nothing is left, or init is gone: then nothing may be left."""
+    while not processes.reap({}):
+        poll = select.poll()
+        poll.register(init, select.POLLIN)
+        watched = []
+        for pid in processes.children():
+            try:
+                watched.append(os.pidfd_open(pid))
+            except ProcessLookupError:
+                continue
+            poll.register(watched[-1], select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()} if watched else set()
+        for descriptor in watched:
+            os.close(descriptor)
+        if init in ready:
+            processes.end_descendants()
 
 
-def _execute(argv: "list[str]", environment: dict[str, str]) -> None:
-    """Like ``execvpe``, but with the PATH of ``environment`` and without its imports. Raises OSError."""
+class _Spawner:
+    """A thread that narrows itself and waits to start one program: restrictions of Landlock are a thread's own."""
+
+    def __init__(self, narrow: "Callable[[], object]") -> None:
+        self._narrow = narrow
+        self._asked = _thread.allocate_lock()
+        self._done = _thread.allocate_lock()
+        self._arguments: tuple[list[str], dict[str, str], int] | None = None
+        self._outcome: int | OSError | ValueError = -1
+        self._asked.acquire()
+        self._done.acquire()
+        _thread.start_new_thread(self._run, ())
+
+    def spawn(self, argv: "list[str]", environment: "dict[str, str]", output: int) -> int:
+        """Start a program with ``output`` as stdout and stderr; its pid. Raises OSError, ValueError."""
+        self._arguments = (argv, environment, output)
+        self._asked.release()
+        self._done.acquire()
+        if isinstance(self._outcome, int):
+            return self._outcome
+        raise self._outcome
+
+    def _run(self) -> None:
+        try:
+            self._narrow()
+        except OSError as error:
+            self._outcome = error
+        self._asked.acquire()
+        if self._arguments is not None and self._outcome == -1:
+            try:
+                self._outcome = _spawn(*self._arguments)
+            except (OSError, ValueError) as error:
+                self._outcome = error
+        self._done.release()
+
+
+def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int:
+    """Start a program in a session of its own, searched for in the PATH of ``environment``; every descriptor we have
+    ends with the exec. Raises OSError with ``argv[0]`` as its filename.
+    """
+    actions = (
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, output, 2),
+    )
     names = [argv[0]]
     if "/" not in argv[0]:
         names = [f"{folder}/{argv[0]}" for folder in environment.get("PATH", "").split(":") if folder]
-    denied: OSError = FileNotFoundError(errno.ENOENT, "not found")
+    reason = errno.ENOENT
     for name in names:
         try:
-            os.execve(name, argv, environment)
+            return os.posix_spawn(
+                name, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_DEFAULTED
+            )
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except PermissionError as error:
-            denied = error
-    raise denied
+        except OSError as error:
+            reason = error.errno or reason
+    raise OSError(reason, os.strerror(reason), argv[0])

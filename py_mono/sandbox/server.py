@@ -1,12 +1,13 @@
 """GUEST. The server process of a worker: reads frames in one thread, runs each call in another."""
 
+import _thread
 import os
 import select
 import socket
 import sys
 import time
 from collections import deque
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
 from py_mono.sandbox.wire import FrameReader, WireError, encode
 from py_mono.tools.builtin.context import Context, Output, ToolFailure
@@ -217,7 +218,7 @@ class Server:
                 self._queue_busy = True
         target = call.run if module.SPEC["effect"] == "read" else self._run_queue
         try:
-            Thread(target=target, daemon=True).start()
+            _thread.start_new_thread(target, ())
         except RuntimeError:  # the limit on processes is reached: another try, with the wait in line, may do
             target()
 

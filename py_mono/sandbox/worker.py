@@ -43,13 +43,15 @@ def main() -> "NoReturn":
     lock, narrow = _confine(profile, report, wire)
     processes.become_subreaper()
     requests, requests_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sweeps, sweeps_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server = os.fork()
     if server == 0:
         requests_end.close()
-        _serve(wire, requests, profile, lock)
-    wire.close()
-    requests.close()
-    Init(requests_end, server, narrow).serve()
+        sweeps_end.close()
+        _serve(wire, WorkerCommands(requests, sweeps, dict(os.environ)), profile, lock)
+    for ours in (wire, requests, sweeps):
+        ours.close()
+    Init(requests_end, sweeps_end, server, narrow).serve()
 
 
 def _confine(profile: Profile, report: int, wire: socket.socket) -> "tuple[dict[str, Any], Callable[[], object]]":
@@ -81,13 +83,12 @@ def _move(descriptor: int, to: int) -> int:
 
 
 def _serve(
-    wire: socket.socket, requests: socket.socket, profile: Profile, lock: "dict[str, Any]"
+    wire: socket.socket, commands: WorkerCommands, profile: Profile, lock: "dict[str, Any]"
 ) -> "NoReturn":
     status = 1
     try:
         os.chdir(profile.workspace)
         tools = {name: _module(name) for name in TOOLS}
-        commands = WorkerCommands(requests, dict(os.environ))
         reads = _module("reads").ReadLog()
 
         def make_context(cancelled: "Event", emit: "Callable[[str], None]") -> Context:
