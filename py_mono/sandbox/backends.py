@@ -1,7 +1,6 @@
 """HOST. Which lock there is: how a worker is started for each backend, and what to do where that cannot be."""
 
 import os
-import shutil
 import sys
 
 from py_mono.protocol.errors import SandboxError
@@ -12,6 +11,7 @@ NAMES = ("auto", "bubblewrap", "container", "off")
 boundary, the layers that can be had besides; ``off``: a clean environment and nothing else."""
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from py_mono.sandbox.worker import main; main()"
+_BUBBLEWRAP = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")  # never what a PATH may point at
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -32,7 +32,7 @@ def command(profile: Profile, report: int) -> list[str]:
 
 
 def _bubblewrap(profile: Profile, report: int) -> list[str]:
-    program = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin")
+    program = next((path for path in _BUBBLEWRAP if os.access(path, os.X_OK)), None)
     if program is None:
         raise SandboxError(
             "the backend bubblewrap was chosen, and the program bwrap is not installed",

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import shutil
+import stat
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -68,10 +68,9 @@ class DirectBranch:
         async with self._writing:
             await asyncio.shield(self._before)
             self._acted = True
-            keys = os.path.join(self._workspace, _KEYS)
-            kept = os.path.lexists(keys)
+            kept = _keys_mode(self._workspace) is not None
             result = await self._run(call, on_output)
-            return result if kept or not os.path.lexists(keys) else _without_planted(keys, result)
+            return result if kept else _without_planted(self._workspace, result)
 
     async def _run(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         self._calls += 1
@@ -145,21 +144,34 @@ class WorkerSandbox:
             self._link, self._launched = Link(self._launched), None
         if self._link is not None:
             await self._link.end()
-        shutil.rmtree(self._launcher.private_tmp, ignore_errors=True)
+        self._launcher.remove_private()
 
 
 def _spec(said: dict[str, Any]) -> ToolSpec:
     return ToolSpec(said["name"], said["description"], said["parameters"], said["effect"])
 
 
-def _without_planted(keys: str, result: ToolResult) -> ToolResult:
-    """Remove a key file that a call made where none was: it would be taken for the operator's."""
+def _keys_mode(workspace: str) -> int | None:
+    """The mode of what bears the key file's name; None where nothing does."""
     try:
-        if os.path.isdir(keys) and not os.path.islink(keys):
-            shutil.rmtree(keys)
+        return os.lstat(os.path.join(workspace, _KEYS)).st_mode
+    except OSError:
+        return None
+
+
+def _without_planted(workspace: str, result: ToolResult) -> ToolResult:
+    """Take away a key file that a call made where none was: it would be taken for the operator's."""
+    mode = _keys_mode(workspace)
+    if mode is None:
+        return result
+    path = os.path.join(workspace, _KEYS)
+    what = "was removed"
+    try:
+        if stat.S_ISDIR(mode):
+            what = "was renamed"
+            os.rename(path, f"{path}.removed-{os.urandom(4).hex()}")
         else:
-            os.unlink(keys)
-        what = "was removed"
+            os.unlink(path)
     except OSError as error:
         what = f"could not be removed ({error.strerror})"
     note = f"{_KEYS} appeared in the workspace and {what}: that name is kept for the operator's keys."

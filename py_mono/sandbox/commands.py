@@ -64,6 +64,11 @@ class WorkerCommands:
             control.close()
             os.close(output)
 
+    @property
+    def init(self) -> int:
+        """A descriptor whose other end only init holds."""
+        return self._sweeps.fileno()
+
     def cancel(self, cancelled: "Event") -> None:
         """End the commands that were given this event; the caller has set it."""
         with self._lock:

@@ -102,6 +102,23 @@ class Launcher:
                 os.close(descriptor)
         return Launched(pid, wire, report, errors)
 
+    def remove_private(self) -> None:
+        """Remove the private folder, whatever the tools left in it; only when nothing they started is left."""
+        for folder, folders, files in os.walk(self.private_tmp, topdown=False):
+            for name in (*files, *folders):
+                _remove(os.path.join(folder, name))
+        _remove(self.private_tmp)
+
+
+def _remove(path: str) -> None:
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+    except OSError:  # a folder that was not to be looked into keeps what it holds
+        return
+
 
 def _move_up(descriptor: int) -> int:
     """The same, with a number of at least ``_HIGH``."""

@@ -30,19 +30,21 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._launched = launched
         self._wire = launched.wire
-        self._wire.setblocking(False)
+        os.set_blocking(self._wire.fileno(), False)
         self._reader = FrameReader()
         self._unsent = bytearray()
         self._calls: dict[str, tuple[asyncio.Future[dict[str, Any]], OnOutput]] = {}
         self._stderr = b""
-        self._init: int | None = None
-        self._init_pidfd: int | None = None
+        self._report = b""
+        self._reported = asyncio.Event()
         self._closed = False
         self.hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self.dead: WorkerDied | None = None
         self._loop.add_reader(self._wire, self._on_wire)
         os.set_blocking(launched.errors, False)
         self._loop.add_reader(launched.errors, self._on_stderr)
+        os.set_blocking(launched.report, False)
+        self._loop.add_reader(launched.report, self._on_report)
 
     def call(self, identifier: str, tool: str, arguments: dict[str, Any], on_output: OnOutput) -> "asyncio.Future[Any]":
         """Send a call; the future gets its ``result`` frame, or WorkerDied. Raises WorkerDied, WireError."""
@@ -192,20 +194,26 @@ class Link:
             self._loop.remove_reader(descriptor)
         return True
 
+    def _on_report(self) -> None:
+        try:
+            piece = os.read(self._launched.report, 4096)
+        except BlockingIOError:
+            return
+        self._report += piece
+        if not piece:
+            self._loop.remove_reader(self._launched.report)
+            self._reported.set()
+
     async def _init_pid(self) -> int | None:
-        """The pid of the worker's init; None where it ended before it had one."""
-        text = await self._loop.run_in_executor(None, _read_all, self._launched.report)
-        if text.startswith(b"{"):  # bubblewrap's way to say it
-            return int(json.loads(text)["child-pid"])
-        return int(text) if text.strip().isdigit() else None
-
-
-def _read_all(descriptor: int) -> bytes:
-    pieces = b""
-    while piece := os.read(descriptor, 4096):
-        pieces += piece
-    os.close(descriptor)
-    return pieces
+        """The pid of the worker's init; None where it never told one."""
+        try:
+            await asyncio.wait_for(self._reported.wait(), _SOFT_END_S)
+        except TimeoutError:
+            self._loop.remove_reader(self._launched.report)
+        os.close(self._launched.report)
+        if self._report.startswith(b"{"):  # bubblewrap's way to say it
+            return int(json.loads(self._report)["child-pid"])
+        return int(self._report) if self._report.strip().isdigit() else None
 
 
 def _signal(descriptor: int, number: int) -> None:

@@ -5,7 +5,7 @@ import stat
 import time
 
 from py_mono.protocol.ports import Changes
-from py_mono.protocol.tools import Change
+from py_mono.protocol.tools import Change, ChangeKind
 
 LEFT_OUT = frozenset({".git", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 """Folders of these names are not looked into: caches, installed packages, git's own files."""
@@ -32,7 +32,7 @@ class Manifest:
         self.latest_ns = 0
 
 
-class _TooMany(Exception):  # noqa: N818 - not an error: the end of a scan
+class _TooMany(Exception):
     """The workspace has more entries than are looked at."""
 
 
@@ -104,9 +104,9 @@ def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list
 def compare(before: Manifest, after: Manifest) -> Changes:
     """What became of ``before``: sorted by path; a folder is named only where nothing below it is."""
     old, new = before.entries, after.entries
-    kinds = {path: "added" for path in new.keys() - old.keys()}
-    kinds |= {path: "deleted" for path in old.keys() - new.keys()}
-    kinds |= {path: "modified" for path in old.keys() & new.keys() if old[path] != new[path]}
+    kinds: dict[str, ChangeKind] = dict.fromkeys(new.keys() - old.keys(), "added")
+    kinds |= dict.fromkeys(old.keys() - new.keys(), "deleted")
+    kinds |= dict.fromkeys((path for path in old.keys() & new.keys() if old[path] != new[path]), "modified")
     parents = {path[:end] for path in kinds for end in _slashes(path)}
     changes = [
         Change(_shown(path), kind)

@@ -169,8 +169,9 @@ class _Spawner:
 
 
 def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int:
-    """Start a program in a session of its own, searched for in the PATH of ``environment``; every descriptor we have
-    ends with the exec. Raises OSError with ``argv[0]`` as its filename.
+    """Start a program in a session of its own, searched for in the PATH of ``environment``.
+
+    Every descriptor we have ends with the exec. Raises OSError with ``argv[0]`` as its filename.
     """
     actions = (
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

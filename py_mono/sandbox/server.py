@@ -124,6 +124,7 @@ class Server:
         poll = select.poll()
         poll.register(self._wire, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
+        poll.register(self._commands.init, 0)  # reports a hang-up: without init there is no command, and no end of one
         reminded = False
         while True:
             ready = {descriptor for descriptor, _ in poll.poll(_INTERVAL_S * 1000 if reminded else None)}
@@ -133,6 +134,8 @@ class Server:
             if self._wake in ready:
                 os.read(self._wake, 4096)
                 reminded = True
+            if self._commands.init in ready:
+                return
             if self._wire.fileno() not in ready:
                 continue
             try:

@@ -56,6 +56,7 @@ def main() -> "NoReturn":
 
 def _confine(profile: Profile, report: int, wire: socket.socket) -> "tuple[dict[str, Any], Callable[[], object]]":
     """Put the lock on; also gives what a command's process does before it becomes the command."""
+
     def report_pid(pid: int) -> None:
         os.write(report, b"%d\n" % pid)
 
@@ -82,9 +83,7 @@ def _move(descriptor: int, to: int) -> int:
     return to
 
 
-def _serve(
-    wire: socket.socket, commands: WorkerCommands, profile: Profile, lock: "dict[str, Any]"
-) -> "NoReturn":
+def _serve(wire: socket.socket, commands: WorkerCommands, profile: Profile, lock: "dict[str, Any]") -> "NoReturn":
     status = 1
     try:
         os.chdir(profile.workspace)
