@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from py_mono.protocol.codec import decode_envelope, encode
-from py_mono.protocol.events import Envelope, MessageFinished, ToolFinished
+from py_mono.protocol.events import Envelope, MessageFinished, ToolFinished, TurnStarted
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.security.redact import Redactor
@@ -273,20 +273,19 @@ def test_redacted_json_is_json_of_the_same_structure(hide: Redactor, value: obje
 
 @given(redactors, messages)
 def test_a_message_is_redacted_the_same_alone_and_within_an_envelope(hide: Redactor, message: Message) -> None:
-    alone = hide(encode(message).decode())
-    events = {
-        UserMessage: lambda: None,
-        AssistantMessage: lambda: MessageFinished(message),  # type: ignore[arg-type]  # the key is its type
-        ToolMessage: lambda: ToolFinished(message.result, 1),  # type: ignore[union-attr]  # the key is its type
-    }
-    event = events[type(message)]()
-    within = hide(encode([message, message] if event is None else Envelope(1, 1.5, event)).decode())
-    inner = (
-        alone.removeprefix('{"role":"tool","result":').removesuffix("}")
-        if event and isinstance(message, ToolMessage)
-        else alone
-    )
-    assert inner in within.replace('"message":{"role"', '{"role"')
+    alone, within = hide(encode(message).decode()), hide(encode([1, {"x": message}]).decode())
+    assert within == f'[1,{{"x":{alone}}}]'
+    match message:
+        case AssistantMessage():
+            kept = decode_envelope(hide(encode(Envelope(1, 1.5, MessageFinished(message))).decode()).encode())
+            assert kept == Envelope(1, 1.5, MessageFinished(msgspec.json.decode(alone, type=AssistantMessage)))
+        case ToolMessage(result=result):
+            kept = decode_envelope(hide(encode(Envelope(1, 1.5, ToolFinished(result, 1))).decode()).encode())
+            back = msgspec.json.decode(alone, type=ToolMessage)
+            assert kept == Envelope(1, 1.5, ToolFinished(back.result, 1))
+        case UserMessage():
+            kept = decode_envelope(hide(encode(Envelope(1, 1.5, TurnStarted(1, message))).decode()).encode())
+            assert kept == Envelope(1, 1.5, TurnStarted(1, msgspec.json.decode(alone, type=UserMessage)))
 
 
 @given(redactors, messages)

@@ -35,7 +35,8 @@ SECRET = 'tr"icky\\pass'
 
 def conversation(redact: Redact, *, workspace: str = "/w", session: str = "s") -> list[Envelope]:
     """Two turns, two calls at once, a steering message, and a secret here and there; signals in between."""
-    history, digest, envelopes = History(), PrefixDigest(redact), []
+    history, digest = History(), PrefixDigest(redact)
+    envelopes: list[Envelope] = []
 
     def say(event: Event) -> None:
         history.apply(event)
@@ -105,3 +106,18 @@ def long_journal(path: Path, *, messages: int = 10_000, size: int = 10_000_000) 
         ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(encode(Envelope(seq, time.time(), event)) + b"\n" for seq, event in enumerate(events, 1)))
+
+
+def resume_ms(folder: Path, *, messages: int = 10_000, size: int = 10_000_000) -> float:
+    """Milliseconds to resume a session of so many messages and bytes: open, lock, read, heal, fold."""
+    path = folder / "sessions" / "long.jsonl"
+    long_journal(path, messages=messages, size=size)
+    started = time.perf_counter()
+    session = store(folder).resume("long")
+    history = History()
+    for envelope in session.envelopes:
+        history.apply(envelope.event)
+    elapsed = time.perf_counter() - started
+    session.close()
+    path.unlink()
+    return elapsed * 1000

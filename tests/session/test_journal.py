@@ -239,7 +239,7 @@ asyncio.run(main())
 def test_a_full_disk_ends_the_journal_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     mount = 'mount -t tmpfs -o size=64k tmpfs "$1" && shift && exec "$@"'
-    command = ["unshare", "--mount", "sh", "-c", mount, "sh", tmp_path / "disk"]
+    command = ["unshare", "--mount", "sh", "-c", mount, "sh", str(tmp_path / "disk")]
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
         command[1:1] = ["--user", "--map-root-user"]
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:

@@ -1,0 +1,119 @@
+"""A recorded session is played once more, offline."""
+
+from pathlib import Path
+
+from py_mono.protocol.codec import is_fact
+from py_mono.protocol.events import Envelope, MessageSteered, ModelBound, PromptFrozen, StepStarted, TurnStarted
+from py_mono.protocol.messages import AssistantMessage, UserMessage
+from py_mono.protocol.tools import ToolCall, ToolResult
+from py_mono.security.redact import Redactor
+from py_mono.session.journal import read
+from py_mono.session.replay import (
+    RecordedStep,
+    RecordedTools,
+    RecordedTurn,
+    ReplayedStep,
+    ReplayReport,
+    compare,
+    refold,
+    turns_of,
+)
+from tests.session.facts import ONE, SECRET, TOOLS, TWO, conversation, saved, store
+
+redact = Redactor([SECRET])
+LIVE = [envelope for envelope in conversation(redact) if is_fact(envelope.event)]
+STEPS = [fact.event for fact in LIVE if isinstance(fact.event, StepStarted)]
+REPLIES = [
+    fact.event.message
+    for fact in LIVE
+    if hasattr(fact.event, "message") and isinstance(fact.event.message, AssistantMessage)
+]
+
+
+def ignore(_: str) -> None:
+    """Output nobody looks at."""
+
+
+def test_requests_made_again_from_a_journal_have_the_digests_that_were_sent(tmp_path: Path) -> None:
+    report = refold(read(saved(tmp_path).path), redact)
+    assert [(step.turn, step.step) for step in report.steps] == [(1, 1), (1, 2), (2, 1)]
+    assert [step.replayed for step in report.steps] == [step.request_digest for step in STEPS]
+    assert report.equal
+    assert report.first_difference is None
+
+
+def test_a_changed_word_shows_from_the_next_request_on(tmp_path: Path) -> None:
+    path = saved(tmp_path).path
+    path.write_text(path.read_text().replace("line", "lime"))
+    report = refold(read(path), redact)
+    assert [step.equal for step in report.steps] == [True, False, False]
+    assert report.first_difference == report.steps[1]
+
+
+def test_a_forked_and_resumed_session_still_makes_the_same_requests(tmp_path: Path) -> None:
+    fork = store(tmp_path).fork(saved(tmp_path).id, LIVE[-2].seq)
+    fork.close()
+    assert refold(fork.envelopes, redact).equal
+
+
+def test_a_recording_is_told_turn_by_turn() -> None:
+    bound, frozen = ModelBound("scripted", "m1"), PromptFrozen("You work.", TOOLS)
+    steered = MessageSteered(UserMessage("faster"))
+    digests = [step.request_digest for step in STEPS]
+    assert turns_of(LIVE) == [
+        RecordedTurn(
+            UserMessage(f"do it with {SECRET}, ü"),
+            bound=bound,
+            prompt=frozen,
+            steps=[
+                RecordedStep((), "m1", digests[0], REPLIES[0]),
+                RecordedStep((steered,), "m1", digests[1], REPLIES[1]),
+            ],
+            stop_reason="end",
+        ),
+        RecordedTurn(
+            UserMessage("thanks"),
+            bound=bound,
+            prompt=frozen,
+            steps=[RecordedStep((), "m1", digests[2], REPLIES[2])],
+            stop_reason="end",
+        ),
+    ]
+
+
+def test_a_recording_cut_short_has_a_step_without_reply() -> None:
+    turns = turns_of(LIVE[:5])
+    assert (turns[0].steps[0].reply, turns[0].stop_reason) == (None, None)
+
+
+async def test_tools_answer_from_the_recording() -> None:
+    tools = RecordedTools(LIVE)
+    assert await tools.specs() == TOOLS
+    assert await tools.call(TWO, ignore) == ToolResult("b", "shell", "ä", details={"exit_code": 0})
+    assert await tools.call(ONE, ignore) == ToolResult("a", "shell", f"{SECRET}\nline\n")
+
+
+async def test_a_call_that_was_not_recorded_gets_an_error() -> None:
+    tools = RecordedTools(LIVE)
+    await tools.call(ONE, ignore)
+    for call in (ONE, ToolCall("c", "shell", {})):
+        expected = ToolResult(call.id, call.name, "the recording has no result for this call", is_error=True)
+        assert await tools.call(call, ignore) == expected
+
+
+def test_two_runs_are_compared_request_by_request() -> None:
+    assert compare(LIVE, LIVE).equal
+    other = [
+        Envelope(1, 1.5, TurnStarted(1, UserMessage("x"))),
+        Envelope(2, 1.5, StepStarted(1, "m1", STEPS[0].request_digest)),
+        Envelope(3, 1.5, StepStarted(2, "m1", "0000")),
+        Envelope(4, 1.5, StepStarted(3, "m1", "1111")),
+    ]
+    assert compare(LIVE, other) == ReplayReport(
+        (
+            ReplayedStep(1, 1, STEPS[0].request_digest, STEPS[0].request_digest),
+            ReplayedStep(1, 2, STEPS[1].request_digest, "0000"),
+            ReplayedStep(1, 3, "", "1111"),
+            ReplayedStep(2, 1, STEPS[2].request_digest, ""),
+        )
+    )
