@@ -1,0 +1,68 @@
+"""Lines of a stream that is no terminal (or a dumb one), read without holding up the event loop."""
+
+import asyncio
+import os
+
+_LONGEST = 1_000_000
+_CHUNK = 65536
+
+
+class LineReader:
+    """Reads a descriptor line by line.
+
+    A line longer than ``_LONGEST`` bytes comes in pieces; bytes that are not UTF-8 become U+FFFD.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = b""
+        self._ended = False
+
+    async def read_line(self) -> str:
+        """The next line, without its end.
+
+        Raises:
+            EOFError: There is none.
+        """
+        while b"\n" not in self._buffer and len(self._buffer) < _LONGEST and not self._ended:
+            await self._fill()
+        if not self._buffer:
+            raise EOFError
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode(errors="replace").removesuffix("\r")
+
+    async def read_all(self, limit: int) -> bytes:
+        """Everything until the end, or ``limit`` bytes of it."""
+        while len(self._buffer) < limit and not self._ended:
+            await self._fill()
+        data, self._buffer = self._buffer[:limit], self._buffer[limit:]
+        return data
+
+    async def _fill(self) -> None:
+        await self._wait()
+        try:
+            data = os.read(self._descriptor, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # a terminal that was hung up
+            data = b""
+        self._buffer += data
+        self._ended = not data
+
+    async def _wait(self) -> None:
+        """Until there is something to read; at once where the descriptor cannot be waited for: a file always has it."""
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def set_ready() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        try:
+            loop.add_reader(self._descriptor, set_ready)
+        except (PermissionError, ValueError):
+            return
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._descriptor)

@@ -1,0 +1,107 @@
+"""The REPL without a terminal (or at a dumb one): plain lines in, plain text out."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol, TypeVar
+
+from py_mono.ui.commands import AppLike, Leave, is_command, run_command
+from py_mono.ui.json_mode import CANCELLED, DONE, exit_status
+from py_mono.ui.lines import LineReader
+from py_mono.ui.piped import STDIN_LIMIT, combine
+from py_mono.ui.render import Renderer
+from py_mono.ui.signals import TERMINATED, Received, ending
+from py_mono.ui.terminal import Screen
+
+_T = TypeVar("_T")
+
+
+class ReplApp(AppLike, Protocol):
+    """What the REPL needs besides what the commands act on."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """For ``NO_COLOR`` and ``TERM``."""
+
+    @property
+    def history_file(self) -> str:
+        """Where the input line keeps what was typed; empty where nothing can be kept."""
+
+
+async def run_plain(app: ReplApp, prompt: str | None) -> int:
+    """Each line of stdin is a prompt; with a prompt of its own, all of stdin is its context.
+
+    The exit status is that of the last turn that did not end well.
+    """
+    screen = Screen(sys.stdout, app.environment)
+    typed = sys.stdin.isatty()
+    app.agent.subscribe(Renderer(screen, reasoning=typed))
+    plain = _Plain(app, screen, LineReader(sys.stdin.fileno()), mark="> " if typed and sys.stdout.isatty() else "")
+    with ending(plain.signalled) as received:
+        plain.received = received
+        await plain.run(prompt, typed=typed)
+    return TERMINATED if received.terminated else plain.status
+
+
+class _Plain:
+    """A conversation in plain lines.
+
+    Attributes:
+        status: The exit status so far.
+        received: Which signals came.
+    """
+
+    def __init__(self, app: AppLike, screen: Screen, reader: LineReader, *, mark: str) -> None:
+        self._app = app
+        self._screen = screen
+        self._reader = reader
+        self._mark = mark
+        self._reading: asyncio.Task[Any] | None = None
+        self.status = DONE
+        self.received = Received()
+
+    async def run(self, prompt: str | None, *, typed: bool) -> None:
+        """Take the prompt and then every line; where nobody types them, all of them at once as the prompt's context."""
+        try:
+            if prompt and not typed:
+                await self.take(combine(prompt, await self._wait(self._reader.read_all(STDIN_LIMIT + 1))), typed=typed)
+                return
+            await self.take(prompt or "", typed=typed)
+            while True:
+                self._screen.write(self._mark)
+                await self.take(await self._wait(self._reader.read_line()), typed=typed)
+        except (EOFError, Leave):
+            return
+        except asyncio.CancelledError:
+            self.status = CANCELLED
+
+    async def take(self, text: str, *, typed: bool) -> None:
+        """Do what a line says.
+
+        Raises:
+            Leave: The person wants to go, or nobody is there who could want anything else.
+        """
+        if not text.strip():
+            return
+        if is_command(text):
+            self._screen.write(await run_command(self._app, text) + "\n")
+            return
+        finished = await self._app.agent.prompt(text.strip())
+        self.status = exit_status(finished) or self.status
+        if finished.stop_reason == "cancelled" and (self.received.terminated or not typed):
+            raise Leave
+
+    async def _wait(self, reading: Coroutine[Any, Any, _T]) -> _T:
+        task: asyncio.Task[_T] = asyncio.ensure_future(reading)
+        self._reading = task
+        try:
+            return await task
+        finally:
+            self._reading = None
+
+    def signalled(self) -> None:
+        """Ctrl-C: end the turn, or where none runs the conversation."""
+        if self._reading is not None:
+            self._reading.cancel()
+        else:
+            self._app.agent.interrupt()

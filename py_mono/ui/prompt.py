@@ -1,0 +1,212 @@
+"""The input line: its keys, and text that appears above it while a person types."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import TextIO
+
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.input.vt100 import Vt100Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.shortcuts.prompt import PromptSession
+
+from py_mono.ui.completion import Words
+from py_mono.ui.line_history import LineHistory
+from py_mono.ui.terminal import wrap
+
+_BATCH_S = 0.03
+"""Output is gathered for so long: each write above the input line erases and redraws it."""
+
+_OPEN_ROWS = 6
+"""How many rows of an open line are shown; it is all there once the line is whole."""
+
+
+class AbovePrompt:
+    """A text stream whose text appears above the input line, or plainly where none is shown."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._pending: list[str] = []
+        self._scheduled = False
+
+    def write(self, text: str) -> int:
+        """Take text; it appears a moment later, together with what else came."""
+        self._pending.append(text)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(_BATCH_S, self._show)
+        return len(text)
+
+    def drain(self) -> None:
+        """Write what is pending; only while no input line is shown."""
+        text = "".join(self._pending)
+        self._pending.clear()
+        if text:
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                encoding = self._stream.encoding
+                self._stream.write(text.encode(encoding, "replace").decode(encoding))
+            self._stream.flush()
+
+    def _show(self) -> None:
+        self._scheduled = False
+        if self._pending:
+            run_in_terminal(self.drain)
+
+    @property
+    def encoding(self) -> str:
+        """Anything can be written; ``drain`` replaces what the terminal cannot show."""
+        return "utf-8"
+
+    def flush(self) -> None:
+        """Nothing to do: text is gathered for a moment on purpose."""
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Of the stream below."""
+        return self._stream.fileno()
+
+
+class InputLine:
+    """One line (or several) from a person, with text appearing above while they type.
+
+    Attributes:
+        above: Where that text goes.
+        pending: Gives what stands above the line for now: the open line, its style, and what is waited for.
+        busy: Whether a turn runs.
+        interrupt: Ends it.
+    """
+
+    def __init__(self, stdin: TextIO, stdout: TextIO, *, history_file: str, workspace: str, term: str) -> None:
+        """Take a terminal.
+
+        Args:
+            stdin: Keys come from here.
+            stdout: The line is drawn here.
+            history_file: What was typed before; empty keeps nothing.
+            workspace: Where ``@file`` looks.
+            term: ``TERM``.
+        """
+        self.above = AbovePrompt(stdout)
+        self.pending: Callable[[], tuple[str, str, str]] = lambda: ("", "", "")
+        self.busy: Callable[[], bool] = lambda: False
+        self.interrupt: Callable[[], None] = lambda: None
+        self._leaving = False
+        self._stdout = stdout
+        self._session: PromptSession[str] = PromptSession(
+            self._message,
+            input=Vt100Input(stdin),
+            # No cursor position requests: on a slow line each would hold up what appears above.
+            output=Vt100_Output(stdout, self._size, term=term, enable_cpr=False),
+            history=LineHistory(history_file) if history_file else None,
+            completer=Words(workspace),
+            complete_while_typing=False,
+            key_bindings=self._bindings(),
+            prompt_continuation="  ",
+            erase_when_done=True,
+            enable_suspend=True,
+        )
+        app = self._session.app
+        app.ttimeoutlen = 0.1  # an escape that nothing follows for so long is the Esc key
+        app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
+        app.min_redraw_interval = _BATCH_S
+        self._session.default_buffer.on_text_changed += lambda _: self._stay()
+
+    async def read(self) -> str:
+        """What the person typed.
+
+        Raises:
+            EOFError: They want to go.
+        """
+        self.above.drain()
+        self._stay()
+        return await self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
+
+    def on_drawn(self, action: Callable[[], None]) -> None:
+        """Do something once, right after the line was drawn for the first time."""
+        rendered = self._session.app.after_render
+
+        def first(_: object) -> None:
+            rendered.remove_handler(first)
+            action()
+
+        rendered.add_handler(first)
+
+    def redraw(self) -> None:
+        """What ``pending`` gives has changed."""
+        self._session.app.invalidate()
+
+    def put_back(self, text: str) -> None:
+        """Put text into the line, before what stands there."""
+        buffer = self._session.default_buffer
+        buffer.text = f"{text}\n{buffer.text}" if buffer.text else text
+        buffer.cursor_position = len(buffer.text)
+
+    def leave(self) -> None:
+        """End ``read`` with ``EOFError``."""
+        if self._session.app.is_running:
+            self._session.app.exit(exception=EOFError())
+
+    def press_interrupt(self) -> None:
+        """What Ctrl-C does: clear the line, else end the turn, else (the second time) leave."""
+        buffer = self._session.default_buffer
+        if buffer.text:
+            buffer.reset()
+        elif self.busy():
+            self.interrupt()
+        elif self._leaving:
+            self.leave()
+        else:
+            self._leaving = True
+            self.redraw()
+
+    def _stay(self) -> None:
+        self._leaving = False
+
+    def _is_busy(self) -> bool:
+        return self.busy()
+
+    def _size(self) -> Size:
+        try:
+            columns, rows = os.get_terminal_size(self._stdout.fileno())
+        except OSError:
+            columns, rows = 80, 24
+        return Size(rows=rows or 24, columns=columns or 80)
+
+    def _message(self) -> StyleAndTextTuples:
+        """What stands above the line, and the line's own mark."""
+        columns = self._size().columns
+        text, style, status = self.pending()
+        if self._leaving:
+            status = "Ctrl-C again leaves"
+        rows = [(style, row) for row in wrap(text, columns)[-_OPEN_ROWS:]] if text else []
+        rows += [("fg:ansibrightblack", row) for row in wrap(status, columns)[:1]] if status else []
+        return [*((style, row + "\n") for style, row in rows), ("bold", "> ")]
+
+    def _bindings(self) -> KeyBindings:
+        keys = KeyBindings()
+        typing = has_focus(DEFAULT_BUFFER)
+
+        @keys.add("c-c", filter=typing)
+        def _(_: KeyPressEvent) -> None:
+            self.press_interrupt()
+
+        @keys.add("escape", filter=typing & Condition(self._is_busy))
+        def _(_: KeyPressEvent) -> None:
+            self.interrupt()
+
+        @keys.add("c-j", filter=typing)
+        @keys.add("escape", "enter", filter=typing)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.newline(copy_margin=False)
+
+        return keys

@@ -1,0 +1,160 @@
+"""The REPL: read, dispatch, show; at a terminal a turn runs while the person types on."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from py_mono.protocol.errors import PyMonoError
+from py_mono.ui.commands import AppLike, Leave, is_command, run_command
+from py_mono.ui.json_mode import DONE
+from py_mono.ui.plain import ReplApp, run_plain
+from py_mono.ui.prompt import InputLine
+from py_mono.ui.render import Renderer
+from py_mono.ui.signals import TERMINATED, Received, ending
+from py_mono.ui.terminal import Screen, harmless, one_line
+
+
+async def run(app: ReplApp, prompt: str | None, on_drawn: Callable[[], Awaitable[None]] | None = None) -> int:
+    """Talk to a person until they leave; returns the exit status.
+
+    Args:
+        app: The wired objects.
+        prompt: The first message, or None. Where stdin is piped, that is its context.
+        on_drawn: What is better done once the input line is on the screen; the first turn waits for it.
+
+    Raises:
+        ConfigError: What is piped in is no text, or too long.
+    """
+    smart = app.environment.get("TERM", "") not in {"", "dumb"}
+    if smart and sys.stdin.isatty() and sys.stdout.isatty():
+        line = InputLine(
+            sys.stdin,
+            sys.stdout,
+            history_file=app.history_file,
+            workspace=app.workspace,
+            term=app.environment.get("TERM", ""),
+        )
+        return await Repl(app, line, Screen(line.above, app.environment)).run(prompt, on_drawn)
+    if on_drawn is not None:
+        await on_drawn()
+    return await run_plain(app, prompt)
+
+
+class Repl:
+    """One conversation at a terminal."""
+
+    def __init__(self, app: AppLike, line: InputLine, screen: Screen) -> None:
+        self._app = app
+        self._line = line
+        self._screen = screen
+        self._view = Renderer(screen, on_change=line.redraw)
+        self._turn: asyncio.Task[None] | None = None
+        self._prepared: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
+        self._received = Received()
+        line.pending = self._pending
+        line.busy = lambda: self._turn is not None
+        line.interrupt = self._interrupt
+        app.agent.subscribe(self._view)
+
+    async def run(self, prompt: str | None, on_drawn: Callable[[], Awaitable[None]] | None) -> int:
+        """Read lines until the person leaves; returns the exit status.
+
+        Raises:
+            PyMonoError: The session cannot go on.
+        """
+        self._line.on_drawn(lambda: self._greet(prompt, on_drawn))
+        with ending(self._signalled) as received, patch_stdout():  # what else prints appears above the line, too
+            self._received = received
+            try:
+                with contextlib.suppress(EOFError, Leave):
+                    while True:
+                        await self._take(await self._line.read())
+            finally:
+                await self._end()
+        if self._failure is not None:
+            raise self._failure
+        return TERMINATED if received.terminated else DONE
+
+    def _greet(self, prompt: str | None, on_drawn: Callable[[], Awaitable[None]] | None) -> None:
+        self._say(banner(self._app), dim=True)
+        if on_drawn is not None:
+            self._prepared = asyncio.ensure_future(_do(on_drawn))
+        if prompt:
+            self._say("> " + harmless(prompt))
+            self._start(prompt)
+
+    async def _take(self, text: str) -> None:
+        """Do what a line says."""
+        if not text.strip():
+            return
+        self._say("> " + harmless(text))
+        if is_command(text):
+            self._say(await run_command(self._app, text))
+        elif self._turn is not None:
+            self._app.agent.steer(text.strip())
+        else:
+            self._start(text.strip())
+
+    def _start(self, text: str) -> None:
+        self._turn = asyncio.ensure_future(self._run_turns(text))
+        self._turn.add_done_callback(self._turn_over)
+
+    async def _run_turns(self, text: str) -> None:
+        """Run a turn, and another one for what was typed too late to steer it."""
+        if self._prepared is not None:
+            await self._prepared
+        while text:
+            finished = await self._app.agent.prompt(text)
+            text = "\n".join(self._app.agent.take_queued())
+            if text and finished.stop_reason == "cancelled":
+                self._line.put_back(text)
+                return
+            if text:
+                self._say("> " + harmless(text))
+
+    def _turn_over(self, turn: asyncio.Task[None]) -> None:
+        self._turn = None
+        if not turn.cancelled() and turn.exception() is not None:
+            self._failure = turn.exception()
+            self._line.leave()
+        self._line.redraw()
+
+    def _interrupt(self) -> None:
+        self._view.status = "interrupting"
+        self._app.agent.interrupt()
+        self._line.redraw()
+
+    def _signalled(self) -> None:
+        if self._received.terminated:
+            self._line.leave()
+        else:
+            self._line.press_interrupt()
+
+    async def _end(self) -> None:
+        """Let a running turn close its calls."""
+        if self._turn is not None:
+            self._app.agent.interrupt()
+            with contextlib.suppress(PyMonoError):  # _turn_over keeps it
+                await self._turn
+        self._line.above.drain()
+
+    def _pending(self) -> tuple[str, str, str]:
+        style = "dim" if self._view.text.style == "dim" else ""
+        return self._view.text.open_line, style, self._view.status
+
+    def _say(self, text: str, *, dim: bool = False) -> None:
+        self._view.line(text, "dim" if dim else None)
+
+
+async def _do(action: Callable[[], Awaitable[None]]) -> None:
+    await action()
+
+
+def banner(app: AppLike) -> str:
+    """Who is there, in two lines."""
+    model = one_line(f"{app.provider.name} {app.provider.model}")
+    return f"py-mono {app.version} · {model} · {one_line(app.workspace)}\n{one_line(app.sandbox_summary)} · /help"
