@@ -117,3 +117,8 @@ def result_object(record: TurnRecord, finished: TurnFinished, *, session: str, v
         "changes": [msgspec.to_builtins(change) for change in record.changes],
         "error": msgspec.to_builtins(finished.error),
     }
+
+
+def print_object(output: Output, value: dict[str, Any]) -> None:
+    """Print one JSON object and a newline."""
+    output.write(encode(value) + b"\n")

@@ -10,6 +10,7 @@ class StreamedText:
 
     Attributes:
         open_line: What was received after the last newline, harmless.
+        style: Of the open line.
         shown: The styles in which anything was shown since ``begin``; None is plain text.
     """
 
@@ -17,7 +18,7 @@ class StreamedText:
         """Take a screen; ``live`` where somebody else shows ``open_line``, so that only whole lines are written."""
         self._screen = screen
         self._live = live
-        self._style: Style | None = None
+        self.style: Style | None = None
         self.open_line = ""
         self.shown: set[Style | None] = set()
 
@@ -28,9 +29,9 @@ class StreamedText:
 
     def feed(self, text: str, style: Style | None = None) -> None:
         """Take a piece; one in another style than the last one's starts a new line."""
-        if style != self._style:
+        if style != self.style:
             self.end()
-        self._style = style
+        self.style = style
         text = harmless(text)
         if style not in self.shown:
             text = text.lstrip("\n")  # many models begin with empty lines
@@ -47,6 +48,6 @@ class StreamedText:
     def end(self) -> None:
         """Close the open line."""
         if self.open_line:
-            line = self._screen.paint(self.open_line, self._style) if self._live else ""
+            line = self._screen.paint(self.open_line, self.style) if self._live else ""
             self._screen.write(line + "\n")
             self.open_line = ""

@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Literal, TextIO
+from typing import Literal, Protocol
 
 Style = Literal["dim", "bold", "red", "green", "yellow", "cyan"]
 
@@ -73,12 +73,45 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """Harmless text of one line as rows of at most ``width`` columns (a wide character needs two)."""
+    rows, used = [""], 0
+    for character in text.expandtabs(4):
+        cells = _cells(character)
+        if used + cells > width and rows[-1]:
+            rows.append("")
+            used = 0
+        rows[-1] += character
+        used += cells
+    return rows
+
+
 def _cells(character: str) -> int:
     if character.isascii():
         return 1
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+class TextSink(Protocol):
+    """What a ``Screen`` needs of a text stream (``sys.stdout`` is one)."""
+
+    @property
+    def encoding(self) -> str:
+        """What it can show."""
+
+    def write(self, text: str, /) -> int:
+        """Take text."""
+
+    def flush(self) -> None:
+        """Show it."""
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+
+    def fileno(self) -> int:
+        """Its descriptor; raises ``OSError`` where it has none."""
 
 
 class Screen:
@@ -90,7 +123,7 @@ class Screen:
     """
 
     def __init__(
-        self, stream: TextIO, environment: Mapping[str, str], *, terminal: bool | None = None, columns: int = 0
+        self, stream: TextSink, environment: Mapping[str, str], *, terminal: bool | None = None, columns: int = 0
     ) -> None:
         """Take a stream.
 
