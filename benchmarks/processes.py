@@ -207,6 +207,14 @@ _MAPPING = re.compile(
 )
 
 
+def _borrows_memory(pid: int) -> bool:
+    """Whether a process runs in its parent's memory: between ``vfork`` and ``exec``, as ``subprocess`` starts programs."""
+    here = _stat(pid)
+    parent = _stat(int(here[1])) if here else []
+    size, resident, stack = 20, 21, 25  # fields of proc(5), counted from the state
+    return bool(parent) and all(here[field] == parent[field] for field in (size, resident, stack))
+
+
 def memory_mb(pid: int) -> float:
     """What a process and its descendants hold, in MB, whatever else runs on the machine.
 
@@ -217,6 +225,8 @@ def memory_mb(pid: int) -> float:
     own = 0
     files: dict[bytes, int] = {}
     for process in (pid, *descendants(pid)):
+        if _borrows_memory(process):
+            continue
         try:
             own += sum(map(int, _OWN.findall(Path(f"/proc/{process}/smaps_rollup").read_bytes())))
             mappings = _MAPPING.findall(Path(f"/proc/{process}/smaps").read_bytes())
