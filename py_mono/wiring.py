@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
-from py_mono.llm.prompts.render import render
+from py_mono.llm.prompts.render import read_context, render
 from py_mono.llm.registry import create
 from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.events import SessionStarted
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.ui.arguments import Arguments
 
-_CONTEXT_FILES = ("AGENTS.md", "CLAUDE.md")
-_CONTEXT_BYTES = 32_000
+_BASH = "/bin/bash"
 
 
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
@@ -138,7 +136,7 @@ def _app(settings: "Settings", sandbox: WorkerSandbox, provider: Provider, sessi
         provider=provider,
         sandbox=sandbox,
         compose=compose,
-        system=lambda: render(settings.workspace, _project_context(settings.workspace)),
+        system=lambda: _system_prompt(settings),
         session=SessionStarted(session.id, settings.workspace, VERSION),
         limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
         redact=redact,
@@ -162,6 +160,15 @@ def _app(settings: "Settings", sandbox: WorkerSandbox, provider: Provider, sessi
     )
 
 
+def _system_prompt(settings: "Settings") -> str:
+    return render(
+        workspace=settings.workspace,
+        network=settings.network,
+        shell="bash" if os.path.exists(_BASH) else "sh",
+        context=read_context(settings.workspace),
+    )
+
+
 def _session(arguments: "Arguments", settings: "Settings", store: Sessions) -> Session:
     if arguments.resume:
         return store.resume(arguments.resume)
@@ -182,21 +189,6 @@ def _provider_settings(settings: "Settings") -> ProviderSettings:
 
 def _redactor(settings: "Settings") -> Redactor:
     return Redactor(secrets_in(settings.environment))
-
-
-def _project_context(workspace: str) -> str:
-    """``AGENTS.md`` (else ``CLAUDE.md``) of the workspace's root: a regular file there, never where a link leads."""
-    for name in _CONTEXT_FILES:
-        try:
-            descriptor = os.open(
-                os.path.join(workspace, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            )
-        except OSError:
-            continue
-        with os.fdopen(descriptor, "rb") as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return file.read(_CONTEXT_BYTES).decode("utf-8", "replace")
-    return ""
 
 
 def _read_stdin() -> bytes:
