@@ -125,8 +125,9 @@ _OTHERS = (
     Shape(
         "authorization",
         ("uthorization",),
-        rf"uthorization{_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
-        rf"(?:[A-Za-z]{{3,10}}\s{{1,8}})?(?P<secret>(?={_BEARER}{{0,200}}[0-9=]){_BEARER}{{8,}}+)",
+        rf"uthorization(?<![A-Za-z].uthorization){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        rf"(?:(?i:bearer|basic|token|apikey|key|bot|oauth)\s{{1,8}}(?={_BEARER}{{8}})|(?={_BEARER}{{20}}))"
+        rf"(?P<secret>(?={_BEARER}{{0,200}}[0-9=]){_BEARER}++)(?!\()",
         same_in_json=False,
     ),
     Shape(
@@ -145,7 +146,7 @@ _OTHERS = (
     Shape(
         "password",
         ("://",),
-        r"""://[^\s/:@"'<>\\{}$\[\]\x00-\x1f]{0,100}+:(?P<secret>[^\s/@"'<>\\{}$\x00-\x1f]{1,200}+)@""",
+        r"""://[^\s/:@"'<>\\{}$\[\]\x00-\x1f]{0,100}+:(?!\*+@)(?P<secret>[^\s/@"'<>\\{}$\x00-\x1f]{1,200}+)@""",
     ),
 )
 SHAPES = (*_AFTER_SK, *_AFTER_UNDERSCORE, *_OTHERS)

@@ -1,8 +1,10 @@
 """A small session, as facts."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from py_mono.protocol.codec import encode
 from py_mono.protocol.digest import PrefixDigest
@@ -66,6 +68,14 @@ def conversation(redact: Redact, *, workspace: str = "/w", session: str = "s") -
     say(MessageFinished(AssistantMessage("welcome", model="m1")))
     say(TurnFinished("end", Usage(), 1))
     return envelopes
+
+
+@contextmanager
+def public_folder() -> Iterator[Path]:
+    """A temporary folder that other users can enter, unlike those that pytest makes."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 class Notices(list[str]):

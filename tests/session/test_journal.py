@@ -20,7 +20,7 @@ from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.tools import ToolResult
 from py_mono.security.redact import Redactor
 from py_mono.session.journal import Journal, read, read_numbered
-from tests.session.facts import SECRET, Notices, conversation
+from tests.session.facts import SECRET, Notices, conversation, public_folder
 
 redact = Redactor([SECRET])
 ROOT = Path(__file__).parents[2]
@@ -315,11 +315,10 @@ assert all("Permission denied" in notice for notice in notices)
 """
 
 
-def test_a_folder_that_cannot_be_written_is_a_notice_and_no_more(tmp_path: Path) -> None:
-    written(tmp_path / "old", FACTS).chmod(0o444)
-    tmp_path.chmod(0o555)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(folder.stat().st_mode | 0o555)
-    subprocess.run([sys.executable, "-c", AS_NOBODY, tmp_path], cwd=ROOT, check=True)
-    tmp_path.chmod(0o755)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["old"]
+def test_a_folder_that_cannot_be_written_is_a_notice_and_no_more() -> None:
+    with public_folder() as folder:
+        written(folder / "old", FACTS).chmod(0o444)
+        folder.chmod(0o555)
+        subprocess.run([sys.executable, "-c", AS_NOBODY, folder], cwd=ROOT, check=True)
+        folder.chmod(0o755)
+        assert [path.name for path in folder.iterdir()] == ["old"]

@@ -18,7 +18,7 @@ from py_mono.security.redact import Redactor
 from py_mono.session.journal import read
 from py_mono.session.summary import Summary
 from py_mono.utils.ids import new_id
-from tests.session.facts import SECRET, Notices, conversation, saved, store, write
+from tests.session.facts import SECRET, Notices, conversation, public_folder, saved, store, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -243,15 +243,14 @@ asyncio.run(main())
 """
 
 
-def test_a_state_folder_that_cannot_be_written_is_said_once_and_the_session_goes_on(tmp_path: Path) -> None:
-    session = saved(tmp_path)
-    for folder in [session.path.parent, tmp_path, *tmp_path.parents][:4]:
-        folder.chmod(0o755)
-    session.path.chmod(0o444)
-    session.path.parent.chmod(0o555)
-    count = str(len(list(read(session.path))))
-    subprocess.run([sys.executable, "-c", UNWRITABLE, tmp_path, session.id, count], cwd=ROOT, check=True)
-    session.path.parent.chmod(0o755)
+def test_a_state_folder_that_cannot_be_written_is_said_once_and_the_session_goes_on() -> None:
+    with public_folder() as folder:
+        session = saved(folder)
+        session.path.chmod(0o444)
+        session.path.parent.chmod(0o555)
+        count = str(len(list(read(session.path))))
+        subprocess.run([sys.executable, "-c", UNWRITABLE, folder, session.id, count], cwd=ROOT, check=True)
+        session.path.parent.chmod(0o755)
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "x" * 300])
