@@ -85,6 +85,7 @@ class OllamaProvider:
     async def close(self) -> None:
         """Close the connection; may be called twice."""
         self._http.close()
+        await asyncio.sleep(0)  # the transport closes its socket in the loop's next round
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""

@@ -42,6 +42,18 @@ def read_context(workspace: str) -> ProjectContext | None:
     return None
 
 
+def _read_inside(root: Path, name: str) -> bytes:
+    """The beginning of a regular file in ``root``; empty where it is something else, or outside."""
+    path = (root / name).resolve(strict=True)
+    if not path.is_relative_to(root):
+        return b""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4 * CONTEXT_LIMIT + 4) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    finally:
+        os.close(descriptor)
+
+
 def render(*, workspace: str, network: bool = False, shell: str = "sh", context: ProjectContext | None = None) -> str:
     """The system prompt of a session.
 

@@ -1,0 +1,34 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from py_mono.llm.call_ids import with_unique_ids
+from py_mono.protocol.messages import AssistantMessage, Message, UserMessage
+from py_mono.protocol.tools import ToolCall
+
+IDS = st.sampled_from(["", "a", "b", "call_1", "call_2", "call_3", "call_4"])
+REPLIES = st.lists(st.lists(IDS, max_size=4), max_size=5)
+
+
+def session(replies: list[list[str]]) -> list[Message]:
+    messages: list[Message] = [UserMessage("go")]
+    for given_ids in replies:
+        calls = [ToolCall(one, "tool", {}) for one in given_ids]
+        messages.append(AssistantMessage(tool_calls=with_unique_ids(calls, messages)))
+    return messages
+
+
+def ids(messages: list[Message]) -> list[str]:
+    return [call.id for one in messages if isinstance(one, AssistantMessage) for call in one.tool_calls]
+
+
+@given(REPLIES)
+def test_ids_are_unique_in_a_session_and_the_same_when_it_runs_again(replies: list[list[str]]) -> None:
+    made = ids(session(replies))
+    assert len(set(made)) == len(made) == sum(map(len, replies))
+    assert all(made)
+    assert made == ids(session(replies))
+
+
+@given(st.lists(st.text(min_size=1, max_size=3), unique=True, max_size=5))
+def test_ids_that_are_unique_already_are_kept(own: list[str]) -> None:
+    assert ids(session([own])) == own
