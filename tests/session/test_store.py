@@ -17,7 +17,6 @@ from py_mono.protocol.messages import UserMessage
 from py_mono.security.redact import Redactor
 from py_mono.session.journal import read
 from py_mono.session.summary import Summary
-from py_mono.utils.ids import new_id
 from tests.session.facts import SECRET, Notices, conversation, public_folder, saved, store, write
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +32,6 @@ def refused(act: Callable[[], object]) -> str:
     with pytest.raises(SessionError) as raised:
         act()
     return str(raised.value)
-
-
-def test_ids_sort_by_time_and_do_not_repeat() -> None:
-    ids = [new_id() for _ in range(200)]
-    assert len(set(ids)) == 200
-    assert [each[:8] for each in ids] == sorted(each[:8] for each in ids)
-    assert {len(each) for each in ids} == {12}
 
 
 def test_a_new_session_makes_its_file_with_its_first_fact_and_leaves_signals_out(tmp_path: Path) -> None:
