@@ -103,6 +103,14 @@ def line_too_long(limit: int) -> BadResponse:
     )
 
 
+def reply_too_long(limit: int) -> BadResponse:
+    """A reply went on and on."""
+    return BadResponse(
+        f"the reply went on for more than {limit >> 20} MiB",
+        remedy="limit it with --max-tokens, or choose another model",
+    )
+
+
 def empty(*, cut: bool, thought: bool, may_think: bool) -> Failure:
     """The reply held neither text nor calls; ``cut``: by the output limit; ``thought``: it held reasoning."""
     if cut and thought:

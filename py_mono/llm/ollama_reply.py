@@ -11,10 +11,11 @@ from py_mono.protocol.tools import ToolCall
 
 
 class Lines:
-    """Cuts a stream of bytes into lines, none longer than ``limit``."""
+    """Cuts a stream of bytes into lines, none longer than ``limit``, all together no longer than four times that."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._total = 0
         self._rest: list[bytes] = []
         self._held = 0
 
@@ -22,8 +23,11 @@ class Lines:
         """The lines that ``data`` completes, blank ones left out.
 
         Raises:
-            BadResponse: A line is too long.
+            BadResponse: A line, or all of it, is too long.
         """
+        self._total += len(data)
+        if self._total > 4 * self._limit:
+            raise errors.reply_too_long(4 * self._limit)
         *whole, rest = data.split(b"\n")
         for piece in whole:
             line = b"".join([*self._rest, piece])

@@ -29,7 +29,7 @@ class OllamaSettings(Struct, frozen=True, kw_only=True):
         notice_s: A wait for the first byte that lasts longer is shown as ``ModelWaiting``.
         attempts: How often a request is sent at most when it fails in a way that may pass.
         backoff_s: The wait before the second attempt; doubled for each further one.
-        max_line_bytes: The longest line a reply may have.
+        max_line_bytes: The longest line a reply may have; a whole reply may be four times as long.
     """
 
     window_cap: int = 32_768

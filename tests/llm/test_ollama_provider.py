@@ -49,6 +49,11 @@ def provider_for(server: FakeOllama, settings: OllamaSettings = FAST) -> Iterato
         provider._http.close()
 
 
+async def collect(provider: OllamaProvider, seen: list[ModelChunk]) -> None:
+    async for chunk in provider.stream(ASK):
+        seen.append(chunk)  # noqa: PERF401 - what came before an error must be kept
+
+
 async def play(provider: OllamaProvider, request: ModelRequest = ASK) -> list[ModelChunk]:
     return [chunk async for chunk in provider.stream(request)]
 
@@ -328,6 +333,7 @@ async def test_a_failure_that_may_pass_is_tried_again(broken: Answer) -> None:
         (refuse(429, "no", headers={"Retry-After": "3600"}), RateLimited, "limits requests"),
         (Answer([line("a"), b'{"error":"context size exceeded"}\n']), ContextTooLong, "does not fit"),
         (Answer([line("x", tool_calls=[]), b"y" * 5000]), BadResponse, "longer than 0 MiB"),
+        (Answer([line("going on")] * 200), BadResponse, "went on for more than"),
         (say("", calls=[call("write_file", {})], reason="length"), BadResponse, "in the middle of a tool call"),
     ],
 )
@@ -517,3 +523,13 @@ async def test_a_server_that_goes_on_after_the_end_costs_the_connection_not_the_
         assert message(await play(provider)) == HELLO
         assert message(await play(provider)).text == "ok"
         assert server.connections == 2
+
+
+async def test_a_server_that_goes_away_between_two_steps_is_waited_for() -> None:
+    with FakeOllama([say("Hello", " there")]) as server, provider_for(server) as provider:
+        await play(provider)
+        server.close()
+        seen: list[ModelChunk] = []
+        with pytest.raises(ProviderUnavailable, match="connection refused"):
+            await collect(provider, seen)
+    assert [one.attempt for one in seen if isinstance(one, ModelRetried)] == [1, 2]
