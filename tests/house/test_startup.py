@@ -40,7 +40,7 @@ def test_what_runs_before_the_worker_is_started_is_light(door: str) -> None:
 
 def test_the_wired_program_loads_nothing_heavy() -> None:
     modules = loaded("import py_mono.wiring")
-    assert not {"prompt_toolkit", "rich", "jsonschema_rs", "h11", "ssl", "dotenv", "pytest", "pydantic"} & modules
+    assert not {"prompt_toolkit", "rich", "jsonschema_rs", "h11", "dotenv", "pytest", "pydantic"} & modules
 
 
 @pytest.mark.parametrize("guest", ["py_mono.sandbox.worker", "py_mono.sandbox.confine"])
