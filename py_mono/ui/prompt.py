@@ -1,79 +1,27 @@
 """The input line: its keys, and text that appears above it while a person types."""
 
-import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
-from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts.prompt import PromptSession
 
+from py_mono.ui.above import BATCH_S, AbovePrompt, StrayText
 from py_mono.ui.completion import Words
 from py_mono.ui.line_history import LineHistory
 from py_mono.ui.terminal import wrap
 
-_BATCH_S = 0.03
-"""Output is gathered for so long: each write above the input line erases and redraws it."""
-
 _OPEN_ROWS = 6
 """How many rows of an open line are shown; it is all there once the line is whole."""
-
-
-class AbovePrompt:
-    """A text stream whose text appears above the input line, or plainly where none is shown."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._pending: list[str] = []
-        self._scheduled = False
-
-    def write(self, text: str) -> int:
-        """Take text; it appears a moment later, together with what else came."""
-        self._pending.append(text)
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_later(_BATCH_S, self._show)
-        return len(text)
-
-    def drain(self) -> None:
-        """Write what is pending; only while no input line is shown."""
-        text = "".join(self._pending)
-        self._pending.clear()
-        if text:
-            try:
-                self._stream.write(text)
-            except UnicodeEncodeError:
-                encoding = self._stream.encoding
-                self._stream.write(text.encode(encoding, "replace").decode(encoding))
-            self._stream.flush()
-
-    def _show(self) -> None:
-        self._scheduled = False
-        if self._pending:
-            run_in_terminal(self.drain)
-
-    @property
-    def encoding(self) -> str:
-        """Anything can be written; ``drain`` replaces what the terminal cannot show."""
-        return "utf-8"
-
-    def flush(self) -> None:
-        """Nothing to do: text is gathered for a moment on purpose."""
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        """Of the stream below."""
-        return self._stream.fileno()
 
 
 class InputLine:
@@ -86,7 +34,9 @@ class InputLine:
         interrupt: Ends it.
     """
 
-    def __init__(self, stdin: TextIO, stdout: TextIO, *, history_file: str, workspace: str, term: str) -> None:
+    def __init__(
+        self, stdin: TextIO, stdout: TextIO, *, history_file: str, workspace: str, term: str, colour: bool = True
+    ) -> None:
         """Take a terminal.
 
         Args:
@@ -95,18 +45,21 @@ class InputLine:
             history_file: What was typed before; empty keeps nothing.
             workspace: Where ``@file`` looks.
             term: ``TERM``.
+            colour: Whether to use colours.
         """
-        self.above = AbovePrompt(stdout)
+        self.above = AbovePrompt(stdout, self._erase, self._draw)
         self.pending: Callable[[], tuple[str, str, str]] = lambda: ("", "", "")
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
         self._leaving = False
         self._stdout = stdout
+        self._keys = Vt100Input(stdin)
+        depth = None if colour else ColorDepth.DEPTH_1_BIT
         self._session: PromptSession[str] = PromptSession(
             self._message,
-            input=Vt100Input(stdin),
+            input=self._keys,
             # No cursor position requests: on a slow line each would hold up what appears above.
-            output=Vt100_Output(stdout, self._size, term=term, enable_cpr=False),
+            output=Vt100_Output(stdout, self._size, term=term, default_color_depth=depth, enable_cpr=False),
             history=LineHistory(history_file) if history_file else None,
             completer=Words(workspace),
             complete_while_typing=False,
@@ -118,8 +71,21 @@ class InputLine:
         app = self._session.app
         app.ttimeoutlen = 0.1  # an escape that nothing follows for so long is the Esc key
         app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
-        app.min_redraw_interval = _BATCH_S
+        app.min_redraw_interval = BATCH_S
         self._session.default_buffer.on_text_changed += lambda _: self._stay()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """The terminal is ours: keys come one by one all the time, and whatever prints does so above the line.
+
+        Between two lines, too: else what is typed just then would be echoed where it stands, and Enter read as Ctrl-J.
+        """
+        stray = StrayText(self.above)
+        with self._keys.raw_mode(), redirect_stdout(stray), redirect_stderr(stray):
+            try:
+                yield
+            finally:
+                self.above.drain()
 
     async def read(self) -> str:
         """What the person typed.
@@ -168,6 +134,15 @@ class InputLine:
         else:
             self._leaving = True
             self.redraw()
+
+    def _erase(self) -> None:
+        if self._session.app.is_running:
+            self._session.app.renderer.erase()
+
+    def _draw(self) -> None:
+        app = self._session.app
+        if app.is_running and not app.is_done:
+            app.renderer.render(app, app.layout)
 
     def _stay(self) -> None:
         self._leaving = False

@@ -5,8 +5,6 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 
-from prompt_toolkit.patch_stdout import patch_stdout
-
 from py_mono.protocol.errors import PyMonoError
 from py_mono.ui.commands import AppLike, Leave, is_command, run_command
 from py_mono.ui.json_mode import DONE
@@ -36,6 +34,7 @@ async def run(app: ReplApp, prompt: str | None, on_drawn: Callable[[], Awaitable
             history_file=app.history_file,
             workspace=app.workspace,
             term=app.environment.get("TERM", ""),
+            colour=not app.environment.get("NO_COLOR"),
         )
         return await Repl(app, line, Screen(line.above, app.environment)).run(prompt, on_drawn)
     if on_drawn is not None:
@@ -67,7 +66,7 @@ class Repl:
             PyMonoError: The session cannot go on.
         """
         self._line.on_drawn(lambda: self._greet(prompt, on_drawn))
-        with ending(self._signalled) as received, patch_stdout():  # what else prints appears above the line, too
+        with ending(self._signalled) as received, self._line.taken():
             self._received = received
             try:
                 with contextlib.suppress(EOFError, Leave):
@@ -140,7 +139,6 @@ class Repl:
             self._app.agent.interrupt()
             with contextlib.suppress(PyMonoError):  # _turn_over keeps it
                 await self._turn
-        self._line.above.drain()
 
     def _pending(self) -> tuple[str, str, str]:
         style = "dim" if self._view.text.style == "dim" else ""

@@ -1,0 +1,172 @@
+"""A program for the terminal tests: the real REPL, with an agent that emits real events and asks no model."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+
+from py_mono.protocol.events import (
+    Envelope,
+    Event,
+    HistoryCleared,
+    MessageFinished,
+    MessageSteered,
+    ModelWaiting,
+    ReasoningDelta,
+    StepStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
+from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.ui.repl import run
+
+
+class FakeAgent:
+    """Answers by what a prompt begins with: ``slow`` waits, ``tool`` calls, ``evil`` tries the terminal, else an echo."""
+
+    def __init__(self) -> None:
+        self.tools = (ToolSpec("shell", "Run a command. And more.", {}),)
+        self.running = False
+        self._subscribers: list[Callable[[Envelope], None]] = []
+        self._queued: list[str] = []
+        self._interrupted = asyncio.Event()
+        self._steered = asyncio.Event()
+        self._seq = 0
+        self._turn = 0
+
+    def subscribe(self, subscriber: Callable[[Envelope], None]) -> Callable[[], None]:
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    def steer(self, text: str) -> None:
+        self._queued.append(text)
+        self._steered.set()
+
+    def take_queued(self) -> tuple[str, ...]:
+        queued, self._queued = tuple(self._queued), []
+        return queued
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
+
+    async def clear(self) -> None:
+        self._emit(HistoryCleared())
+
+    async def prompt(self, text: str) -> TurnFinished:
+        self.running = True
+        self._interrupted.clear()
+        self._steered.clear()
+        self._turn += 1
+        self._emit(TurnStarted(self._turn, UserMessage(text)))
+        self._emit(StepStarted(1, "fake", "00"))
+        self._emit(ModelWaiting("first_token"))
+        try:
+            stop = await self._answer(text)
+        finally:
+            self.running = False
+        finished = TurnFinished("cancelled" if stop else "end", Usage(10, 5), 1)
+        self._emit(finished)
+        return finished
+
+    async def _answer(self, text: str) -> bool:
+        kind = text.partition(" ")[0]
+        if kind == "slow":
+            self._say("first line\nopen line")
+            return await self._wait()
+        if kind == "deaf":
+            self._say("not listening\n")
+            await self._interrupted.wait()
+            return True
+        if kind == "tool":
+            await self._tool()
+        elif kind == "evil":
+            self._say("\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b5m \u202egnp.exe\n")
+            self._say("split \x1b")
+            self._say("[8mhidden\n")
+        elif kind == "think":
+            self._emit(ReasoningDelta("let me see"))
+            self._say("seen\n")
+        elif kind == "print":
+            sys.stdout.write("stray \x1b[31mprint\n")
+        else:
+            for word in ("you said ", text.replace("\n", "|"), "\n"):
+                self._say(word)
+                await asyncio.sleep(0.01)
+        self._emit(MessageFinished(AssistantMessage("done")))
+        return False
+
+    async def _wait(self) -> bool:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._interrupted, self._steered)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if self._interrupted.is_set():
+            return True
+        for said in self.take_queued():
+            self._emit(MessageSteered(UserMessage(said)))
+            self._emit(StepStarted(2, "fake", "00"))
+            self._say(f"steered by {said}\n")
+        self._emit(MessageFinished(AssistantMessage("done")))
+        return False
+
+    async def _tool(self) -> None:
+        call = ToolCall("1", "shell", {"command": "make 文件文件文件文件文件"})
+        self._emit(ToolStarted(call))
+        self._emit(ToolOutput("1", "50 %\n"))
+        await asyncio.sleep(0.2)
+        self._emit(ToolFinished(ToolResult("1", "shell", "no rule\n\x1b[2Jmore", is_error=True), 200))
+
+    def _say(self, text: str) -> None:
+        self._emit(TextDelta(text))
+
+    def _emit(self, event: Event) -> None:
+        self._seq += 1
+        envelope = Envelope(self._seq, time.time(), event)
+        for subscriber in self._subscribers:
+            subscriber(envelope)
+
+
+class FakeProvider:
+    name = "fake"
+    model = "none"
+    window = 0
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk]:
+        yield AssistantMessage(str(request))
+
+    async def close(self) -> None:
+        pass
+
+
+class FakeApp:
+    def __init__(self) -> None:
+        self.agent = FakeAgent()
+        self.provider: Provider = FakeProvider()
+        self.workspace = os.getcwd()
+        self.sandbox_summary = "no lock"
+        self.version = "0"
+        self.environment = dict(os.environ)
+        self.history_file = os.environ.get("TEST_HISTORY", "")
+
+
+async def prepare() -> None:
+    sys.stderr.write(f"drawn after {time.process_time() * 1000:.0f} ms of CPU\n")
+
+
+async def main() -> int:
+    return await run(
+        FakeApp(), sys.argv[1] if len(sys.argv) > 1 else None, prepare if os.environ.get("TEST_CPU") else None
+    )
+
+
+if __name__ == "__main__":
+    status = asyncio.run(main())
+    sys.stderr.write(f"status {status}\n")
+    sys.exit(status)
