@@ -9,8 +9,8 @@ from py_mono.protocol.codec import encode
 from py_mono.protocol.events import Envelope
 
 _SECRET_NAMES = (
-    "_API_KEY", "_APIKEY", "_TOKEN", "_SECRET", "_SECRET_KEY", "_ACCESS_KEY", "_PRIVATE_KEY", "_MASTER_KEY",
-    "_PASSWORD", "_PASSWD", "_PASSPHRASE", "_PAT",
+    "_KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "_PASS", "_PAT", "MYSQL_PWD", "SSHPASS",
+    "SECRET_KEY_BASE",
 )  # fmt: skip
 _NO_SECRETS = frozenset(
     ("password", "postgres", "changeme", "changeit", "minioadmin", "disabled", "required", "undefined", "redacted")
@@ -21,10 +21,13 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 
 
 def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
-    """The values of those variables whose names say that they are secret."""
+    """The values of those variables whose names say that they are secret, and the passwords in URLs."""
     for name, value in environment.items():
         if f"_{name.upper()}".endswith(_SECRET_NAMES):
             yield value
+        elif "://" in value and "@" in value:
+            account, _, _ = value.partition("://")[2].rpartition("@")
+            yield account.partition(":")[2]
 
 
 def worth_hiding(secret: str) -> Iterator[str]:

@@ -82,6 +82,6 @@ def _requoted(quoted: str, old: str, new: str) -> str:
 def _is_json(text: str) -> bool:
     try:
         _whole_json.decode(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply: nothing of ours
         return False
     return True

@@ -135,7 +135,7 @@ class Journal:
         except OSError as error:
             if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
-            os.close(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+            self._size = self.path.stat().st_size
             self._turn_off(error)
             return
         try:
@@ -189,8 +189,9 @@ class Journal:
             pass  # the half line stays; reading drops it
         self._release()
         self._notice(
-            f"This session is not saved any further, because {self.path} cannot be written: {_reason(error)}. "
-            "It goes on; what was saved before can still be resumed."
+            f"This session is not saved{' any further' if self._size else ''}, because {self.path} cannot be written: "
+            f"{_reason(error)}. It goes on; "
+            + ("what was saved before can be resumed." if self._size else "it cannot be resumed later.")
         )
 
     def _release(self) -> None:

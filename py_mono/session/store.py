@@ -168,7 +168,11 @@ class Sessions:
         """The journals, that written last first; none where the folder is missing."""
         try:
             with os.scandir(self._folder) as entries:
-                found = [(entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name.endswith(_ENDING)]
+                found = [
+                    (entry.stat().st_mtime_ns, entry.name)
+                    for entry in entries
+                    if entry.name.endswith(_ENDING) and entry.is_file()
+                ]
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -132,6 +132,10 @@ def test_a_secret_added_later_is_redacted_too() -> None:
     assert hide("first-secret second-secret") == "[redacted:known] [redacted:known]"
 
 
+def test_json_nested_without_end_is_taken_as_text() -> None:
+    assert redact('{"a":' * 100_000 + KEYS["groq"]) == '{"a":' * 100_000 + "[redacted:groq-key]"
+
+
 def test_the_longer_of_two_known_secrets_wins() -> None:
     assert Redactor(["abcd1234", "abcd1234efgh"])("abcd1234efgh") == "[redacted:known]"
 

@@ -183,6 +183,9 @@ def test_the_list_tells_of_each_session_the_last_used_first(tmp_path: Path) -> N
     first, second = saved(tmp_path, "/a"), saved(tmp_path, "/b")
     age(second.path, 60)
     (tmp_path / "sessions" / "notes.txt").write_text("not a session")
+    (tmp_path / "sessions" / "folder.jsonl").mkdir()
+    (tmp_path / "sessions" / "dangling.jsonl").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "sessions" / "pipe.jsonl")
     facts = list(read(first.path))
     expected = Summary(
         id=first.id,
@@ -254,7 +257,7 @@ async def test_an_impossible_state_folder_is_said_once(tmp_path: Path, name: str
     await session.synced()
     session.close()
     assert len(notices) == 1
-    assert "is not saved any further" in notices[0]
+    assert "is not saved, because" in notices[0]
 
 
 async def test_sessions_opened_at_the_same_moment_go_to_one_only(tmp_path: Path) -> None:
