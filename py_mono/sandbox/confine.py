@@ -82,6 +82,8 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
     if "capabilities" in wanted:
         _drop_capabilities()
         layers["capabilities"] = "on"
+    if profile.uid is not None:
+        _refuse_blind_user(profile)
     kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
     if "landlock" in wanted:
         layers["landlock"] = _restrict_files(profile, version, spaces=spaces)
@@ -205,6 +207,10 @@ def _take_ids(profile: Profile) -> None:
     os.setresgid(profile.gid, profile.gid, profile.gid)
     os.setresuid(profile.uid, profile.uid, profile.uid)
     kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 1)  # until the end: /proc/self must stay writable for the maps
+
+
+def _refuse_blind_user(profile: Profile) -> None:
+    """Where the ids were changed and there is no own view of the files: can this Python still read itself?"""
     if not os.access(os.__file__, os.R_OK):
         raise ConfineError(
             f"the workspace belongs to user {profile.uid}, who cannot read this Python ({os.__file__})",
