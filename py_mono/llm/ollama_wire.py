@@ -154,7 +154,7 @@ class RequestEncoder:
         system = _encoder.encode({"role": "system", "content": request.system})
         self._extend(request.messages)
         head = _encoder.encode(front)[:-1] + self._encoded_tools(request.tools) + b',"messages":['
-        return head + b",".join([system, *self._parts]) + b"]}"
+        return b"".join([head, system, *self._parts, b"]}"])
 
     def _encoded_tools(self, tools: tuple[ToolSpec, ...]) -> bytes:
         if not tools:
@@ -174,7 +174,7 @@ class RequestEncoder:
         del self._messages[same:], self._parts[same:]
         for message in messages[same:]:
             self._messages.append(message)
-            self._parts.append(_encoder.encode(_message(message)))
+            self._parts.append(b"," + _encoder.encode(_message(message)))
 
 
 def _duration(text: str) -> str | int:
