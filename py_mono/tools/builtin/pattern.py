@@ -126,7 +126,7 @@ class _Scanner:
             else:
                 character = pattern[self._at]
                 # What one engine reads as a set operation is a plain character in the other.
-                self._out.append("\\" + character if character in "[&~" else character)
+                self._out.append("\\" + character if character in "[&~|" else character)
                 self._at += 1
         if self._at >= len(pattern):
             raise re.error("unterminated character set", pattern, self._at)

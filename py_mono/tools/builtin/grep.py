@@ -1,0 +1,226 @@
+"""GUEST. Search file contents: with ripgrep where it is installed, else with ``search``; the answer is the same."""
+
+import os
+import re
+import sys
+
+from py_mono.tools.builtin.context import Output, ToolFailure
+from py_mono.tools.builtin.globs import glob_expression
+from py_mono.tools.builtin.paths import KEYS_FILE, missing, resolve, shown
+from py_mono.tools.builtin.pattern import normalise
+from py_mono.tools.builtin.textfile import SNIFF, binary, detect, open_regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from py_mono.tools.builtin.context import Context, Finished
+
+TIMEOUT_S = 60.0
+_KEPT = 1_000  # matches held in memory; more are counted
+_LONG = 300
+_LEAD = 100
+_PLAIN_GLOB = re.compile(r"[\w.*?-]+")
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from py_mono.tools.builtin.search import main; main(sys.argv[2:])"
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+_PLACES = ("/usr/local/bin", "/usr/bin", "/bin")
+
+SPEC: "dict[str, Any]" = {
+    "name": "grep",
+    "description": "Search files for a regular expression, line by line. Gives path:line:text. Leaves out what .gitignore names.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "pattern": {"type": "string"},
+            "path": {"type": "string", "description": 'file or folder, default "."'},
+            "glob": {"type": "string", "description": "only these files, such as *.py"},
+            "case_insensitive": {"type": "boolean"},
+        },
+        "required": ["pattern"],
+        "additionalProperties": False,
+    },
+    "effect": "read",
+}
+
+
+def ripgrep() -> str | None:
+    """Where ripgrep is, or None."""
+    folders = (*os.environ.get("PATH", "").split(":"), *_PLACES)
+    places = (os.path.join(folder, "rg") for folder in folders if folder.startswith("/"))
+    return next((place for place in places if os.access(place, os.X_OK)), None)
+
+
+def run(
+    context: "Context", *, pattern: str, path: str = ".", glob: str | None = None, case_insensitive: bool = False
+) -> Output:
+    """Matching lines as ``path:line:text``, sorted, as many as the output limit allows, and how many there are."""
+    return search(context, ripgrep(), pattern=pattern, path=path, glob=glob, case_insensitive=case_insensitive)
+
+
+def search(
+    context: "Context", program: str | None, *, pattern: str, path: str, glob: str | None, case_insensitive: bool
+) -> Output:
+    """The same with the given ripgrep, or without where it is None."""
+    shared = normalise(pattern)
+    real = resolve(context, path)
+    wanted = _wanted(glob)
+    if not os.path.lexists(real):
+        raise missing(context, real, path)
+    if not os.path.isdir(real):
+        _refuse_binary(real, path)
+    hidden = os.path.join(context.workspace, KEYS_FILE)
+    if program is None:
+        case = "i" if case_insensitive else ""
+        argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, shared, case, glob or "", hidden, real]
+    else:
+        argv = _ripgrep_argv(program, shared, glob, real, hidden, ignore_case=case_insensitive)
+    matches = _Matches(wanted, real, hidden)
+    finished = context.commands.run(
+        argv, cwd=context.workspace, timeout_s=TIMEOUT_S, on_output=matches.feed, cancelled=context.cancelled
+    )
+    matches.close()
+    _refuse_failed(finished, matches)
+    return _output(context, matches, finished, pattern)
+
+
+def _wanted(glob: str | None) -> "re.Pattern[str] | None":
+    if not glob:
+        return None
+    try:
+        return re.compile(glob_expression(glob))
+    except (ValueError, re.error) as error:
+        raise ToolFailure(f"glob is not usable: {error}; give one such as *.py or src/**/*.ts") from None
+
+
+def _refuse_binary(real: str, given: str) -> None:
+    fd, status = open_regular(real, given)
+    with open(fd, "rb", buffering=0) as file:
+        sample = file.read(SNIFF) or b""
+    if detect(sample, whole=status.st_size <= len(sample)) is None:
+        raise binary(given, sample, status.st_size)
+
+
+def _ripgrep_argv(
+    program: str, pattern: str, glob: str | None, real: str, hidden: str, *, ignore_case: bool
+) -> list[str]:
+    argv = [program, "-n0", "-H", "--column", "--no-heading", "--color=never", "--crlf", "--hidden", "--no-config",
+            "--no-messages", "--no-ignore-global", "--no-ignore-dot", "--no-require-git", "--glob=!.git"]  # fmt: skip
+    if ignore_case:
+        argv.append("-i")
+    if glob and _PLAIN_GLOB.fullmatch(glob):
+        argv += [f"--type-add=wanted:{glob}", "--type=wanted"]  # --glob would bring ignored files back
+    return [*argv, "-e", pattern, "--", real]
+
+
+class _Matches:
+    """Reads the program's output as it comes: keeps the first matches in order, counts all."""
+
+    __slots__ = ("_hidden", "_names", "_rest", "_root", "_wanted", "errors", "files", "kept", "total")
+
+    def __init__(self, wanted: "re.Pattern[str] | None", root: str, hidden: str) -> None:
+        self._wanted = wanted
+        self._root = root.rstrip("/") + "/"
+        self._hidden = os.fsencode(hidden)
+        self._names: dict[bytes, bool] = {}
+        self._rest = b""
+        self.kept: list[tuple[bytes, int, int, bytes]] = []
+        self.errors: list[str] = []
+        self.files: dict[bytes, int] = {}
+        self.total = 0
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line)
+        if len(self.kept) > 2 * _KEPT:
+            self.kept.sort()
+            del self.kept[_KEPT:]
+
+    def close(self) -> None:
+        if self._rest:
+            self._line(self._rest)
+        self.kept = sorted(match for match in self.kept if match[0] in self.files)
+        self.total = sum(self.files.values())
+
+    def _line(self, line: bytes) -> None:
+        name, separator, rest = line.partition(b"\0")
+        if not separator:
+            self._remark(line)
+            return
+        chosen = self._names.get(name)
+        if chosen is None:
+            chosen = self._names[name] = self._chosen(name)
+        if not chosen:
+            return
+        number, _, rest = rest.partition(b":")
+        column, _, text = rest.partition(b":")
+        self.files[name] = self.files.get(name, 0) + 1
+        at = int(column) - 1
+        self.kept.append((name, int(number), at, text if len(text) <= 4 * _LONG else _around(text, at)))
+
+    def _chosen(self, name: bytes) -> bool:
+        if name == self._hidden:
+            return False
+        path = os.fsdecode(name)
+        relative = path.removeprefix(self._root) if path.startswith(self._root) else os.path.basename(path)
+        return self._wanted is None or self._wanted.fullmatch(relative) is not None
+
+    def _remark(self, line: bytes) -> None:
+        """Not a match: a complaint, or that a file turned out to be binary half-way, which then counts as such."""
+        text = line.decode("utf-8", "replace")
+        name, marker, _ = text.partition(": WARNING: stopped searching binary file")
+        if marker:
+            self.files.pop(os.fsencode(name), None)
+            self._names[os.fsencode(name)] = False
+        elif len(self.errors) < 5 and text.strip():  # noqa: PLR2004  # a few say enough
+            self.errors.append(text)
+
+
+def _around(text: bytes, at: int) -> bytes:
+    """The part of a long line round its match, marked where it is cut."""
+    start = max(0, at - 2 * _LEAD)
+    return (b"\xe2\x80\xa6" if start else b"") + text[start : start + 4 * _LONG]
+
+
+def _refuse_failed(finished: "Finished", matches: _Matches) -> None:
+    if finished.cancelled:
+        raise ToolFailure("cancelled")
+    if finished.timed_out and not matches.total:
+        raise ToolFailure(f"the search took longer than {TIMEOUT_S:g} s; give a narrower path, glob or pattern")
+    if finished.exit_code > 1 and not matches.total and matches.errors:
+        raise ToolFailure("the search failed: " + "\n".join(matches.errors))
+
+
+def _output(context: "Context", matches: _Matches, finished: "Finished", pattern: str) -> Output:
+    if not matches.total:
+        hint = r"; \| stands for the character |, and | alone for a choice" if r"\|" in pattern else ""
+        return Output(f"[no matches{hint}]", details={"matches": 0, "files": 0})
+    lines: list[str] = []
+    room = context.output_limit
+    for name, number, at, text in matches.kept:
+        line = f"{shown(context, os.fsdecode(name))}:{number}:{_clipped(text, at)}"
+        room -= len(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    left = matches.total - len(lines)
+    if left:
+        files = len(matches.files)
+        lines.append(f"[{len(lines):,} of {matches.total:,} matches in {files:,} files; narrow path, glob or pattern]")
+    if finished.timed_out:
+        lines.append(f"[stopped after {TIMEOUT_S:g} s: there may be more]")
+    return Output(
+        "\n".join(lines), details={"matches": matches.total, "files": len(matches.files), "truncated": bool(left)}
+    )
+
+
+def _clipped(text: bytes, at: int) -> str:
+    line = text.decode("utf-8", "replace").removesuffix("\r")
+    if len(line) <= _LONG:
+        return line
+    column = min(len(text[:at].decode("utf-8", "replace")), 2 * _LEAD + 1) if line.startswith("…") else len(
+        text[:at].decode("utf-8", "replace")
+    )
+    start = max(0, column - _LEAD)
+    cut = line[start : start + _LONG]
+    return f"{'…' if start else ''}{cut}{'…' if start + _LONG < len(line) else ''}"
