@@ -168,6 +168,7 @@ def test_a_damaged_session_is_refused_but_can_be_forked_before_the_damage(tmp_pa
     fork = store(tmp_path).fork(session.id, 3)
     fork.close()
     assert len(fork.envelopes) == 4
+    age(session.path, 10)
     assert [each.id for each in store(tmp_path).list()] == [fork.id, session.id]
 
 
