@@ -20,17 +20,14 @@ _LISTED = 10
 
 SPEC: "dict[str, Any]" = {
     "name": "edit_file",
-    "description": (
-        "Replace old_content, which must occur exactly once in the file, by new_content. "
-        "Copy old_content from read_file with a few lines around the change."
-    ),
+    "description": "Replace old_content, copied exactly and unique in the file, by new_content.",
     "parameters": {
         "type": "object",
         "properties": {
             "path": {"type": "string"},
             "old_content": {"type": "string"},
             "new_content": {"type": "string"},
-            "replace_all": {"type": "boolean", "description": "replace every occurrence"},
+            "replace_all": {"type": "boolean"},
         },
         "required": ["path", "old_content", "new_content"],
         "additionalProperties": False,

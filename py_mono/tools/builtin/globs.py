@@ -18,7 +18,8 @@ def glob_expression(glob: str) -> str:
 
 
 def _expand(glob: str) -> list[str]:
-    done, pending = [], [glob]
+    done: list[str] = []
+    pending = [glob]
     while pending:
         if len(pending) + len(done) > _MANY:
             raise ValueError(f"glob stands for more than {_MANY} others")

@@ -21,19 +21,21 @@ _KEPT = 1_000  # matches held in memory; more are counted
 _LONG = 300
 _LEAD = 100
 _PLAIN_GLOB = re.compile(r"[\w.*?-]+")
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from py_mono.tools.builtin.search import main; main(sys.argv[2:])"
+_PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from py_mono.tools.builtin.search import main; main(sys.argv[2:])"
+)
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 _PLACES = ("/usr/local/bin", "/usr/bin", "/bin")
 
 SPEC: "dict[str, Any]" = {
     "name": "grep",
-    "description": "Search files for a regular expression, line by line. Gives path:line:text. Leaves out what .gitignore names.",
+    "description": "Search files for a regular expression.",
     "parameters": {
         "type": "object",
         "properties": {
             "pattern": {"type": "string"},
-            "path": {"type": "string", "description": 'file or folder, default "."'},
-            "glob": {"type": "string", "description": "only these files, such as *.py"},
+            "path": {"type": "string"},
+            "glob": {"type": "string", "description": "such as *.py"},
             "case_insensitive": {"type": "boolean"},
         },
         "required": ["pattern"],
@@ -73,7 +75,7 @@ def search(
         case = "i" if case_insensitive else ""
         argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, shared, case, glob or "", hidden, real]
     else:
-        argv = _ripgrep_argv(program, shared, glob, real, hidden, ignore_case=case_insensitive)
+        argv = _ripgrep_argv(program, shared, glob, real, ignore_case=case_insensitive)
     matches = _Matches(wanted, real, hidden)
     finished = context.commands.run(
         argv, cwd=context.workspace, timeout_s=TIMEOUT_S, on_output=matches.feed, cancelled=context.cancelled
@@ -100,9 +102,7 @@ def _refuse_binary(real: str, given: str) -> None:
         raise binary(given, sample, status.st_size)
 
 
-def _ripgrep_argv(
-    program: str, pattern: str, glob: str | None, real: str, hidden: str, *, ignore_case: bool
-) -> list[str]:
+def _ripgrep_argv(program: str, pattern: str, glob: str | None, real: str, *, ignore_case: bool) -> list[str]:
     argv = [program, "-n0", "-H", "--column", "--no-heading", "--color=never", "--crlf", "--hidden", "--no-config",
             "--no-messages", "--no-ignore-global", "--no-ignore-dot", "--no-require-git", "--glob=!.git"]  # fmt: skip
     if ignore_case:
@@ -115,7 +115,7 @@ def _ripgrep_argv(
 class _Matches:
     """Reads the program's output as it comes: keeps the first matches in order, counts all."""
 
-    __slots__ = ("_hidden", "_names", "_rest", "_root", "_wanted", "errors", "files", "kept", "total")
+    __slots__ = ("_hidden", "_last", "_names", "_rest", "_root", "_wanted", "errors", "files", "kept", "total")
 
     def __init__(self, wanted: "re.Pattern[str] | None", root: str, hidden: str) -> None:
         self._wanted = wanted
@@ -123,6 +123,7 @@ class _Matches:
         self._hidden = os.fsencode(hidden)
         self._names: dict[bytes, bool] = {}
         self._rest = b""
+        self._last: bytes | None = None  # matches of files that sort behind this one are only counted
         self.kept: list[tuple[bytes, int, int, bytes]] = []
         self.errors: list[str] = []
         self.files: dict[bytes, int] = {}
@@ -135,6 +136,7 @@ class _Matches:
         if len(self.kept) > 2 * _KEPT:
             self.kept.sort()
             del self.kept[_KEPT:]
+            self._last = self.kept[-1][0]
 
     def close(self) -> None:
         if self._rest:
@@ -152,9 +154,11 @@ class _Matches:
             chosen = self._names[name] = self._chosen(name)
         if not chosen:
             return
+        self.files[name] = self.files.get(name, 0) + 1
+        if self._last is not None and name > self._last:
+            return
         number, _, rest = rest.partition(b":")
         column, _, text = rest.partition(b":")
-        self.files[name] = self.files.get(name, 0) + 1
         at = int(column) - 1
         self.kept.append((name, int(number), at, text if len(text) <= 4 * _LONG else _around(text, at)))
 
@@ -218,8 +222,10 @@ def _clipped(text: bytes, at: int) -> str:
     line = text.decode("utf-8", "replace").removesuffix("\r")
     if len(line) <= _LONG:
         return line
-    column = min(len(text[:at].decode("utf-8", "replace")), 2 * _LEAD + 1) if line.startswith("…") else len(
-        text[:at].decode("utf-8", "replace")
+    column = (
+        min(len(text[:at].decode("utf-8", "replace")), 2 * _LEAD + 1)
+        if line.startswith("…")
+        else len(text[:at].decode("utf-8", "replace"))
     )
     start = max(0, column - _LEAD)
     cut = line[start : start + _LONG]

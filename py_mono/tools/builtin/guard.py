@@ -29,7 +29,9 @@ def refuse_stale(context: "Context", real: str, data: bytes) -> None:
             f"{name} changed since you last read it; nothing was written. What changed:\n{diff}"
             "If your change still fits, make it again on this basis."
         )
-    raise ToolFailure(f"{name} changed since you last read it; nothing was written. Read it again first.\n{diff}".rstrip())
+    raise ToolFailure(
+        f"{name} changed since you last read it; nothing was written. Read it again first.\n{diff}".rstrip()
+    )
 
 
 def _difference(known: bytes, data: bytes, name: str, limit: int) -> tuple[str, bool]:

@@ -41,9 +41,10 @@ class Shift:
             candidates.insert(0, cls(known, more=yours[: len(yours) - len(mine)]))
         if mine.endswith(yours):
             candidates.insert(0, cls(known, less=mine[: len(mine) - len(yours)]))
-        return next((shift for shift in candidates if shift._holds()), None)
+        return next((shift for shift in candidates if shift.holds()), None)
 
-    def _holds(self) -> bool:
+    def holds(self) -> bool:
+        """Whether the rule explains every line it was made from."""
         return all(self._indent(mine) == yours for mine, yours in self._known.items())
 
     def _indent(self, indent: str) -> str | None:

@@ -16,13 +16,13 @@ _CANCEL_EVERY = 256
 
 SPEC: "dict[str, Any]" = {
     "name": "list_files",
-    "description": "List a folder. Leaves out what .gitignore names.",
+    "description": "List a folder.",
     "parameters": {
         "type": "object",
         "properties": {
-            "path": {"type": "string", "description": 'default "."'},
+            "path": {"type": "string"},
             "recursive": {"type": "boolean"},
-            "max_depth": {"type": "integer", "minimum": 1, "description": "with recursive, default 2"},
+            "max_depth": {"type": "integer", "minimum": 1, "default": 2},
         },
         "additionalProperties": False,
     },
@@ -39,27 +39,34 @@ def run(context: "Context", *, path: str = ".", recursive: bool = False, max_dep
         raise ToolFailure(f"{printable_or_repr(path)} is not a folder; read_file reads a file")
     if not os.access(real, os.R_OK | os.X_OK):
         raise ToolFailure(f"cannot list {printable_or_repr(path)}: permission denied")
-    lines: list[str] = []
-    room, total = context.output_limit, 0
-    prefix = context.workspace.rstrip("/") + "/"
     depth = max_depth if recursive else 1
-    for found, entry in entries(real, depth=depth, hidden_file=os.path.join(context.workspace, KEYS_FILE)):
-        total += 1
-        if total % _CANCEL_EVERY == 0 and context.cancelled.is_set():
-            raise ToolFailure("cancelled")
-        if room > 0:
-            line = printable(found.removeprefix(prefix))
-            if entry.is_symlink():
-                line += f" -> {_target(found)}"
-            room -= len(line) + 1
-            if room > 0:
-                lines.append(line)
+    lines, total = _listed(context, real, depth)
     left = total - len(lines)
     if left:
         lines.append(f"[{left:,} more of {total:,}; list a folder below, or use grep]")
     if not total:
         lines.append(f"[{shown(context, real)} is empty, or all of it is ignored]")
     return Output("\n".join(lines), details={"entries": total, "truncated": bool(left)})
+
+
+def _listed(context: "Context", folder: str, depth: int) -> tuple[list[str], int]:
+    """The lines that fit, and how many there are."""
+    lines: list[str] = []
+    room, total = context.output_limit, 0
+    prefix = context.workspace.rstrip("/") + "/"
+    for found, entry in entries(folder, depth=depth, hidden_file=os.path.join(context.workspace, KEYS_FILE)):
+        total += 1
+        if total % _CANCEL_EVERY == 0 and context.cancelled.is_set():
+            raise ToolFailure("cancelled")
+        if room <= 0:
+            continue
+        line = printable(found.removeprefix(prefix))
+        if entry.is_symlink():
+            line += f" -> {_target(found)}"
+        room -= len(line) + 1
+        if room > 0:
+            lines.append(line)
+    return lines, total
 
 
 def _target(path: str) -> str:

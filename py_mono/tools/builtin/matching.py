@@ -8,10 +8,13 @@ as it is. Applying replaces the lines of the span in which old and new text diff
 import re
 from bisect import bisect_left
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from py_mono.tools.builtin.indentation import Shift
 
-_QUOTES = str.maketrans("‘’‚‛′“”„‟″‐‑‒–—―−", "'''''\"\"\"\"\"-------")
+_SINGLE, _DOUBLE = "\u2018\u2019\u201a\u201b\u2032", "\u201c\u201d\u201e\u201f\u2033"
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_QUOTES = str.maketrans(dict.fromkeys(_SINGLE, "'") | dict.fromkeys(_DOUBLE, '"') | dict.fromkeys(_DASHES, "-"))
 _LINE_END = re.compile(r"\r(?=\n)")
 _BLANKS = re.compile(r"[ \t]+\r?(?=\n)|\r(?=\n)|[ \t]+\Z")
 _STAGES = ((_LINE_END, False, ""), (_BLANKS, False, "trailing blanks"), (_BLANKS, True, "quotes and dashes"))
@@ -80,9 +83,7 @@ def find(source: str, old: str) -> tuple[list[Match], str]:
     return [], ""
 
 
-def _find_folded(
-    source: str, old: str, removed: "re.Pattern[str]", *, quotes: bool, strict: bool
-) -> list[Match]:
+def _find_folded(source: str, old: str, removed: "re.Pattern[str]", *, quotes: bool, strict: bool) -> list[Match]:
     folded, wanted = Folded(source, removed, quotes=quotes), Folded(old, removed, quotes=quotes)
     if not wanted.text or (strict and not wanted.text.strip()):
         return []
@@ -118,7 +119,7 @@ def _match(folded: Folded, at: int, lines: list[str]) -> Match:
     for line in lines:
         positions.append(positions[-1] + len(line))
     back = list(map(folded.back, positions))
-    return Match(back[0], [folded.source[a:b] for a, b in zip(back, back[1:], strict=False)])
+    return Match(back[0], [folded.source[a:b] for a, b in pairwise(back)])
 
 
 def _find_indented(source: str, old: str, *, quotes: bool) -> list[Match]:

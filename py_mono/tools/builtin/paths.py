@@ -1,7 +1,7 @@
-"""GUEST. What a path given by the model means, and how a path is shown to it.
+r"""GUEST. What a path given by the model means, and how a path is shown to it.
 
 The lock is the wall; this is courtesy and clarity. Names may be any bytes: what is not printable UTF-8 is shown, and
-understood again, as ``\\xNN``.
+understood again, as ``\xNN``.
 """
 
 import os
@@ -111,7 +111,9 @@ def missing(context: "Context", path: str, given: str) -> ToolFailure:
     near = _near_names(folder, name)
     said = f"{printable_or_repr(given)} does not exist"
     if near:
-        return ToolFailure(f"{said}; did you mean {' or '.join(shown(context, os.path.join(folder, n)) for n in near)}?")
+        return ToolFailure(
+            f"{said}; did you mean {' or '.join(shown(context, os.path.join(folder, n)) for n in near)}?"
+        )
     return ToolFailure(f"{said}; list_files on {shown(context, folder)} shows what does")
 
 

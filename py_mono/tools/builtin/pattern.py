@@ -89,7 +89,9 @@ class _Scanner:
     def _group(self) -> None:
         for opener, name in _REFUSED:
             if self._pattern.startswith(opener, self._at):
-                raise ToolFailure(f"pattern uses {name}, {opener}…), which the search does not have; use shell with grep -P")
+                raise ToolFailure(
+                    f"pattern uses {name}, {opener}…), which the search does not have; use shell with grep -P"
+                )
         if self._pattern.startswith("(?<", self._at):
             self._out.append("(?P<")
             self._at += 3

@@ -19,13 +19,13 @@ _COUNTED = 1024 * 1024 * 1024  # bytes beyond which the total of lines is not wo
 
 SPEC: "dict[str, Any]" = {
     "name": "read_file",
-    "description": "Read a text file. A long file comes in pages; the result says how to go on.",
+    "description": "Read a text file; a long one comes in pages.",
     "parameters": {
         "type": "object",
         "properties": {
             "path": {"type": "string"},
-            "offset": {"type": "integer", "minimum": 1, "description": "first line, default 1"},
-            "limit": {"type": "integer", "minimum": 1, "description": "number of lines"},
+            "offset": {"type": "integer", "minimum": 1, "description": "first line"},
+            "limit": {"type": "integer", "minimum": 1},
         },
         "required": ["path"],
         "additionalProperties": False,
@@ -75,8 +75,8 @@ def run(context: "Context", *, path: str, offset: int = 1, limit: int | None = N
 
 def _utf8_lines(data: bytes, encoding: Encoding) -> "BufferedReader":
     if encoding.codec == "utf-8":
-        return BufferedReader(BytesIO(data[len(encoding.bom) :]))  # type: ignore[arg-type]  # BytesIO is raw enough
-    return BufferedReader(BytesIO(encoding.decode(data).encode()))  # type: ignore[arg-type]  # the same
+        return BufferedReader(BytesIO(data[len(encoding.bom) :]))
+    return BufferedReader(BytesIO(encoding.decode(data).encode()))
 
 
 def _page(context: "Context", file: BufferedReader, encoding: Encoding, offset: int, limit: int | None) -> _Page:

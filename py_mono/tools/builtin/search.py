@@ -48,7 +48,11 @@ def main(arguments: list[str]) -> None:
 def _files(root: str, hidden_file: str) -> "Iterable[str]":
     if not os.path.isdir(root):
         return [root]
-    return (path for path, entry in entries(root, depth=1_000, hidden_file=hidden_file) if entry.is_file(follow_symlinks=False))
+    return (
+        path
+        for path, entry in entries(root, depth=1_000, hidden_file=hidden_file)
+        if entry.is_file(follow_symlinks=False)
+    )
 
 
 def _write(out: list[bytes]) -> None:
@@ -123,4 +127,6 @@ def _in_text(data: bytes, expression: "re.Pattern[str]", number: int) -> tuple[l
 
 
 def _shown(number: int, column: int, line: str) -> bytes:
-    return f"{number}:{len(line[:column].encode(errors='surrogateescape')) + 1}:{line}\n".encode(errors="surrogateescape")
+    return f"{number}:{len(line[:column].encode(errors='surrogateescape')) + 1}:{line}\n".encode(
+        errors="surrogateescape"
+    )

@@ -19,15 +19,12 @@ _SIGNAL_BASE = 128
 
 SPEC: "dict[str, Any]" = {
     "name": "shell",
-    "description": (
-        "Run a bash command in the workspace and wait for it. No input, no terminal. "
-        "background=true: for servers; returns at once, output goes to a file."
-    ),
+    "description": "Run a bash command in the workspace, without input. background: for servers; output goes to a file.",
     "parameters": {
         "type": "object",
         "properties": {
             "command": {"type": "string"},
-            "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds, default 120"},
+            "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"},
             "background": {"type": "boolean"},
         },
         "required": ["command"],

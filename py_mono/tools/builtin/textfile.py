@@ -142,7 +142,9 @@ def read_whole(path: str, given: str) -> bytes:
         while data and len(data) <= WHOLE and (more := file.read(WHOLE)):
             data += more
     if status.st_size > WHOLE or len(data) > WHOLE:
-        raise ToolFailure(f"{printable_or_repr(given)} has {status.st_size:,} bytes, more than is edited at once; use shell")
+        raise ToolFailure(
+            f"{printable_or_repr(given)} has {status.st_size:,} bytes, more than is edited at once; use shell"
+        )
     return data
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SPEC: "dict[str, Any]" = {
     "name": "write_file",
-    "description": "Create a file or replace all of it. To change a part, use edit_file.",
+    "description": "Create or replace a whole file.",
     "parameters": {
         "type": "object",
         "properties": {"path": {"type": "string"}, "content": {"type": "string"}},
@@ -35,7 +35,9 @@ def run(context: "Context", *, path: str, content: str) -> Output:
     try:
         data = content.encode()
     except UnicodeEncodeError as error:
-        raise ToolFailure(f"content holds half a surrogate pair at character {error.start}; give whole characters") from None
+        raise ToolFailure(
+            f"content holds half a surrogate pair at character {error.start}; give whole characters"
+        ) from None
     before = _status(real, path)
     old = b""
     if before is not None:
