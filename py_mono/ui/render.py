@@ -32,7 +32,7 @@ from py_mono.ui.terminal import Screen, Style, cell_width, clip, duration, first
 _ERROR_LINES = 5
 _DIFF_LINES = 60
 _CHANGES = 12
-_MAIN_ARGUMENTS = ("command", "path", "pattern", "package", "name", "query", "url")
+_MAIN_ARGUMENTS = ("command", "pattern", "path", "package", "name", "query", "url")
 _DIFF_STYLES: dict[str, Style] = {"+": "green", "-": "red", "@": "cyan"}
 _STOPS = {
     "end": "done",
@@ -120,7 +120,7 @@ def _message_steered(view: Renderer, event: MessageSteered) -> None:
     elif view.echo:
         view.line("> " + harmless(event.message.text), "bold")
     else:
-        view.line("the model now reads: " + clip(one_line(event.message.text), view.screen.width), "dim")
+        view.line(clip("the model now reads: " + one_line(event.message.text), view.screen.width), "dim")
 
 
 def _step_started(view: Renderer, _: StepStarted) -> None:

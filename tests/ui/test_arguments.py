@@ -1,0 +1,118 @@
+import pytest
+
+from py_mono.ui.arguments import Arguments, parse
+
+
+def given(*argv: str) -> dict[str, object]:
+    """What a command line said, beyond the defaults."""
+    arguments, plain = parse(argv), Arguments()
+    fields = {name: (getattr(arguments, name), getattr(plain, name)) for name in Arguments.__annotations__}
+    return {name: value for name, (value, default) in fields.items() if value != default}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], {}),
+        (["fix it"], {"prompt": "fix it"}),
+        (["-p", "fix it"], {"prompt": "fix it", "print_": True}),
+        (["fix it", "-p"], {"prompt": "fix it", "print_": True}),
+        (["-p"], {"print_": True}),
+        (["-p", "tool"], {"prompt": "tool", "print_": True}),
+        (["-p", "--", "-x"], {"prompt": "-x", "print_": True}),
+        (["--", "sessions"], {"prompt": "sessions"}),
+        (["--", "--"], {"prompt": "--"}),
+        (["-p", "--json", "x"], {"prompt": "x", "print_": True, "output_format": "stream-json"}),
+        (["-p", "x", "--output-format=json"], {"prompt": "x", "print_": True, "output_format": "json"}),
+        (["-c", "go on"], {"continue_": True, "prompt": "go on"}),
+        (["-cp", "go on"], {"continue_": True, "print_": True, "prompt": "go on"}),
+        (["-r"], {"resume": ""}),
+        (["-r", "abc", "go on"], {"resume": "abc", "prompt": "go on"}),
+        (["-r", "-p", "go on"], {"resume": "", "print_": True, "prompt": "go on"}),
+        (["--no-session"], {"no_session": True}),
+        (["--provider", "scripted", "-m", "x"], {"provider": "scripted", "model": "x"}),
+        (["-C", "a", "--add-dir", "b", "--add-dir", "c"], {"cwd": "a", "add_dir": ["b", "c"]}),
+        (
+            ["--max-steps", "5", "--max-tokens", "6", "--max-budget-usd", "0.5"],
+            {"max_steps": 5, "max_tokens": 6, "max_budget_usd": 0.5},
+        ),
+        (["--sandbox", "off", "--network", "on"], {"sandbox": "off", "network": "on"}),
+        (["-C", "demo"], {"cwd": "demo"}),
+        (["demo"], {"command": "demo"}),
+        (["tool", "list"], {"command": "tool", "action": "list"}),
+        (["tool", "list", "--json"], {"command": "tool", "action": "list", "json": True}),
+        (["tool", "--session"], {"command": "tool", "action": "session"}),
+        (["tool", "grep"], {"command": "tool", "action": "call", "name": "grep"}),
+        (
+            ["-C", "tool", "tool", "shell", '{"command": "ls"}', "--network", "on"],
+            {
+                "command": "tool",
+                "action": "call",
+                "name": "shell",
+                "tool_arguments": '{"command": "ls"}',
+                "cwd": "tool",
+                "network": "on",
+            },
+        ),
+        (["sessions", "list"], {"command": "sessions", "action": "list"}),
+        (["sessions", "show", "x"], {"command": "sessions", "action": "show", "name": "x"}),
+        (["sessions", "replay", "x", "-C", "y"], {"command": "sessions", "action": "replay", "name": "x", "cwd": "y"}),
+    ],
+)
+def test_a_command_line_says_what_it_says(argv: list[str], expected: dict[str, object]) -> None:
+    assert given(*argv) == expected
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["fix", "it"], "PROMPT is one argument, not 2: put it in quotes"),
+        (["--json", "x"], "--output-format stream-json goes with -p"),
+        (["-p", "x", "--json", "--output-format", "text"], "not allowed with argument --json"),
+        (["-c", "-r", "x"], "not allowed with argument -c"),
+        (["-c", "--no-session"], "not allowed with argument -c"),
+        (["--max-steps", "0"], "'0' is not a whole number from 1 up"),
+        (["--max-tokens", "1e3"], "'1e3' is not a whole number from 1 up"),
+        (["--max-budget-usd", "nan"], "'nan' is not an amount above 0, such as 0.50"),
+        (["--max-budget-usd", "-1"], "argument --max-budget-usd"),
+        (["--sandbox", "no"], "'auto', 'bubblewrap', 'container', 'off'"),
+        (["--no"], "unrecognized arguments: --no"),
+        (["-m"], "expected one argument"),
+        (["tool"], "say list, or a tool's NAME"),
+        (["tool", "x", "--session"], "say list, or a tool's NAME"),
+        (["tool", "x", "--json"], "--json goes with list"),
+        (["tool", "list", "x"], "too much after 'list'"),
+        (["tool", "x", "{}", "{}"], "too much after 'x'"),
+        (["sessions"], "required: action"),
+        (["sessions", "show"], "show and replay take one"),
+        (["sessions", "list", "x"], "list takes no ID"),
+        (["sessions", "drop"], "invalid choice: 'drop'"),
+        (["demo", "x"], "unrecognized arguments: x"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_says_what_would_be_right(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(argv)
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert message in err.replace(
+        "choose from auto, bubblewrap, container, off", "'auto', 'bubblewrap', 'container', 'off'"
+    )
+    assert err.startswith("usage: py-mono")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["tool", "--help"], ["sessions", "-h"], ["demo", "-h"], ["--version"]])
+def test_help_and_version_end_with_0(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(argv)
+    out, err = capsys.readouterr()
+    assert (ended.value.code, err) == (0, "")
+    assert "py-mono" in out
+
+
+def test_lists_of_two_command_lines_are_apart() -> None:
+    parse([]).add_dir.append("x")
+    assert parse([]).add_dir == []
+    assert parse(["demo"]).add_dir == []

@@ -1,0 +1,351 @@
+import io
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from py_mono.protocol.events import (
+    ChangesStaged,
+    Envelope,
+    ErrorInfo,
+    Event,
+    HistoryCleared,
+    MessageFinished,
+    MessageSteered,
+    ModelBound,
+    ModelRetried,
+    ModelWaiting,
+    Notice,
+    PrefixBroken,
+    PromptFrozen,
+    ReasoningDelta,
+    SessionStarted,
+    StepStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+    TurnStop,
+)
+from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
+from py_mono.protocol.tools import Change, ToolCall, ToolResult
+from py_mono.ui.render import Renderer
+from py_mono.ui.terminal import Screen, cell_width
+
+SHELL = ToolCall("1", "shell", {"timeout": 5, "command": "pytest -q\n  tests"})
+STEP = StepStarted(1, "m", "00")
+
+
+def shown(*events: Event, columns: int = 80, terminal: bool = False, **options: Any) -> str:
+    """What a screen got, an event a second."""
+    stream = io.StringIO()
+    screen = Screen(stream, {"TERM": "xterm"}, terminal=terminal, columns=columns)
+    render = Renderer(screen, **options)
+    for number, event in enumerate(events):
+        render(Envelope(number + 1, float(number), event))
+    return stream.getvalue()
+
+
+def test_a_whole_turn_reads_as_a_story() -> None:
+    story = shown(
+        SessionStarted("s", "/w", "0.1"),
+        ModelBound("ollama", "m"),
+        PromptFrozen("system", ()),
+        TurnStarted(1, UserMessage("fix it")),
+        STEP,
+        ModelWaiting("loading"),
+        ReasoningDelta("\n\nFirst the "),
+        ReasoningDelta("tests.\n"),
+        TextDelta("\n"),
+        TextDelta("I run "),
+        TextDelta("the tests."),
+        MessageFinished(AssistantMessage("\nI run the tests.", "First the tests.\n", (SHELL,), stop_reason="tool_use")),
+        ToolStarted(SHELL),
+        ToolOutput("1", "F\n"),
+        ToolFinished(ToolResult("1", "shell", "1 failed\nexit 1", is_error=True), 1234),
+        StepStarted(2, "m", "01"),
+        MessageFinished(AssistantMessage("", "", (ToolCall("2", "edit_file", {"path": "a.py"}),))),
+        ToolStarted(ToolCall("2", "edit_file", {"path": "a.py"})),
+        ToolFinished(
+            ToolResult("2", "edit_file", "ok", details={"diff": "--- a.py\n+++ a.py\n@@ -1 +1 @@\n-1\n+2\n"}), 3
+        ),
+        MessageSteered(UserMessage("and the docs")),
+        MessageSteered(UserMessage("You repeat yourself."), "guard"),
+        PrefixBroken("message", 3, "message 4 (user) is not the one that was sent before"),
+        Notice("the journal cannot be written"),
+        StepStarted(3, "m", "02"),
+        TextDelta("Done."),
+        MessageFinished(AssistantMessage("Done.")),
+        ChangesStaged(
+            (Change("a.py", "modified"), Change("b.py", "added"), Change("c.py", "deleted")),
+            complete=False,
+            note="x was not looked at",
+        ),
+        TurnFinished("end", Usage(1234, 56, 0, 0.5), 3),
+        HistoryCleared(),
+    )
+    assert story == snapshot("""\
+First the tests.
+I run the tests.
+✗ shell pytest -q tests  1.2 s  failed
+  1 failed
+  exit 1
+✓ edit_file a.py  3 ms
+--- a.py
++++ a.py
+@@ -1 +1 @@
+-1
++2
+the model now reads: and the docs
+note to the model: You repeat yourself.
+the model reads its prompt anew: message 4 (user) is not the one that was sent before
+the journal cannot be written
+Done.
+M a.py
+A b.py
+D c.py
+x was not looked at
+done · 3 steps · 1,234 tokens in, 56 out · $0.5000 · 24 s
+""")
+
+
+def test_every_end_of_a_turn_has_its_words() -> None:
+    ends = {stop: shown(TurnFinished(stop, Usage(), 1)).partition(" · ")[0] for stop in get_args(TurnStop)}
+    assert ends == snapshot(
+        {
+            "end": "done",
+            "cancelled": "interrupted",
+            "max_steps": "stopped: the limit of steps",
+            "max_tokens": "stopped: the limit of tokens",
+            "max_budget": "stopped: the limit of money",
+            "repeated_calls": "stopped: the same calls again and again",
+            "length": "stopped: the reply was cut by the output limit",
+            "error": "failed",
+        }
+    )
+
+
+def test_an_error_comes_with_its_remedy() -> None:
+    error = ErrorInfo("provider_unavailable", "Ollama does not answer", "Start it: ollama serve")
+    assert shown(TurnStarted(1, UserMessage("x")), TurnFinished("error", Usage(), 0, error)) == snapshot("""\
+failed · 0 steps · 0 tokens in, 0 out · 1.0 s
+Ollama does not answer
+Start it: ollama serve
+""")
+
+
+def test_a_retry_voids_what_was_shown() -> None:
+    assert shown(
+        STEP,
+        ModelRetried(1, 0.5, "refused"),
+        TextDelta("Half a "),
+        ModelRetried(2, 2.0, "cut"),
+        TextDelta("Whole."),
+    ) == snapshot("""\
+refused: asking again in 0.5 s
+Half a \n\
+cut: what it said above does not count; asking again in 2 s
+Whole.\
+""")
+
+
+def test_thinking_and_the_answer_can_be_left_out() -> None:
+    asks = AssistantMessage("I look.", "hm", (SHELL,))
+    story = shown(
+        STEP,
+        ReasoningDelta("hm"),
+        TextDelta("I look."),
+        MessageFinished(asks),
+        STEP,
+        TextDelta("The answer."),
+        MessageFinished(AssistantMessage("The answer.")),
+        final_text=False,
+        reasoning=False,
+    )
+    assert story == "I look.\n"
+
+
+def test_a_recorded_session_shows_what_was_said() -> None:
+    story = shown(
+        TurnStarted(1, UserMessage("fix it")),
+        STEP,
+        MessageFinished(AssistantMessage("Done.\n", "hm")),
+        MessageSteered(UserMessage("more")),
+        echo=True,
+    )
+    assert story == "> fix it\nhm\nDone.\n> more\n"
+
+
+def test_a_live_screen_gets_whole_lines_only() -> None:
+    changes: list[str] = []
+    stream = io.StringIO()
+    view = Renderer(Screen(stream, {}), on_change=lambda: changes.append(view.text.open_line))
+    for piece in ("one\ntw", "o", "\nthree"):
+        view(Envelope(1, 0.0, TextDelta(piece)))
+    assert (stream.getvalue(), changes) == ("one\ntwo\n", ["tw", "two", "three"])
+    view(Envelope(1, 0.0, MessageFinished(AssistantMessage("one\ntwo\nthree"))))
+    assert (stream.getvalue(), view.text.open_line) == ("one\ntwo\nthree\n", "")
+
+
+def test_the_status_says_what_is_waited_for() -> None:
+    view = Renderer(Screen(io.StringIO(), {}), on_change=lambda: None)
+    other = ToolCall("2", "grep", {"pattern": "x"})
+    statuses = []
+    for event in (
+        STEP,
+        ModelWaiting("connecting"),
+        ModelWaiting("loading"),
+        ModelWaiting("first_token"),
+        ReasoningDelta("x"),
+        TextDelta("x"),
+        MessageFinished(AssistantMessage()),
+        ToolStarted(SHELL),
+        ToolOutput("1", "50 %\r60 %\x1b[K"),
+        ToolStarted(other),
+        ToolFinished(ToolResult("1", "shell", ""), 1),
+        ToolFinished(ToolResult("2", "grep", ""), 1),
+    ):
+        view(Envelope(1, 0.0, event))
+        statuses.append(view.status)
+    assert statuses == snapshot(
+        [
+            "thinking",
+            "connecting to the model",
+            "loading the model",
+            "the model reads",
+            "thinking",
+            "writing",
+            "",
+            "running shell pytest -q tests",
+            "shell: 50 % 60 %",
+            "running grep x",
+            "running grep x",
+            "",
+        ]
+    )
+
+
+def test_a_terminal_shows_the_status_until_there_is_text() -> None:
+    assert shown(
+        STEP, ModelWaiting("loading"), TextDelta("x"), MessageFinished(AssistantMessage("x")), terminal=True
+    ) == ("\x1b[2mthinking\x1b[0m\r\x1b[2K\x1b[2mloading the model\x1b[0m\r\x1b[2Kx\n")
+
+
+def test_colours_tell_a_diff_and_a_failure() -> None:
+    story = shown(
+        ToolFinished(ToolResult("1", "edit_file", "", details={"diff": "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n z"}), 0),
+        ToolFinished(ToolResult("2", "shell", "boom", is_error=True), 0),
+        terminal=True,
+    )
+    assert story.splitlines() == snapshot(
+        [
+            "\x1b[32m✓ edit_file  0 ms\x1b[0m",
+            "\x1b[1m--- a\x1b[0m",
+            "\x1b[1m+++ b\x1b[0m",
+            "\x1b[36m@@ -1 +1 @@\x1b[0m",
+            "\x1b[31m-x\x1b[0m",
+            "\x1b[32m+y\x1b[0m",
+            " z",
+            "\x1b[31m✗ shell  0 ms  failed\x1b[0m",
+            "\x1b[31m  boom\x1b[0m",
+        ]
+    )
+
+
+def test_long_things_are_cut_and_it_is_said() -> None:
+    diff = "".join(f"+line {number}\n" for number in range(100))
+    story = shown(
+        ToolFinished(ToolResult("1", "shell", "\n".join("abcdefgh"), is_error=True), 0),
+        ToolFinished(ToolResult("1", "shell", "x" * 10_000, is_error=True), 0),
+        ToolFinished(ToolResult("1", "write_file", "", details={"diff": diff}), 0),
+        ChangesStaged(tuple(Change(f"{number}.py", "added") for number in range(20))),
+    ).splitlines()
+    assert story[6] == "  … 3 more lines"
+    assert story[8] == "  " + "x" * 500
+    assert story[-14] == "… 40 more lines"
+    assert story[-1] == "… and 8 more files changed"
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (SHELL, "✓ shell pytest -q tests  5 ms"),
+        (ToolCall("1", "grep", {"glob": "*.py", "path": "src", "pattern": "x"}), "✓ grep x  5 ms"),
+        (ToolCall("1", "odd", {"n": 1, "note": "hi", "deep": {}}), "✓ odd hi  5 ms"),
+        (ToolCall("1", "none", {}), "✓ none  5 ms"),
+        (ToolCall("1", "cut", {}, '{"path": '), '✓ cut {"path":  5 ms'),
+    ],
+)
+def test_a_call_is_one_line_with_what_matters(call: ToolCall, expected: str) -> None:
+    assert shown(ToolStarted(call), ToolFinished(ToolResult("1", call.name, "out"), 5)) == expected + "\n"
+
+
+def test_twenty_columns_hold_a_call_of_wide_letters() -> None:
+    call = ToolCall("1", "shell", {"command": "echo 文件文件文件文件文件 e\u0301e\u0301"})
+    story = shown(ToolStarted(call), ToolFinished(ToolResult("1", "shell", ""), 1500), columns=20)
+    assert story == "✓ shell echo…  1.5 s\n"
+    assert cell_width(story[:-1]) == 20
+
+
+HOSTILE = st.text(alphabet=st.sampled_from("ab\x1b[]0;2JmK\x07\\\x9b\x9d\x9c\r\b\x7f\x00\u202e\u2066\ud800\n文"))
+FORBIDDEN = set("\x1b\x07\x9b\x9d\x9c\r\b\x7f\x00\u202e\u2066\ud800")
+
+
+@given(text=HOSTILE, more=HOSTILE)
+def test_nothing_anybody_says_acts_on_the_terminal(text: str, more: str) -> None:
+    call = ToolCall("1", text, {"path": more}, text)
+    story = shown(
+        TurnStarted(1, UserMessage(text)),
+        MessageSteered(UserMessage(text)),
+        MessageSteered(UserMessage(text), "guard"),
+        PrefixBroken("tools", -1, text),
+        TextDelta(text),
+        TextDelta(more),
+        ReasoningDelta(text),
+        ReasoningDelta(more),
+        ModelRetried(1, 1.0, text),
+        MessageFinished(AssistantMessage(text, more, (call,))),
+        ToolStarted(call),
+        ToolOutput("1", more),
+        ToolFinished(ToolResult("1", text, more, is_error=True, details={"diff": text}), 1),
+        ChangesStaged((Change(text, "added"),), note=more),
+        Notice(text),
+        TurnFinished("error", Usage(), 1, ErrorInfo("x", text, more)),
+        echo=True,
+    )
+    assert not FORBIDDEN & set(story)
+
+
+def test_a_screen_that_cannot_show_a_letter_shows_a_question_mark() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    Renderer(Screen(stream, {}))(Envelope(1, 0.0, Notice("größer")))
+    assert raw.getvalue() == b"gr??er\n"
+
+
+def test_a_screen_whose_reader_is_gone_does_not_raise() -> None:
+    stream = io.StringIO()
+    screen = Screen(stream, {})
+    stream.close()
+    screen.write("x")
+    screen.write("y")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"TERM": "xterm"}, (True, True)),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, (True, False)),
+        ({"TERM": "dumb"}, (False, False)),
+        ({}, (False, False)),
+    ],
+)
+def test_what_the_environment_says_about_colour_counts(
+    environment: dict[str, str], expected: tuple[bool, bool]
+) -> None:
+    screen = Screen(io.StringIO(), environment, terminal=True)
+    assert (screen.terminal, screen.colour) == expected

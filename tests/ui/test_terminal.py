@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from py_mono.ui.terminal import cell_width, clip, duration, first_lines, harmless, one_line, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain\ttext\n", "plain\ttext\n"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07after", "after"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1b]52;c;aGk=\x9cclip", "clip"),
+        ("\x1bPq#0\x1b\\dcs", "dcs"),
+        ("\x1b(0box\x1bcreset", "boxreset"),
+        ("\x9b2Jc1", "c1"),
+        ("10 %\r20 %\r\n", "10 %\n20 %\n"),
+        ("a\b\x7f\x00b", "ab"),
+        ("abc\u202etxt.exe", "abctxt.exe"),
+        ("e\u0301 文 👩\u200d💻", "e\u0301 文 👩\u200d💻"),
+        ("\udcff", "\ufffd"),
+        ("cut \x1b", "cut "),
+    ],
+)
+def test_text_loses_what_a_terminal_acts_on_and_nothing_else(text: str, expected: str) -> None:
+    assert harmless(text) == expected
+    assert harmless(expected) == expected
+
+
+@given(st.text())
+def test_one_line_is_one_line(text: str) -> None:
+    assert len(one_line(text).splitlines()) <= 1
+
+
+@given(st.text(alphabet="ab文e\u0301"), st.integers(min_value=2, max_value=20))
+def test_clipped_and_wrapped_text_fits(text: str, width: int) -> None:
+    assert cell_width(clip(text, width)) <= width
+    rows = wrap(text, width)
+    assert all(cell_width(row) <= width for row in rows)
+    assert "".join(rows) == text
+
+
+def test_a_clipped_text_says_so() -> None:
+    assert [clip("abcdef", width) for width in (7, 6, 5, 1)] == ["abcdef", "abcdef", "abcd…", "…"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0 ms"),
+        (0.0034, "3 ms"),
+        (0.04, "40 ms"),
+        (0.3, "0.3 s"),
+        (9.94, "9.9 s"),
+        (9.99, "10 s"),
+        (59.6, "1 min 0 s"),
+        (125, "2 min 5 s"),
+    ],
+)
+def test_a_duration_reads_well(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+def test_first_lines_never_hide_a_single_line() -> None:
+    assert first_lines("a\nb\nc\n", 2) == ["a", "b", "c"]
+    assert first_lines("a\nb\nc\nd", 2) == ["a", "b", "… 2 more lines"]
