@@ -54,7 +54,8 @@ def machine() -> str:
     kind = "a distribution's" if sys.base_prefix == "/usr" else "self-built"
     return (
         f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} processors; "
-        f"{platform.python_implementation()} {platform.python_version()}, {kind}"
+        f"{platform.python_implementation()} {platform.python_version()}, {kind}; "
+        f"load before it began {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -74,6 +75,7 @@ def main() -> int:
     options = _arguments()
     names = options.k or list(BOTH_SIDES if options.self_check else MEASURES)
     become_subreaper()
+    where = machine()
     server = Server()
     with tempfile.TemporaryDirectory(prefix="py-mono-bench-") as scratch:
         bench = Bench(
@@ -87,19 +89,19 @@ def main() -> int:
     server.close()
     if options.self_check:
         rows = [dataclasses.replace(row, limit=None) for row in rows]
-    print(f"{machine()}\n\n{as_text(rows)}")
+    print(f"{where}\n\n{as_text(rows)}")
     for name, why in failures.items():
         print(f"\nnot measured: {name}: {why}")
     if options.json:
         numbers = {
             "version": 1,
-            "machine": machine(),
+            "machine": where,
             "rows": [row.as_json() for row in rows],
             "not_measured": failures,
         }
         options.json.write_text(json.dumps(numbers, indent=2) + "\n")
     if options.write:
-        document.write(options.write, rows, machine())
+        document.write(options.write, rows, where)
     return 1 if failures or any(row.verdict == "not measured" for row in rows) else 0
 
 

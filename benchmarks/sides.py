@@ -124,7 +124,7 @@ def product_task(bench: Bench) -> Command:
     return product_command(bench, "-p", TASK, "--provider", "ollama", "-m", "bench")
 
 
-def product_command(bench: Bench, *arguments: str, cwd: Path | None = None, **environment: str) -> Command:
+def product_command(bench: Bench, *arguments: str, cwd: Path | None = None) -> Command:
     """py-mono as it was installed beside this interpreter, with a state folder of its own.
 
     Raises:
@@ -135,4 +135,4 @@ def product_command(bench: Bench, *arguments: str, cwd: Path | None = None, **en
         raise NotMeasured("py-mono is not installed beside this Python: run `make setup`")
     base = f"http://127.0.0.1:{bench.server.port}"
     env = clean_environment(PY_MONO_HOME=str(bench.folder("home")), OLLAMA_BASE_URL=base, TERM="xterm-256color")
-    return Command((str(program), *arguments), cwd or bench.folder("workspace"), env | environment)
+    return Command((str(program), *arguments), cwd or bench.folder("workspace"), env)
