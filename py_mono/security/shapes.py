@@ -10,13 +10,15 @@ import re
 from functools import cached_property
 
 _BEARER = r"[A-Za-z0-9._~+/=-]"
-_QUOTES = r"""["'\\]{0,6}"""
+_QUOTES = r"""(?:\\*+["']){0,3}"""
+_QUOTED_QUOTES = r"""(?:\\*+["']){0,8}"""  # in JSON text there are more of them
+_BLANK = r"(?:[ \t\r\n]|\\[rnt])"
 
 
 def _alone(literal: str, width: int) -> str:
     r"""Nothing alphanumeric before the literal just read; the ``n`` of a ``\n`` in quoted text is not alphanumeric."""
     dots = literal + "." * (width - len(literal))
-    return rf"(?:(?<![A-Za-z0-9]{dots})|(?<=\\[bfnrt]{dots})|(?<=\\u00[01][0-9a-f]{dots}))"
+    return rf"(?:(?<![A-Za-z0-9]{dots})|(?<=\\[bfnrt]{dots})|(?<=\\u[0-9A-Fa-f]{{4}}{dots}))"
 
 
 def _token(prefix: str, rest: str) -> str:
@@ -28,12 +30,10 @@ class Shape:
 
     Attributes:
         kind: What stands in its place: ``[redacted:KIND]``.
-        same_in_json: A match holds no character that JSON escapes, so it can be looked for before unquoting.
     """
 
-    def __init__(self, kind: str, markers: tuple[str, ...], pattern: str, *, same_in_json: bool = True) -> None:
+    def __init__(self, kind: str, markers: tuple[str, ...], pattern: str) -> None:
         self.kind = kind
-        self.same_in_json = same_in_json
         self._markers = markers
         self._source = pattern
 
@@ -42,12 +42,14 @@ class Shape:
         """Its group ``secret``, or else all of it, is what must not get out."""
         return re.compile(self._source)
 
+    @cached_property
+    def _quoted_pattern(self) -> re.Pattern[str]:
+        """Finds it in a text and in the JSON of it: what its parts may be is escaped in known ways or not at all."""
+        return re.compile(self._source.replace(_QUOTES, _QUOTED_QUOTES))
+
     def may_stand_in(self, text: str) -> bool:
         """Whether a text, also one quoted as JSON, could hold such a key; cheap, and never wrongly no."""
-        for marker in self._markers:
-            if marker in text:
-                return not self.same_in_json or self.pattern.search(text) is not None
-        return False
+        return any(marker in text for marker in self._markers) and self._quoted_pattern.search(text) is not None
 
     def replace_in(self, text: str) -> str:
         """The text without such keys."""
@@ -104,9 +106,8 @@ _OTHERS = (
     Shape(
         "aws-secret",
         ("ecret_access_key", "ecretAccessKey", "ECRET_ACCESS_KEY"),
-        rf"(?:ecret_access_key|ecretAccessKey|ECRET_ACCESS_KEY){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        rf"(?:ecret_access_key|ecretAccessKey|ECRET_ACCESS_KEY){_QUOTES}{_BLANK}{{0,8}}[:=]{_BLANK}{{0,8}}{_QUOTES}"
         r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])",
-        same_in_json=False,
     ),
     Shape("slack-token", ("xox",), "xox" + _alone("xox", 3) + r"[abceoprs]-[A-Za-z0-9-]{10,}+"),
     Shape("slack-token", ("xapp-",), _token("xapp-", r"[A-Za-z0-9-]{20,}+")),
@@ -120,28 +121,24 @@ _OTHERS = (
         ("PRIVATE KEY",),
         r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----)"
         r"(?P<body>(?:[^-]|-(?!----)){0,20000}+)(?P<end>-----END [A-Z0-9 ]{0,60}-----)?",
-        same_in_json=False,
     ),
     Shape(
         "authorization",
         ("uthorization",),
-        rf"uthorization(?<![A-Za-z].uthorization){_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
-        rf"(?:(?i:bearer|basic|token|apikey|key|bot|oauth)\s{{1,8}}(?={_BEARER}{{8}})|(?={_BEARER}{{20}}))"
+        rf"uthorization{_alone('.uthorization', 13)}{_QUOTES}{_BLANK}{{0,8}}[:=]{_BLANK}{{0,8}}{_QUOTES}"
+        rf"(?:(?i:bearer|basic|token|apikey|key|bot|oauth){_BLANK}{{1,8}}(?={_BEARER}{{8}})|(?={_BEARER}{{20}}))"
         rf"(?P<secret>(?={_BEARER}{{0,200}}[0-9=]){_BEARER}++)(?!\()",
-        same_in_json=False,
     ),
     Shape(
         "bearer-token",
         ("earer",),
-        rf"earer\s{{1,8}}(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
-        same_in_json=False,
+        rf"earer{_BLANK}{{1,8}}(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
     ),
     Shape(
         "api-key",
         ("pi-key", "pi-Key"),
-        rf"pi-[kK]ey{_QUOTES}\s{{0,8}}[:=]\s{{0,8}}{_QUOTES}"
+        rf"pi-[kK]ey{_QUOTES}{_BLANK}{{0,8}}[:=]{_BLANK}{{0,8}}{_QUOTES}"
         rf"(?P<secret>(?={_BEARER}{{0,200}}[0-9]){_BEARER}{{16,}}+)",
-        same_in_json=False,
     ),
     Shape(
         "password",

@@ -106,7 +106,11 @@ def test_a_secret_is_known_by_what_stands_before_it(text: str, secret: str) -> N
     before, _, after = text.partition("{}")
     assert redacted.startswith(before.replace("{{", "{"))
     assert redacted.endswith(after.replace("}}", "}"))
-    assert secret not in redact(encode([text.format(secret)]).decode())
+    for around in AROUND:
+        once = encode([around.format(text.format(secret))]).decode()
+        assert secret not in redact(once)
+        assert secret not in redact(encode(once).decode())
+        assert secret not in redact(json.dumps(json.dumps(once)))
 
 
 @pytest.mark.parametrize("secret", [*AWKWARD, *KEYS.values(), "plainpassword"])

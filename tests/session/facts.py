@@ -1,12 +1,10 @@
 """A small session, as facts."""
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from py_mono.protocol.codec import encode
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.events import (
     Envelope,
@@ -100,34 +98,3 @@ def saved(folder: Path, workspace: str = "/w") -> Session:
     write(session, conversation(Redactor([SECRET]), workspace=workspace, session=session.id))
     session.close()
     return session
-
-
-def long_journal(path: Path, *, messages: int = 10_000, size: int = 10_000_000) -> None:
-    """A journal of so many messages and about so many bytes, for a benchmark of reading."""
-    text = ("def function(argument):\n    return 'ä' * argument\n" * (size // messages // 50 + 1))[
-        : size // messages - 170
-    ]
-    events: list[Event] = [SessionStarted("long", "/w", "0.1.0"), TurnStarted(1, UserMessage("go"))]
-    for number in range(messages // 2):
-        call = ToolCall(f"call_{number}", "read_file", {"path": f"file_{number}.py"})
-        events += [
-            MessageFinished(AssistantMessage(text, tool_calls=(call,), stop_reason="tool_use")),
-            ToolFinished(ToolResult(call.id, call.name, text), 1),
-        ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(encode(Envelope(seq, time.time(), event)) + b"\n" for seq, event in enumerate(events, 1)))
-
-
-def resume_ms(folder: Path, *, messages: int = 10_000, size: int = 10_000_000) -> float:
-    """Milliseconds to resume a session of so many messages and bytes: open, lock, read, heal, fold."""
-    path = folder / "sessions" / "long.jsonl"
-    long_journal(path, messages=messages, size=size)
-    started = time.perf_counter()
-    session = store(folder).resume("long")
-    history = History()
-    for envelope in session.envelopes:
-        history.apply(envelope.event)
-    elapsed = time.perf_counter() - started
-    session.close()
-    path.unlink()
-    return elapsed * 1000
