@@ -170,10 +170,13 @@ def _finish_dev() -> None:
         os.symlink(target, f"dev/{name}")
 
 
-def limits_pids() -> bool:
-    """Whether ``pid_max`` belongs to the pid namespace (Linux 6.14): before, writing it would change the machine's."""
-    major, minor = os.uname().release.split(".")[:2]
-    return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= _OWN_PID_MAX
+def limits_pids(release: str = "") -> bool:
+    """Whether ``pid_max`` belongs to the pid namespace (Linux 6.14): before, writing it would change the machine's.
+
+    ``release`` as ``uname -r`` prints it; this kernel's where empty.
+    """
+    major, minor = (release or os.uname().release).split(".")[:2]
+    return (int(major), int(minor.split("-")[0])) >= _OWN_PID_MAX
 
 
 def _mount_proc(processes: int) -> None:

@@ -32,7 +32,7 @@ if numbers:  # a machine that refuses some calls
     seccomp.install([*code, (0x06, 0, 0, 0x7FFF0000)])
 wanted = profile.Profile.from_json(sys.argv[2])
 try:
-    report = confine.enter(wanted, lambda pid: print(json.dumps({"pid": pid}), flush=True))
+    report = confine.enter(wanted, lambda pid: print(json.dumps({"pid": pid}), file=sys.stderr, flush=True))
 except confine.ConfineError as error:
     print(json.dumps({"error": str(error), "remedy": error.remedy}))
     sys.exit(3)
@@ -105,7 +105,12 @@ class Arena:
             check=False, cwd="/", user=self.user if changes else None, group=self.user if changes else None,
             extra_groups=[] if changes else None,
         )  # fmt: skip
-        result: dict[str, Any] = {"output": [], "stderr": done.stderr, "returncode": done.returncode}
+        result: dict[str, Any] = {"output": [], "stderr": "", "returncode": done.returncode}
+        for line in done.stderr.splitlines():  # apart from the output, which another process writes at the same time
+            if line.startswith('{"pid"'):
+                result.update(json.loads(line))
+            else:
+                result["stderr"] += line + "\n"
         for line in done.stdout.splitlines():
             if line.startswith("{"):
                 result.update(json.loads(line))
