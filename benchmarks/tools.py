@@ -106,7 +106,7 @@ def worker(bench: Bench) -> list[Row]:
 
 
 def lock(bench: Bench) -> list[Row]:
-    """Commands inside the lock beside the same outside, many to a call, so that only the commands count."""
+    """Commands inside the lock beside the same outside, many to a call and run by the same shell, so that only the commands count."""
     empty, repository = bench.folder("workspace"), _repository(bench)
     rows = []
     for name, script, count, workspace in (
@@ -116,7 +116,7 @@ def lock(bench: Bench) -> list[Row]:
         with session(bench, workspace) as tools:
             product, floor = _by_turns(
                 bench.rounds,
-                lambda tools=tools, script=script: tools.call("shell", command=script),  # type: ignore[misc]
+                lambda tools=tools, script=script: tools.call("shell", command=f"exec /bin/sh -c '{script}'"),  # type: ignore[misc]
                 lambda script=script, workspace=workspace: _plain(["/bin/sh", "-c", script], workspace),  # type: ignore[misc]
             )
         rows.append(Row(name, "ms", product / count, floor / count, 1.2, "ratio"))
