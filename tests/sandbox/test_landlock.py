@@ -30,7 +30,7 @@ def outcome(action: Callable[[], object]) -> str:
     try:
         action()
     except OSError as error:
-        return error.strerror
+        return error.strerror or "failed"
     return "done"
 
 
