@@ -134,5 +134,6 @@ def product_command(bench: Bench, *arguments: str, cwd: Path | None = None) -> C
     if not program.exists():
         raise NotMeasured("py-mono is not installed beside this Python: run `make setup`")
     base = f"http://127.0.0.1:{bench.server.port}"
-    env = clean_environment(PY_MONO_HOME=str(bench.folder("home")), OLLAMA_BASE_URL=base, TERM="xterm-256color")
+    folders = {"PY_MONO_HOME": str(bench.folder("home")), "TMPDIR": str(bench.folder("tmp"))}
+    env = clean_environment(OLLAMA_BASE_URL=base, TERM="xterm-256color", **folders)
     return Command((str(program), *arguments), cwd or bench.folder("workspace"), env)
