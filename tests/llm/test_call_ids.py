@@ -32,3 +32,7 @@ def test_ids_are_unique_in_a_session_and_the_same_when_it_runs_again(replies: li
 @given(st.lists(st.text(min_size=1, max_size=3), unique=True, max_size=5))
 def test_ids_that_are_unique_already_are_kept(own: list[str]) -> None:
     assert ids(session([own])) == own
+
+
+def test_a_made_id_makes_way_for_one_that_the_server_gave() -> None:
+    assert ids(session([["", "call_1"]])) == ["call_2", "call_1"]

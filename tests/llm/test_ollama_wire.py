@@ -90,6 +90,7 @@ def test_any_types_are_a_chunk_or_a_value_error(members: dict[str, object]) -> N
 def test_facts_are_read_from_any_architecture() -> None:
     shown = {"model_info": {"a.context_length": 4096, "b.context_length": True, "x": 1}, "capabilities": ["tools"]}
     assert decode_show(json.dumps(shown).encode()) == ModelFacts(4096, frozenset({"tools"}))
+    assert decode_show(b'{"model_info": {"b.context_length": true}}') == ModelFacts()
 
 
 @pytest.mark.parametrize(
