@@ -137,7 +137,7 @@ def _app(settings: "Settings", sandbox: WorkerSandbox, provider: Provider, sessi
         sandbox=sandbox,
         compose=compose,
         system=lambda: _system_prompt(settings),
-        session=SessionStarted(session.id, settings.workspace, VERSION),
+        session=SessionStarted(session.id, _printable(settings.workspace), VERSION),
         limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
         redact=redact,
         journal=session.append,
@@ -173,8 +173,8 @@ def _session(arguments: "Arguments", settings: "Settings", store: Sessions) -> S
     if arguments.resume:
         return store.resume(arguments.resume)
     if arguments.continue_ or arguments.resume is not None:
-        return store.latest(settings.workspace)
-    return store.new(settings.workspace, keep=not arguments.no_session)
+        return store.latest(_printable(settings.workspace))
+    return store.new(_printable(settings.workspace), keep=not arguments.no_session)
 
 
 def _provider_settings(settings: "Settings") -> ProviderSettings:
@@ -189,6 +189,11 @@ def _provider_settings(settings: "Settings") -> ProviderSettings:
 
 def _redactor(settings: "Settings") -> Redactor:
     return Redactor(secrets_in(settings.environment))
+
+
+def _printable(path: str) -> str:
+    """A path as text: names that are not UTF-8 have no place in a journal."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _read_stdin() -> bytes:

@@ -85,13 +85,13 @@ class Agent:
         self._begin_session()
         self._turn = Turn(self._ports())
         try:
-            return await self._turn.run(text)
+            return await self._turn.run(_valid(text))
         finally:
             self._turn = None
 
     def steer(self, text: str) -> None:
         """Queue a message for the running turn; it is put in before the next request."""
-        self._queued.append(text)
+        self._queued.append(_valid(text))
 
     def take_queued(self) -> tuple[str, ...]:
         """What was queued and did not reach the turn, because it ended first; the queue is empty afterwards."""
@@ -137,3 +137,8 @@ class Agent:
             sync=self._sync,
             clock=self._monotonic,
         )
+
+
+def _valid(text: str) -> str:
+    """Text without lone surrogates, which a terminal or a command line that is not UTF-8 leaves in it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

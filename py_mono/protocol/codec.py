@@ -1,5 +1,7 @@
 """JSON in and out. Facts of newer versions are skipped, not refused."""
 
+from typing import Any
+
 import msgspec
 
 from py_mono.protocol.events import SIGNALS, Envelope, Event
@@ -23,8 +25,26 @@ _known = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
 
 def encode(value: object) -> bytes:
-    """A value of the protocol as one line of JSON, without the newline; equal values give equal bytes."""
-    return _encoder.encode(value)
+    """A value of the protocol as one line of JSON, without the newline; equal values give equal bytes.
+
+    Lone surrogates (names that are not UTF-8, as Python holds them) become U+FFFD: JSON has no place for them.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return _encoder.encode(_encodable(msgspec.to_builtins(value)))
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list() | tuple():
+            return [_encodable(item) for item in value]
+        case dict():
+            return {_encodable(key): _encodable(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def decode_envelope(line: bytes) -> Envelope | None:

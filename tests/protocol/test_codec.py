@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from py_mono.protocol.codec import decode_envelope, encode, is_fact
-from py_mono.protocol.events import SIGNALS, Envelope, Event, Fact, ModelRetried, Signal
+from py_mono.protocol.events import SIGNALS, Envelope, Event, Fact, ModelRetried, Signal, TurnStarted
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
@@ -86,3 +86,8 @@ def test_a_message_keeps_what_only_its_provider_understands() -> None:
     message = AssistantMessage(text="a", provider_data={"signature": "b", "n": [1, None]})
     assert encode(message) == encode(AssistantMessage(text="a", provider_data={"signature": "b", "n": [1, None]}))
     assert encode(UserMessage("ä\u2028")) == '{"role":"user","text":"ä\u2028"}'.encode()
+
+
+def test_names_that_are_not_utf8_can_be_written() -> None:
+    event = Envelope(1, 1.0, TurnStarted(1, UserMessage("list caf\udce9 \U0001f600")))
+    assert decode_envelope(encode(event)) == Envelope(1, 1.0, TurnStarted(1, UserMessage("list caf\ufffd \U0001f600")))
