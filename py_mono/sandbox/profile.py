@@ -27,7 +27,7 @@ _SYSTEM_FILES = (  # what ordinary programs look up, and nothing that holds a se
     "ssl/openssl.cnf", "terminfo", "timezone",
 )  # fmt: skip
 _STATE_FILES = ("/var/lib/dpkg", "/var/cache/fontconfig", "/var/lib/ca-certificates", "/var/lib/ghc")
-_KERNEL_FILES = ("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/sys/kernel/mm")
+_KERNEL_FILES = ("/sys/devices/system/cpu",)
 _NAME_RESOLUTION = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf", "/run/nscd")
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
 _PASSED = ("LANG", "LANGUAGE", "TERM", "TZ", "COLORTERM")

@@ -94,6 +94,13 @@ def send_udp() -> str:
     return "done"
 
 
+def change_owner() -> str:
+    before = os.stat(f"{OUTSIDE}/other").st_ctime_ns
+    time.sleep(0.02)
+    os.chown(f"{OUTSIDE}/other", os.getuid(), os.getgid())
+    return "done" if os.stat(f"{OUTSIDE}/other").st_ctime_ns != before else "ignored"
+
+
 def change_time() -> str:
     os.utime(f"{OUTSIDE}/other", (1, 1))
     return "done" if os.stat(f"{OUTSIDE}/other").st_mtime == 1 else "ignored"
@@ -153,7 +160,7 @@ ATTACKS: dict[str, Callable[[], str]] = {
     "truncate a file outside": lambda: did(os.truncate, f"{OUTSIDE}/other", 0),
     "remove a file outside": lambda: did(os.unlink, f"{OUTSIDE}/removable"),
     "change a mode outside": lambda: did(os.chmod, f"{OUTSIDE}/other", 0o600),
-    "change an owner outside": lambda: did(os.chown, f"{OUTSIDE}/other", os.getuid(), os.getgid()),
+    "change an owner outside": change_owner,
     "change a time outside": change_time,
     "set an attribute outside": lambda: did(os.setxattr, f"{OUTSIDE}/other", b"user.x", b"y"),
     "read the agent's environment": lambda: read(f"/proc/{TARGETS['victim']}/environ"),
