@@ -1,0 +1,67 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from py_mono.tools.builtin import shell
+from py_mono.tools.builtin.context import Context, ToolFailure
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "failed"),
+    [
+        ("echo hi; pwd | wc -l", "hi\n1", False),
+        ("true", "[no output]", False),
+        ("exit 3", "[no output]\n[exit code 3]", True),
+        ("echo out; echo err >&2; false", "out\nerr\n[exit code 1]", True),
+        ("kill -9 $$", "[no output]\n[exit code 137: signal 9, killed]", True),
+        (r"printf '\033[31mred\033[0m 10%%\r20%%\n\377'", "20%\n\ufffd", False),
+        ("cat", "[no output]", False),
+        ("[[ a == a ]] && echo bash", "bash", False),
+    ],
+)
+def test_the_result_says_what_came_out_and_how_it_ended(
+    context: Context, command: str, content: str, failed: bool
+) -> None:
+    output = shell.run(context, command=command)
+    assert (output.content, output.is_error) == (content, failed)
+
+
+def test_it_runs_in_the_workspace_and_shows_output_as_it_comes(
+    context: Context, workspace: Path, emitted: list[str]
+) -> None:
+    assert shell.run(context, command="pwd -P").content == str(workspace)
+    assert emitted == [f"{workspace}\n"]
+
+
+def test_long_output_keeps_head_and_tail(context: Context) -> None:
+    output = shell.run(context, command="seq 1 100000")
+    assert output.content.startswith("1\n2\n3\n")
+    assert output.content.endswith("99999\n100000")
+    assert " lines left out …]" in output.content
+    assert len(output.content) < context.output_limit + 200
+    assert output.details == {"exit_code": 0, "timed_out": False, "truncated": True}
+
+
+def test_the_time_limit_is_said_and_held_to_the_ceiling(context: Context) -> None:
+    output = shell.run(context, command="echo a; sleep 20", timeout=0.2)
+    assert output.content == (
+        "a\n[timed out after 0.2 s and was ended with all it started; give a larger timeout, or background=true]"
+    )
+    context.timeout_ceiling_s = 0.1
+    assert "0.1 s" in shell.run(context, command="sleep 20", timeout=9).content
+    assert output.is_error
+
+
+def test_a_background_job_says_where_its_output_goes(context: Context) -> None:
+    output = shell.run(context, command="echo served", background=True)
+    path = output.details["output"]
+    assert output.content == f"[background job pid {output.details['pid']}, output in {path}; it ends with the session]"
+    assert Path(path).read_text() == "served\n"
+    assert os.path.dirname(path) == context.private_tmp
+
+
+@pytest.mark.parametrize("command", ["", " \n", "a\0b", "\ud800"])
+def test_what_no_shell_can_be_given_is_refused(context: Context, command: str) -> None:
+    with pytest.raises(ToolFailure, match="command"):
+        shell.run(context, command=command)
