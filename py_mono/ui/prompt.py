@@ -1,10 +1,12 @@
 """The input line: its keys, and text that appears above it while a person types."""
 
+import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TextIO
 
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
@@ -53,11 +55,11 @@ class InputLine:
         self.interrupt: Callable[[], None] = lambda: None
         self._leaving = False
         self._stdout = stdout
-        self._keys = Vt100Input(stdin)
+        self._typed: asyncio.Queue[str] = asyncio.Queue()
         depth = None if colour else ColorDepth.DEPTH_1_BIT
         self._session: PromptSession[str] = PromptSession(
             self._message,
-            input=self._keys,
+            input=Vt100Input(stdin),
             # No cursor position requests: on a slow line each would hold up what appears above.
             output=Vt100_Output(stdout, self._size, term=term, default_color_depth=depth, enable_cpr=False),
             history=LineHistory(history_file) if history_file else None,
@@ -73,29 +75,38 @@ class InputLine:
         app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
         app.min_redraw_interval = BATCH_S
         self._session.default_buffer.on_text_changed += lambda _: self._stay()
+        self._session.default_buffer.accept_handler = self._accept
+        self._running: asyncio.Future[str]
 
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """The terminal is ours: keys come one by one all the time, and whatever prints does so above the line.
-
-        Between two lines, too: else what is typed just then would be echoed where it stands, and Enter read as Ctrl-J.
-        """
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """Within the block the line is on the screen, and whatever prints does so above it."""
         stray = StrayText(self.above)
-        with self._keys.raw_mode(), redirect_stdout(stray), redirect_stderr(stray):
-            try:
+        session = self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
+        self._running = asyncio.ensure_future(session)
+        try:
+            with redirect_stdout(stray), redirect_stderr(stray):
                 yield
-            finally:
-                self.above.drain()
+        finally:
+            self.leave()
+            if not self._session.app.is_running:  # not yet, or no longer
+                self._running.cancel()
+            with suppress(EOFError, asyncio.CancelledError):
+                await self._running
+            self.above.drain()
 
     async def read(self) -> str:
-        """What the person typed.
+        """What the person typed next. The line stays on the screen, and takes what they type after it.
 
         Raises:
             EOFError: They want to go.
         """
-        self.above.drain()
-        self._stay()
-        return await self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
+        typed = asyncio.ensure_future(self._typed.get())
+        await asyncio.wait({typed, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        if typed.done():
+            return typed.result()
+        typed.cancel()
+        return self._running.result()  # it only ends with EOFError, or with what went wrong
 
     def on_drawn(self, action: Callable[[], None]) -> None:
         """Do something once, right after the line was drawn for the first time."""
@@ -119,8 +130,9 @@ class InputLine:
 
     def leave(self) -> None:
         """End ``read`` with ``EOFError``."""
-        if self._session.app.is_running:
-            self._session.app.exit(exception=EOFError())
+        app = self._session.app
+        if app.is_running and not app.is_done:
+            app.exit(exception=EOFError())
 
     def press_interrupt(self) -> None:
         """What Ctrl-C does: clear the line, else end the turn, else (the second time) leave."""
@@ -134,6 +146,11 @@ class InputLine:
         else:
             self._leaving = True
             self.redraw()
+
+    def _accept(self, buffer: Buffer) -> bool:
+        """Take a line without ending the prompt: what is typed right after it would meet no one who reads keys."""
+        self._typed.put_nowait(buffer.text)
+        return False  # and empty the line
 
     def _erase(self) -> None:
         if self._session.app.is_running:

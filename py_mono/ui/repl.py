@@ -66,14 +66,15 @@ class Repl:
             PyMonoError: The session cannot go on.
         """
         self._line.on_drawn(lambda: self._greet(prompt, on_drawn))
-        with ending(self._signalled) as received, self._line.taken():
+        with ending(self._signalled) as received:
             self._received = received
-            try:
-                with contextlib.suppress(EOFError, Leave):
-                    while True:
-                        await self._take(await self._line.read())
-            finally:
-                await self._end()
+            async with self._line.shown():
+                try:
+                    with contextlib.suppress(EOFError, Leave):
+                        while True:
+                            await self._take(await self._line.read())
+                finally:
+                    await self._end()
         if self._failure is not None:
             raise self._failure
         return TERMINATED if received.terminated else DONE
