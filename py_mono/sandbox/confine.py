@@ -27,7 +27,7 @@ _WITHOUT = {
         "Tools can change modes (chmod) of your files outside the workspace, not their content.",
         "The encrypted keys in the workspace (.keys.enc) can be read and replaced; the key to them is out of reach.",
         "Tools see the names and command lines of other processes, and share /dev/shm with them.",
-        "Programs that need a loopback server or UNIX sockets fail.",
+        "Programs that need a loopback server, UNIX sockets or a terminal of their own fail.",
     ),
     "capabilities": ("Tools keep the capabilities of this process.",),
     "landlock": ("What may be read and written is decided by mounts alone.",),
