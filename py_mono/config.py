@@ -8,6 +8,7 @@ from py_mono.protocol.errors import ConfigError
 from py_mono.utils.lazy import load
 
 DEFAULT_MODEL = "lfm2.5-thinking:latest"
+_SMALLEST_WINDOW = 2048
 _BACKENDS = ("auto", "bubblewrap", "container", "off")
 
 
@@ -44,6 +45,8 @@ class Settings:
         provider: A name of the registry.
         model: What to bind it to; empty leaves it to the provider.
         base_url: Of the local model server.
+        window_cap: The most tokens of context asked for (``OLLAMA_CONTEXT_LENGTH``), or None for the default.
+        keep_alive: How long the server keeps a model loaded (``OLLAMA_KEEP_ALIVE``), or None for the default.
         script: For the scripted provider.
         backend: ``auto``, ``bubblewrap``, ``container`` or ``off``.
         network: Whether the tools may reach it.
@@ -53,8 +56,8 @@ class Settings:
     """
 
     __slots__ = (
-        "backend", "base_url", "environment", "extra_roots", "folders", "max_budget_usd", "max_steps", "max_tokens",
-        "model", "network", "provider", "script", "workspace",
+        "backend", "base_url", "environment", "extra_roots", "folders", "keep_alive", "max_budget_usd", "max_steps",
+        "max_tokens", "model", "network", "provider", "script", "window_cap", "workspace",
     )  # fmt: skip
 
     environment: dict[str, str]
@@ -64,6 +67,8 @@ class Settings:
     provider: str
     model: str
     base_url: str
+    window_cap: int | None
+    keep_alive: str | None
     script: str
     backend: str
     network: bool
@@ -102,6 +107,8 @@ def read(flags: Flags, environ: Mapping[str, str]) -> Settings:
     if not settings.model and settings.provider == "ollama":
         settings.model = environment.get("OLLAMA_MODEL") or DEFAULT_MODEL
     settings.base_url = _ollama_url(environment)
+    settings.window_cap = _tokens(environment.get("OLLAMA_CONTEXT_LENGTH"))
+    settings.keep_alive = environment.get("OLLAMA_KEEP_ALIVE") or None
     settings.script = environment.get("PY_MONO_SCRIPT", "")
     settings.backend = flags.sandbox or "auto"
     if settings.backend not in _BACKENDS:
@@ -163,6 +170,18 @@ def _folder(path: str, said_by: str) -> str:
             f"{said_by}: / cannot be a workspace: the lock would hold nothing", remedy="name your project's folder"
         )
     return real
+
+
+def _tokens(text: str | None) -> int | None:
+    """A number of tokens; Ollama's own 0 means that it chooses, which is what an agent's prompt must not be left to."""
+    if not text or text == "0":
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < _SMALLEST_WINDOW:
+        raise ConfigError(
+            f"OLLAMA_CONTEXT_LENGTH is {text!r}; it must be a whole number of tokens from {_SMALLEST_WINDOW} up",
+            remedy="set it like OLLAMA_CONTEXT_LENGTH=32768, or leave it out",
+        )
+    return int(text)
 
 
 def _ollama_url(environment: Mapping[str, str]) -> str:

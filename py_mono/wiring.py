@@ -12,7 +12,7 @@ from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.prompts.render import read_context, render
 from py_mono.llm.registry import create
-from py_mono.llm.settings import ProviderSettings
+from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from py_mono.protocol.events import SessionStarted
 from py_mono.protocol.ports import Branch, Provider
 from py_mono.protocol.tools import ToolCall
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from py_mono.ui.arguments import Arguments
 
 _BASH = "/bin/bash"
+_DEFAULTS = OllamaSettings()
 
 
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
@@ -183,6 +184,10 @@ def _provider_settings(settings: "Settings") -> ProviderSettings:
         model=settings.model,
         base_url=settings.base_url,
         environment=settings.environment,
+        ollama=OllamaSettings(
+            window_cap=settings.window_cap or _DEFAULTS.window_cap,
+            keep_alive=settings.keep_alive or _DEFAULTS.keep_alive,
+        ),
         script=settings.script,
     )
 

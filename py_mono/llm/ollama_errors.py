@@ -19,7 +19,7 @@ _TOO_LONG = re.compile(
 _RETRY_AFTER_MAX_S = 60.0
 _TOO_MANY = 429
 
-OVERSIZE_REMEDY = "/clear starts afresh; or raise the window cap, where model and memory allow"
+OVERSIZE_REMEDY = "/clear starts afresh; or raise OLLAMA_CONTEXT_LENGTH, where model and memory allow"
 
 
 class Failure(Exception):
@@ -162,7 +162,7 @@ def from_text(text: str, model: str) -> ProviderError | None:
         return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=OVERSIZE_REMEDY)
     if "requires more system memory" in text:
         return ProviderError(
-            f"the model does not fit into memory: {text}", remedy="choose a smaller model, or lower the window cap"
+            f"the model does not fit into memory: {text}", remedy="choose a smaller model, or lower OLLAMA_CONTEXT_LENGTH"
         )
     return None
 

@@ -10,12 +10,13 @@ _CHUNK = 65536
 class LineReader:
     """Reads a descriptor line by line.
 
-    A line longer than ``_LONGEST`` bytes comes in pieces; bytes that are not UTF-8 become U+FFFD.
+    A line longer than ``longest`` bytes comes in pieces; bytes that are not UTF-8 become U+FFFD.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, longest: int = _LONGEST) -> None:
         self._descriptor = descriptor
-        self._buffer = b""
+        self._longest = longest
+        self._buffer = bytearray()
         self._ended = False
 
     async def read_line(self) -> str:
@@ -24,18 +25,22 @@ class LineReader:
         Raises:
             EOFError: There is none.
         """
-        while b"\n" not in self._buffer and len(self._buffer) < _LONGEST and not self._ended:
+        searched = 0
+        while self._buffer.find(b"\n", searched) < 0 and len(self._buffer) < self._longest and not self._ended:
+            searched = len(self._buffer)
             await self._fill()
         if not self._buffer:
             raise EOFError
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        line, _, rest = self._buffer.partition(b"\n")
+        self._buffer = rest
         return line.decode(errors="replace").removesuffix("\r")
 
     async def read_all(self, limit: int) -> bytes:
         """Everything until the end, or ``limit`` bytes of it."""
         while len(self._buffer) < limit and not self._ended:
             await self._fill()
-        data, self._buffer = self._buffer[:limit], self._buffer[limit:]
+        data = bytes(self._buffer[:limit])
+        del self._buffer[:limit]
         return data
 
     async def _fill(self) -> None:

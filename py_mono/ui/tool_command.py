@@ -1,6 +1,5 @@
 """``py-mono tool``: the operator's own calls, with the tools and the lock the model has, and no model."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import msgspec
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
 
 _LONGEST_LINE = 64 * 1024 * 1024
@@ -38,27 +38,20 @@ async def call_one(tools: ToolSource, name: str, arguments: str) -> int:
 async def serve(tools: ToolSource) -> int:
     """Answer each JSON line ``{"tool", "args"}`` on stdin with one line ``{"ok", "output"}``, in order, until it ends."""
     output = Output(sys.stdout.buffer)
-    reader = asyncio.StreamReader(limit=_LONGEST_LINE)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    lines = LineReader(sys.stdin.fileno(), longest=_LONGEST_LINE)
     number = 0
     while output.failure is None:
         try:
-            line = await reader.readline()
-        except ValueError:
-            output.write(
-                _answer(ok=False, text=f"a line is longer than {_LONGEST_LINE >> 20} MiB; nothing more is read")
-            )
-            return 1
-        if not line:
+            line = await lines.read_line()
+        except EOFError:
             break
-        if not line.strip():
-            continue
-        number += 1
-        output.write(await _serve_line(tools, str(number), line))
+        if line.strip():
+            number += 1
+            output.write(await _serve_line(tools, str(number), line))
     return 1 if output.lost else 0
 
 
-async def _serve_line(tools: ToolSource, call_id: str, line: bytes) -> bytes:
+async def _serve_line(tools: ToolSource, call_id: str, line: str) -> bytes:
     try:
         asked: Any = json.loads(line)
     except ValueError as error:
