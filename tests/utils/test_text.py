@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -46,7 +47,7 @@ def test_pieces_come_to_the_same_as_the_whole(text: str, cuts: list[int]) -> Non
     data = text.encode()
     decoder, lines = TerminalDecoder(), LineSettler()
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    parts = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [data[a:b] for a, b in pairwise(places)]
     out = "".join(lines.feed(decoder.feed(part)) for part in parts)
     out += lines.feed(decoder.feed(b"", final=True), final=True)
     assert out == plain(text)

@@ -6,6 +6,7 @@ import re
 _CLASS_END = re.compile(r"\[[!^]?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]")
 _POSIX = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "xdigit": "0-9a-fA-F",
           "space": r"\s", "blank": r" \t", "punct": r"!-/:-@\[-`{-~", "word": r"\w"}  # fmt: skip
+_STARS = re.compile(r"\*+")
 _LARGEST = 512 * 1024
 
 
@@ -13,16 +14,15 @@ def translate(glob: str) -> str:
     """A gitignore glob as a regular expression over a path with ``/``; ``**`` crosses folders, ``*`` does not."""
     out, at = [], 0
     while at < len(glob):
-        if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
-            out.append("(?:.*/)?")
-            at += 3
-        elif glob[at:] == "**" and at and glob[at - 1] == "/":
-            out.append(".+")
-            at += 2
-        elif glob[at] == "*":
-            while at < len(glob) and glob[at] == "*":
+        if glob[at] == "*":
+            stars = _STARS.match(glob, at)[0]  # type: ignore[index]  # there is one star at least
+            whole_part = len(stars) > 1 and (at == 0 or glob[at - 1] == "/")
+            at += len(stars)
+            if whole_part and glob.startswith("/", at):
+                out.append("(?:.*/)?")
                 at += 1
-            out.append("[^/]*")
+            else:
+                out.append(".+" if whole_part and at == len(glob) else "[^/]*")
         else:
             piece, at = _piece(glob, at)
             out.append(piece)
@@ -124,7 +124,8 @@ def _pattern(line: str) -> tuple[bool, str] | None:
     if not line:
         return None
     front = "" if anchored else "(?:.*/)?"
-    return ignored, f"(?:{front}{translate(line)}{'/' if only_folders else '/?'})"
+    # A folder's path ends with a slash, which no part of the pattern itself may take.
+    return ignored, f"(?:{front}{translate(line)}(?<!/)/{'' if only_folders else '?'})"
 
 
 class Ignore:

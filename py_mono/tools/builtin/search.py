@@ -92,15 +92,14 @@ def _in_blocks(fd: int, data: bytes, expression: "re.Pattern[str]") -> list[byte
         more = os.read(fd, _BLOCK)
         cut = data.rfind(b"\n") + 1 if more else len(data)
         if cut:
-            found, count = _in_text(data[:cut], expression, number)
+            found, number = _in_text(data[:cut], expression, number)
             lines += found
-            number += count
         data = data[cut:] + more
     return lines
 
 
 def _in_text(data: bytes, expression: "re.Pattern[str]", number: int) -> tuple[list[bytes], int]:
-    """Matching lines and how many lines there are; ``number`` lines went before."""
+    """Matching lines, and how many lines went before the next piece; ``number`` went before this one."""
     if data[:3] == b"\xef\xbb\xbf":
         data = data[3:]
     elif data[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -13,6 +13,7 @@ from py_mono.tools.builtin.context import Context, ToolFailure
 from py_mono.tools.builtin.matching import find
 from py_mono.tools.builtin.reads import ReadLog
 
+
 class NoCommands:
     run = start_background = None
 
@@ -45,7 +46,7 @@ def refusal(context: Context, before: bytes, old: str, new: str) -> str:
         (b"one  \ntwo\t\nthree\n", "one\ntwo\n", "one\n2\n", b"one  \n2\nthree\n"),
         (b"if x:\n    a()\n    b()\n", "if x:\n  a()\n  b()\n", "if x:\n  a()\n  c()\n", b"if x:\n    a()\n    c()\n"),
         (b"\tif x:\n\t\ta()\n", "    if x:\n        a()\n", "    if x:\n        b()\n", b"\tif x:\n\t\tb()\n"),
-        ("say “hi” – now\nkeep “this”\n".encode(), 'say "hi" - now', "bye", "bye\nkeep “this”\n".encode()),
+        ("say “hi” \u2013 now\nkeep “this”\n".encode(), 'say "hi" - now', "bye", "bye\nkeep “this”\n".encode()),
         (b"\xef\xbb\xbfa\nb\n", "a\n", "x\n", b"\xef\xbb\xbfx\nb\n"),
         (b"a\n\x0c\nb\n", "b\n", "c\n", b"a\n\x0c\nc\n"),
         (b"a\nlast", "last\n", "end\n", b"a\nend"),
@@ -73,7 +74,7 @@ def test_the_match_is_replaced_and_nothing_else(
         (b"a\r\nb\r\n--\na\nb\n", "a\nb\n", "x\n", "at lines 1, 4"),
         (b"a\r\n", "a\r\n", "a\n", "nothing would change"),
         (b"  a\n    b\n", "a\nb\n", "x\n", "Nearest is line 1"),
-        ("f(x–10)\n".encode(), "f(x-1", "y", "Nearest is line 1"),
+        ("f(x\u201310)\n".encode(), "f(x-1", "y", "Nearest is line 1"),
         (b"caf\xe9 au lait, the best of the town\n", "lait", "\u20ac", "latin-1, which cannot hold"),
         (b"", "a", "b", "nothing like it"),
         (b"a\n", "a", "\0", "binary"),

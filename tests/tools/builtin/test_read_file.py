@@ -68,7 +68,9 @@ def test_a_huge_sparse_file_is_read_by_offset_without_loading_it(context: Contex
     )
 
 
-@pytest.mark.parametrize(("data", "said"), [(b"\x7fELF\0\0", "ELF program"), (b"\x89PNG\r\n\0", "PNG"), (b"a\0", "2 bytes")])
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"\x7fELF\0\0", "ELF program"), (b"\x89PNG\r\n\0", "PNG"), (b"a\0", "2 bytes")]
+)
 def test_a_binary_file_is_refused_with_its_kind_and_size(context: Context, data: bytes, said: str) -> None:
     with pytest.raises(ToolFailure, match=said):
         read(context, data)

@@ -8,23 +8,23 @@ from py_mono.tools.builtin.context import Context, ToolFailure
 
 
 @pytest.mark.parametrize(
-    ("command", "content", "failed"),
+    ("command", "content", "code"),
     [
-        ("echo hi; pwd | wc -l", "hi\n1", False),
-        ("true", "[no output]", False),
-        ("exit 3", "[no output]\n[exit code 3]", True),
-        ("echo out; echo err >&2; false", "out\nerr\n[exit code 1]", True),
-        ("kill -9 $$", "[no output]\n[exit code 137: signal 9, killed]", True),
-        (r"printf '\033[31mred\033[0m 10%%\r20%%\n\377'", "20%\n\ufffd", False),
-        ("cat", "[no output]", False),
-        ("[[ a == a ]] && echo bash", "bash", False),
+        ("echo hi; pwd | wc -l", "hi\n1", 0),
+        ("true", "[no output]", 0),
+        ("exit 3", "[no output]\n[exit code 3]", 3),
+        ("echo out; echo err >&2; false", "out\nerr\n[exit code 1]", 1),
+        ("kill -9 $$", "[no output]\n[exit code 137: signal 9, killed]", 137),
+        (r"printf '\033[31mred\033[0m 10%%\r20%%\n\377'", "20%\n\ufffd", 0),
+        ("cat", "[no output]", 0),
+        ("[[ a == a ]] && echo bash", "bash", 0),
     ],
 )
 def test_the_result_says_what_came_out_and_how_it_ended(
-    context: Context, command: str, content: str, failed: bool
+    context: Context, command: str, content: str, code: int
 ) -> None:
     output = shell.run(context, command=command)
-    assert (output.content, output.is_error) == (content, failed)
+    assert (output.content, output.is_error, output.details["exit_code"]) == (content, code != 0, code)
 
 
 def test_it_runs_in_the_workspace_and_shows_output_as_it_comes(
