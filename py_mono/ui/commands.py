@@ -125,8 +125,8 @@ _KEYS = (
     ("Tab", "complete /commands and @files"),
 )
 
-NAMES = tuple(sorted([command.name for command in COMMANDS] + [name for name in _ALIASES if name[1:].isalpha()]))
-"""Everything that completes after a slash (the bare words among them do not begin with one)."""
+NAMES = tuple(sorted({*(command.name for command in COMMANDS), "/exit", "/quit"}))
+"""What completes after a slash."""
 
 
 def is_command(text: str) -> bool:

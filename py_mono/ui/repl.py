@@ -83,6 +83,7 @@ class Repl:
         self._say(banner(self._app), dim=True)
         if on_drawn is not None:
             self._prepared = asyncio.ensure_future(_do(on_drawn))
+            self._prepared.add_done_callback(self._check)
         if prompt:
             self._say("> " + harmless(prompt))
             self._start(prompt)
@@ -118,10 +119,14 @@ class Repl:
 
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turn = None
-        if not turn.cancelled() and turn.exception() is not None:
-            self._failure = turn.exception()
-            self._line.leave()
+        self._check(turn)
         self._line.redraw()
+
+    def _check(self, task: asyncio.Task[None]) -> None:
+        """What goes wrong beside the line ends the program, and is not lost."""
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._line.leave()
 
     def _interrupt(self) -> None:
         self._view.status = "interrupting"
@@ -138,7 +143,7 @@ class Repl:
         """Let a running turn close its calls."""
         if self._turn is not None:
             self._app.agent.interrupt()
-            with contextlib.suppress(PyMonoError):  # _turn_over keeps it
+            with contextlib.suppress(PyMonoError):  # _check keeps it
                 await self._turn
 
     def _pending(self) -> tuple[str, str, str]:

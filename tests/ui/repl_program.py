@@ -32,7 +32,7 @@ class FakeAgent:
     """Answers by what a prompt begins with: ``slow`` waits, ``tool`` calls, ``evil`` tries the terminal, else an echo."""
 
     def __init__(self) -> None:
-        self.tools = (ToolSpec("shell", "Run a command. And more.", {}),)
+        self.tools: tuple[ToolSpec, ...] = (ToolSpec("shell", "Run a command. And more.", {}),)
         self.running = False
         self._subscribers: list[Callable[[Envelope], None]] = []
         self._queued: list[str] = []

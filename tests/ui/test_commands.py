@@ -1,0 +1,55 @@
+import pytest
+
+from py_mono.ui.commands import COMMANDS, NAMES, Leave, is_command, run_command
+from tests.ui.repl_program import FakeApp
+
+
+@pytest.mark.parametrize("line", ["/help", "/", "/etc/passwd", "exit", " quit ", "/nope x\ny"])
+def test_a_slash_or_a_bare_word_is_for_the_program(line: str) -> None:
+    assert is_command(line)
+
+
+@pytest.mark.parametrize("line", ["", "exit the loop", " /tmp is full", "how do I quit"])
+def test_anything_else_is_for_the_model(line: str) -> None:
+    assert not is_command(line)
+
+
+async def test_help_is_made_from_the_table() -> None:
+    text = await run_command(FakeApp(), "/help")
+    for command in COMMANDS:
+        assert command.name in text
+        assert command.help in text
+
+
+@pytest.mark.parametrize("name", ["/bye", "/exit", "/quit", "exit", "quit"])
+async def test_leaving_has_many_names(name: str) -> None:
+    with pytest.raises(Leave):
+        await run_command(FakeApp(), name)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [("/nope x", "/nope"), ("/Help", "/Help"), ("/hel", "/hel"), ("/a\nb", "/a"), ("/\x1b[2Jx", "/x")],
+)
+async def test_an_unknown_command_is_named_and_not_guessed(line: str, named: str) -> None:
+    assert (await run_command(FakeApp(), line)).startswith(f"There is no {named}: /help shows what there is.")
+
+
+async def test_a_conversation_is_not_cleared_under_a_turn() -> None:
+    app = FakeApp()
+    app.agent.running = True
+    assert await run_command(app, "/clear") == "A turn is running: press Esc first, then /clear."
+    app.agent.running = False
+    assert (await run_command(app, "/clear")).startswith("The conversation starts afresh")
+
+
+async def test_tools_are_listed_once_there_are_any() -> None:
+    app = FakeApp()
+    assert await run_command(app, "/tools") == "shell  Run a command"
+    app.agent.tools = ()
+    assert await run_command(app, "/tools") == "The list of tools is made with the first message."
+
+
+def test_every_name_that_completes_is_known() -> None:
+    assert all(is_command(name) for name in NAMES)
+    assert {command.name for command in COMMANDS} <= set(NAMES)
