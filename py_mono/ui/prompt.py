@@ -20,7 +20,7 @@ from prompt_toolkit.shortcuts.prompt import PromptSession
 from py_mono.ui.above import BATCH_S, AbovePrompt, StrayText
 from py_mono.ui.completion import Words
 from py_mono.ui.line_history import LineHistory
-from py_mono.ui.terminal import wrap
+from py_mono.ui.terminal import clip, wrap
 
 _OPEN_ROWS = 6
 """How many rows of an open line are shown; it is all there once the line is whole."""
@@ -61,7 +61,7 @@ class InputLine:
             self._message,
             input=Vt100Input(stdin),
             # No cursor position requests: on a slow line each would hold up what appears above.
-            output=Vt100_Output(stdout, self._size, term=term, default_color_depth=depth, enable_cpr=False),
+            output=Vt100_Output(stdout, lambda: _size(stdout), term=term, default_color_depth=depth, enable_cpr=False),
             history=LineHistory(history_file) if history_file else None,
             completer=Words(workspace),
             complete_while_typing=False,
@@ -167,21 +167,16 @@ class InputLine:
     def _is_busy(self) -> bool:
         return self.busy()
 
-    def _size(self) -> Size:
-        try:
-            columns, rows = os.get_terminal_size(self._stdout.fileno())
-        except OSError:
-            columns, rows = 80, 24
-        return Size(rows=rows or 24, columns=columns or 80)
-
     def _message(self) -> StyleAndTextTuples:
         """What stands above the line, and the line's own mark."""
-        columns = self._size().columns
+        columns = _size(self._stdout).columns
         text, style, status = self.pending()
         if self._leaving:
             status = "Ctrl-C again leaves"
-        rows = [(style, row) for row in wrap(text, columns)[-_OPEN_ROWS:]] if text else []
-        rows += [("fg:ansibrightblack", row) for row in wrap(status, columns)[:1]] if status else []
+        skipped = max(len(text) // columns - _OPEN_ROWS + 1, 0) * columns  # whole rows: the rest must not jump about
+        rows = [(style, row) for row in wrap(text[skipped:], columns)[-_OPEN_ROWS:]] if text else []
+        if status:
+            rows.append(("fg:ansibrightblack", clip(status, columns)))
         return [*((style, row + "\n") for style, row in rows), ("bold", "> ")]
 
     def _bindings(self) -> KeyBindings:
@@ -202,3 +197,11 @@ class InputLine:
             event.current_buffer.newline(copy_margin=False)
 
         return keys
+
+
+def _size(stdout: TextIO) -> Size:
+    try:
+        columns, rows = os.get_terminal_size(stdout.fileno())
+    except OSError:
+        columns, rows = 80, 24
+    return Size(rows=rows or 24, columns=columns or 80)

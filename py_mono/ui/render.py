@@ -29,6 +29,9 @@ from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.ui.streamed import StreamedText
 from py_mono.ui.terminal import Screen, Style, cell_width, clip, duration, first_lines, harmless, one_line
 
+_LONGEST = 500
+"""How many characters of an argument or an output are looked at for one line."""
+
 _ERROR_LINES = 5
 _DIFF_LINES = 60
 _CHANGES = 12
@@ -170,7 +173,7 @@ def _tool_started(view: Renderer, event: ToolStarted) -> None:
 
 def _tool_output(view: Renderer, event: ToolOutput) -> None:
     call = view.running.get(event.call_id)
-    newest = one_line(event.text.rstrip("\n").rpartition("\n")[2])
+    newest = one_line(event.text.rstrip("\n").rpartition("\n")[2][-_LONGEST:])
     if call is not None and newest:
         view.status = f"{one_line(call.name)}: {newest}"
 
@@ -259,7 +262,7 @@ _SHOW: dict[type, Callable[[Renderer, Any], None]] = {
 def _heading(call: ToolCall) -> str:
     """A call in one line: its name and the argument that matters."""
     if call.malformed:
-        return one_line(f"{call.name} {call.malformed}")
+        return one_line(f"{call.name} {call.malformed[:_LONGEST]}")
     texts = {key: value for key, value in call.arguments.items() if isinstance(value, str) and value}
     main = next((texts[key] for key in _MAIN_ARGUMENTS if key in texts), next(iter(texts.values()), ""))
-    return one_line(f"{call.name} {main}")
+    return one_line(f"{call.name} {main[:_LONGEST]}")

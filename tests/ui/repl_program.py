@@ -93,6 +93,9 @@ class FakeAgent:
         elif kind == "think":
             self._emit(ReasoningDelta("let me see"))
             self._say("seen\n")
+        elif kind == "flood":
+            for number in range(20_000):
+                self._say(f"line {number} of many\n" if number % 2 else "x" * 20)
         elif kind == "print":
             sys.stdout.write("stray \x1b[31mprint\n")
         else:

@@ -336,6 +336,14 @@ def test_what_else_prints_appears_above_the_line(start: Start) -> None:
     assert "\x1b[31mprint" not in terminal.raw
 
 
+def test_a_flood_of_text_comes_whole_and_in_order(start: Start) -> None:
+    terminal = start()
+    terminal.say("flood")
+    terminal.wait(lambda: "done · " in "\n".join(terminal.screen.display), "the end of the flood")
+    numbers = [int(number) for number in re.findall(r"x{20}line (\d+) of many", terminal.raw)]
+    assert numbers == list(range(1, 20_000, 2))
+
+
 def test_no_color_means_none(start: Start) -> None:
     terminal = start(NO_COLOR="1")
     terminal.say("tool")
