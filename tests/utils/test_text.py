@@ -2,7 +2,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder, clip, plain, strip_escapes
@@ -29,6 +29,7 @@ def test_terminal_sequences_leave_no_trace(raw: str, left: str) -> None:
     assert strip_escapes(raw) == left
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(HOSTILE)
 def test_nothing_a_terminal_acts_on_is_ever_left(text: str) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", plain(text))
@@ -42,6 +43,7 @@ def test_overwritten_progress_counts_once(raw: str, left: str) -> None:
     assert plain(raw) == left
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(HOSTILE, st.lists(st.integers(0, 80), max_size=6))
 def test_pieces_come_to_the_same_as_the_whole(text: str, cuts: list[int]) -> None:
     data = text.encode()
@@ -57,6 +59,7 @@ def test_invalid_utf_8_is_replaced() -> None:
     assert TerminalDecoder().feed(b"a\xff\xfeb", final=True) == "a\ufffd\ufffdb"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.text(max_size=30), max_size=20), st.integers(1, 40))
 def test_head_and_tail_hold_what_fits_and_count_the_rest(pieces: list[str], limit: int) -> None:
     kept, whole = HeadTail(limit), "".join(pieces)

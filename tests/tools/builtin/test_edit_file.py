@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from py_mono.tools.builtin import edit_file, read_file
@@ -130,6 +130,7 @@ LINES = st.lists(st.sampled_from(["a", "b", "  c", "\td", "e ", "“f”", "g\x0
 ENDS = st.lists(st.sampled_from(["\n", "\r\n"]), min_size=8, max_size=8)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(LINES, ENDS, st.lists(st.text(alphabet="abcdef \t\n\"'", min_size=1, max_size=8), min_size=2, max_size=2))
 def test_bytes_outside_the_match_never_change(lines: list[str], ends: list[str], texts: list[str]) -> None:
     source = "".join(line + end for line, end in zip(lines, ends, strict=False))
