@@ -1,0 +1,84 @@
+"""The agent with the product's own sandbox between it and the machine."""
+
+from typing import Any
+
+from py_mono.protocol.tools import ToolCall
+from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
+from py_mono.sandbox.host import harden_host
+from py_mono.sandbox.launch import Launcher
+from py_mono.sandbox.profile import Limits, Profile
+from tests.attacks.host import Answer, rewrite_keys
+
+_MIB = 1 << 20
+LIMITS = {"memory_bytes": 512 * _MIB, "processes": 512, "open_files": 1024, "file_bytes": 500 * _MIB}
+"""Low, so that the attacks on resources need not hurt the machine to prove their point."""
+
+
+class Confined:
+    """Answers each step with what the sandbox's own tools say, streamed pieces included."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._job = job
+        self._calls = 0
+
+    @classmethod
+    async def start(cls, job: dict[str, Any]) -> "Confined":
+        """Open a sandbox for the job's workspace."""
+        harden_host()
+        agent = cls(job)
+        await agent._open()
+        return agent
+
+    def _adjust(self, profile: Profile) -> Profile:
+        profile.limits = Limits(**(self._job.get("limits") or LIMITS))
+        if "layers" in self._job:
+            profile.layers = tuple(self._job["layers"])
+        return profile
+
+    async def _open(self) -> None:
+        launcher = Launcher(self._job["workspace"], backend=self._job["mode"], adjust=self._adjust)
+        self._sandbox = WorkerSandbox(launcher)
+        self._branch: DirectBranch = await self._sandbox.open("direct")
+        await self._branch.specs()
+
+    async def step(self, tool: str, arguments: dict[str, Any]) -> Answer:
+        """One call."""
+        if tool == "@close":
+            await self._sandbox.close()
+        elif tool == "@reopen":
+            await self._sandbox.close()
+            await self._open()
+        elif tool == "@rekey":
+            return rewrite_keys(self._job["workspace"], arguments["content"])
+        elif tool == "@changes":
+            changes = await self._branch.changes()
+            return _answer("\n".join(f"{change.kind} {change.path}" for change in changes.changes) + changes.note)
+        else:
+            return await self._call(tool, arguments)
+        return _answer("")
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> Answer:
+        self._calls += 1
+        pieces: list[str] = []
+        call = ToolCall(f"call-{self._calls}", tool, arguments)
+        result = await self._branch.call(call, pieces.append)
+        return {
+            "content": result.content,
+            "is_error": result.is_error,
+            "details": result.details,
+            "stream": "".join(pieces),
+        }
+
+    async def layers(self) -> dict[str, Any]:
+        """What the worker says of its lock."""
+        return await self._branch.lock()
+
+    async def close(self) -> None:
+        """End everything."""
+        await self._sandbox.close()
+
+
+def _answer(content: str) -> Answer:
+    return {"content": content, "is_error": False, "details": {}, "stream": ""}
+
+

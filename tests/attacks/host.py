@@ -1,0 +1,136 @@
+"""Stands in for the agent: it has secrets, and does what it is told, a line of JSON each.
+
+``bare`` does it as the simplest agent would, with nothing between it and the machine; every other mode through the
+product's own sandbox.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+Answer = dict[str, Any]
+
+
+class Agent(Protocol):
+    """Either kind."""
+
+    async def step(self, tool: str, arguments: dict[str, Any]) -> Answer: ...
+    async def close(self) -> None: ...
+
+
+class Bare:
+    """An agent without a sandbox: programs get its environment, descriptors and rights."""
+
+    def __init__(self, workspace: str) -> None:
+        self._workspace = Path(workspace)
+
+    async def step(self, tool: str, arguments: dict[str, Any]) -> Answer:
+        """One call, in a thread."""
+        return await asyncio.to_thread(self._do, tool, arguments)
+
+    def _do(self, tool: str, arguments: dict[str, Any]) -> Answer:
+        try:
+            return {"content": self._result(tool, arguments), "is_error": False, "details": {}, "stream": ""}
+        except (OSError, subprocess.SubprocessError) as error:
+            return {"content": repr(error), "is_error": True, "details": {}, "stream": ""}
+
+    def _result(self, tool: str, arguments: dict[str, Any]) -> str:
+        path = self._workspace / str(arguments.get("path", "."))
+        if tool == "shell":
+            return self._shell(arguments)
+        if tool == "read_file":
+            return path.read_text(errors="replace")
+        if tool == "write_file":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(arguments["content"])
+        elif tool == "edit_file":
+            path.write_text(path.read_text().replace(arguments["old_content"], arguments["new_content"]))
+        elif tool == "grep":
+            command = ["grep", "-rn", arguments["pattern"], path]
+            return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace").stdout
+        elif tool in {"list_files", "@changes"}:
+            return "\n".join(str(found) for found in path.rglob("*"))
+        elif tool == "@rekey":
+            rewrite_keys(str(self._workspace), arguments["content"])
+        elif tool == "@reopen":
+            subprocess.run([sys.executable, "-c", "import json, ctypes"], cwd=self._workspace, check=False)
+        return "done"
+
+    def _shell(self, arguments: dict[str, Any]) -> str:
+        program = subprocess.Popen(
+            ["/bin/bash", "-c", arguments["command"]],
+            cwd=self._workspace,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            close_fds=False,
+        )
+        if arguments.get("background"):
+            return str(program.pid)
+        try:
+            text = program.communicate(timeout=arguments.get("timeout", 8))[0]
+        except subprocess.TimeoutExpired as expired:
+            program.kill()
+            return (expired.stdout or b"").decode(errors="replace")
+        return text.decode(errors="replace")
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+async def start(job: dict[str, Any]) -> Agent:
+    """The agent of this mode, ready to be called."""
+    if job["mode"] == "bare":
+        return Bare(job["workspace"])
+    from tests.attacks.confined import Confined  # noqa: PLC0415  # the bare agent is shown without the product
+
+    return await Confined.start(job)
+
+
+async def serve() -> None:
+    """Answer until stdin ends."""
+    loop = asyncio.get_running_loop()
+    job = json.loads(sys.stdin.readline())
+    agent = await start(job)
+    print(json.dumps({"ready": True}), flush=True)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        steps = json.loads(line)
+        if steps[0][0] == "@together":
+            answers = await asyncio.gather(*(agent.step(tool, arguments) for tool, arguments in steps[1:]))
+        else:
+            answers = [await agent.step(tool, arguments) for tool, arguments in steps]
+        print(json.dumps(answers), flush=True)
+    await agent.close()
+
+
+def rewrite_keys(workspace: str, content: str) -> Answer:
+    """What ``py-mono key set`` does beside a running session: a new store takes the old one's place in one step."""
+    fresh = Path(workspace) / ".keys.enc.new"
+    fresh.write_text(content)
+    fresh.rename(Path(workspace) / ".keys.enc")
+    return {"content": "", "is_error": False, "details": {}, "stream": ""}
+
+
+def keep_in_kernel(secret: str) -> None:
+    """A key in the person's kernel keyring, for a minute; where there is none, there is nothing to steal."""
+    libc = ctypes.CDLL(None)
+    add_key, keyctl = (248, 250) if platform.machine() == "x86_64" else (217, 219)
+    key = libc.syscall(add_key, b"user", f"pm-bait-{os.getuid()}".encode(), secret.encode(), len(secret), -4)
+    if key > 0:
+        libc.syscall(keyctl, 5, key, 0x3F3F0000)  # for all of this user's processes
+        libc.syscall(keyctl, 15, key, 120)
+
+
+if __name__ == "__main__":
+    keep_in_kernel(os.environ.pop("PM_KEYRING"))
+    open_secret = os.environ.get("PM_OPEN_SECRET")
+    if open_secret:  # a descriptor that an agent may hold open, and that must not be passed on
+        os.set_inheritable(os.open(open_secret, os.O_RDONLY), True)
+        os.set_inheritable(os.open(os.path.dirname(open_secret), os.O_RDONLY), True)
+    asyncio.run(serve())
