@@ -1,10 +1,12 @@
 """The only place where everything is wired; loaded by ``main`` once the worker is on its way."""
 
 import asyncio
+import gc
 import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -57,6 +59,7 @@ def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
 
 def sessions(arguments: "Arguments", settings: "Settings") -> int:
     """``py-mono sessions``."""
+    _settle()
     redact = _redactor(settings)
     store = Sessions(Path(settings.folders.state), redact=redact, notice=_complain)
     status: int = load("py_mono.ui.sessions_command:run")(
@@ -65,10 +68,17 @@ def sessions(arguments: "Arguments", settings: "Settings") -> int:
     return status
 
 
+def _settle() -> None:
+    """Collect from here on, and leave alone what was loaded so far: it stays."""
+    gc.freeze()
+    gc.enable()
+
+
 def _leave(status: int) -> NoReturn:
     """End at once: tearing the interpreter down takes longer than a step, and there is nothing left to save."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # the reader is gone, and with it whoever could be told
+            stream.flush()
     os._exit(status)
 
 
@@ -80,6 +90,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
         session = _session(arguments, settings, store)
         provider = create(_provider_settings(settings))
         app = _app(settings, sandbox, provider, session, redact)
+        _settle()
         notices.to(app.agent.notice)
         if arguments.print_:
             piped = b"" if sys.stdin.isatty() else _read_stdin()
@@ -95,6 +106,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
 
 
 async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
+    _settle()
     try:
         branch = await sandbox.open("direct")
         registry = ToolRegistry([branch])
@@ -111,6 +123,7 @@ async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
 
 
 async def _demo(settings: "Settings", sandbox: WorkerSandbox) -> int:
+    _settle()
     redact = _redactor(settings)
     store = Sessions(Path(settings.folders.state), redact=redact, notice=_complain)
     session = store.new(settings.workspace, keep=False)
