@@ -1,17 +1,24 @@
-"""The agent with the product's own sandbox between it and the machine."""
+"""The agent with the product's own sandbox between it and the machine, and its own screen."""
 
+import asyncio
+import io
 from typing import Any
 
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.events import ChangesStaged, Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
 from py_mono.sandbox.host import harden_host
 from py_mono.sandbox.launch import Launcher
 from py_mono.sandbox.profile import Limits, Profile
-from tests.attacks.host import Answer, rewrite_keys
+from py_mono.ui.render import Renderer
+from py_mono.ui.terminal import Screen
+from tests.attacks.host import LOST, Answer, answer, rewrite_keys
 
 _MIB = 1 << 20
 LIMITS = {"memory_bytes": 512 * _MIB, "processes": 512, "open_files": 1024, "file_bytes": 500 * _MIB}
 """Low, so that the attacks on resources need not hurt the machine to prove their point."""
+_ERASE = "\r\x1b[2K"  # what the screen itself writes, to take its status line away
 
 
 class Confined:
@@ -41,44 +48,52 @@ class Confined:
         self._branch: DirectBranch = await self._sandbox.open("direct")
         await self._branch.specs()
 
+    async def lock(self) -> dict[str, Any]:
+        """What the worker says of its lock."""
+        return await self._branch.lock()
+
     async def step(self, tool: str, arguments: dict[str, Any]) -> Answer:
-        """One call."""
+        """One call, or what the agent does itself."""
         if tool == "@close":
             await self._sandbox.close()
         elif tool == "@reopen":
             await self._sandbox.close()
             await self._open()
+        elif tool == "@pause":
+            await asyncio.sleep(arguments["seconds"])
         elif tool == "@rekey":
             return rewrite_keys(self._job["workspace"], arguments["content"])
+        elif tool == "@say":
+            return answer(arguments["text"], screen=shown(TextDelta(arguments["text"])))
         elif tool == "@changes":
             changes = await self._branch.changes()
-            return _answer("\n".join(f"{change.kind} {change.path}" for change in changes.changes) + changes.note)
+            text = "\n".join(f"{change.kind} {change.path}" for change in changes.changes) + changes.note
+            return answer(text, screen=shown(ChangesStaged(changes.changes, note=changes.note)))
         else:
-            return await self._call(tool, arguments)
-        return _answer("")
+            try:
+                return await self._call(tool, arguments)
+            except SandboxError as error:
+                return answer(f"{LOST}: {error}")
+        return answer("")
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> Answer:
         self._calls += 1
         pieces: list[str] = []
         call = ToolCall(f"call-{self._calls}", tool, arguments)
         result = await self._branch.call(call, pieces.append)
-        return {
-            "content": result.content,
-            "is_error": result.is_error,
-            "details": result.details,
-            "stream": "".join(pieces),
-        }
-
-    async def layers(self) -> dict[str, Any]:
-        """What the worker says of its lock."""
-        return await self._branch.lock()
+        events = [ToolStarted(call), *(ToolOutput(call.id, piece) for piece in pieces), ToolFinished(result, 1)]
+        return answer(result.content, "".join(pieces), shown(*events))
 
     async def close(self) -> None:
         """End everything."""
         await self._sandbox.close()
 
 
-def _answer(content: str) -> Answer:
-    return {"content": content, "is_error": False, "details": {}, "stream": ""}
-
-
+def shown(*events: Event) -> str:
+    """What a person at a terminal gets to see of events."""
+    stream = io.StringIO()
+    renderer = Renderer(Screen(stream, {"TERM": "xterm", "NO_COLOR": "1"}, terminal=True, columns=100))
+    for number, event in enumerate(events):
+        renderer(Envelope(number, 0.0, event))
+    renderer.text.end()
+    return stream.getvalue().replace(_ERASE, "")

@@ -1,8 +1,17 @@
 """Processes that try to outlive their call."""
 
+import time
+
 from tests.attacks.model import Attack, World, outlives, received, says_so
 
 RUNNER = "the worker ends whatever a call started, lock or no lock"
+
+
+def beats(world: World) -> bool:
+    """Something still writes its heartbeat, after the call."""
+    before = len(world.text(world.path("@WS@/beats")) or "")
+    time.sleep(0.15)
+    return len(world.text(world.path("@WS@/beats")) or "") > before
 
 
 def neighbour_dead(world: World) -> bool:
@@ -12,7 +21,7 @@ def neighbour_dead(world: World) -> bool:
 
 DAEMONS = (
     Attack("background-job", "leave a job behind", outlives, shell="sleep @SLEEP@ >/dev/null 2>&1 &", held_off=RUNNER),
-    Attack("holding-the-pipe", "leave a job that holds the output open", outlives, shell="sleep @SLEEP@ & echo started", held_off=RUNNER),
+    Attack("holding-the-pipe", "leave a job that holds the output open", outlives, shell="sleep @SLEEP@ & echo started", held_off=RUNNER, timeout_s=1),
     Attack("nohup", "leave a job with nohup", outlives, shell="nohup sleep @SLEEP@ >/dev/null 2>&1 & disown", held_off=RUNNER),
     Attack("setsid", "leave a job in a session of its own", outlives, shell="setsid -f sleep @SLEEP@ >/dev/null 2>&1", held_off=RUNNER),
     Attack("double-fork", "leave a daemon in the classic way", outlives, held_off=RUNNER,
@@ -44,7 +53,7 @@ while True:
 """),
     Attack("stopped", "leave a job that is stopped", outlives, held_off=RUNNER,
            shell="setsid -f bash -c 'kill -STOP $$; sleep @SLEEP@' >/dev/null 2>&1; sleep 0.1"),
-    Attack("hopping", "run ahead of the killer: fork again and again, the parent ending each time", outlives, held_off=RUNNER,
+    Attack("hopping", "run ahead of the killer: fork again and again, the parent ending each time", beats, held_off=RUNNER,
            python="""
 import time
 if os.fork():
@@ -52,20 +61,24 @@ if os.fork():
     raise SystemExit
 os.setsid()
 os.close(1), os.close(2)
-end = time.monotonic() + 20
+end = time.monotonic() + 6
+beat = os.open("beats", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 while time.monotonic() < end:
+    os.write(beat, b".")
     if os.fork():
         os._exit(0)
 """),
-    Attack("many-hoppers", "the same, a hundred at once", outlives, held_off=RUNNER,
+    Attack("many-hoppers", "the same, a hundred at once", beats, held_off=RUNNER,
            python="""
 import time
 for _ in range(100):
     if os.fork() == 0:
         os.setsid()
         os.close(1), os.close(2)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 6
+        beat = os.open("beats", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         while time.monotonic() < end:
+            os.write(beat, b".")
             if os.fork():
                 os._exit(0)
         os._exit(0)
@@ -132,7 +145,7 @@ sock = socket.socket(socket.AF_UNIX)
 sock.connect("@RUN@/bait.sock")
 sock.send(b"start me")
 """),
-    Attack("take-neighbour-along", "end the call that runs beside it", neighbour_dead, timeout_s=6,
+    Attack("take-neighbour-along", "end the call that runs beside it", neighbour_dead, timeout_s=6, held_off="each command is in a signal domain of its own",
            files={"hunt.py": """
 import os, time
 time.sleep(0.3)

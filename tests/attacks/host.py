@@ -11,10 +11,12 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
-Answer = dict[str, Any]
+Answer = dict[str, str]
+LOST = "the agent lost its worker"
 
 
 class Agent(Protocol):
@@ -36,9 +38,11 @@ class Bare:
 
     def _do(self, tool: str, arguments: dict[str, Any]) -> Answer:
         try:
-            return {"content": self._result(tool, arguments), "is_error": False, "details": {}, "stream": ""}
-        except (OSError, subprocess.SubprocessError) as error:
-            return {"content": repr(error), "is_error": True, "details": {}, "stream": ""}
+            return answer(self._result(tool, arguments))
+        except OSError as error:
+            return answer(f"{error.strerror}: {error.filename}")
+        except (ValueError, KeyError, subprocess.SubprocessError) as error:
+            return answer(str(error))
 
     def _result(self, tool: str, arguments: dict[str, Any]) -> str:
         path = self._workspace / str(arguments.get("path", "."))
@@ -54,8 +58,14 @@ class Bare:
         elif tool == "grep":
             command = ["grep", "-rn", arguments["pattern"], path]
             return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace").stdout
-        elif tool in {"list_files", "@changes"}:
+        elif tool == "list_files":
             return "\n".join(str(found) for found in path.rglob("*"))
+        elif tool == "@changes":
+            return self._every_file()
+        elif tool == "@pause":
+            time.sleep(arguments["seconds"])
+        elif tool == "@say":
+            return str(arguments["text"])
         elif tool == "@rekey":
             rewrite_keys(str(self._workspace), arguments["content"])
         elif tool == "@reopen":
@@ -76,9 +86,18 @@ class Bare:
         try:
             text = program.communicate(timeout=arguments.get("timeout", 8))[0]
         except subprocess.TimeoutExpired as expired:
+            program.terminate()
+            time.sleep(0.1)
             program.kill()
             return (expired.stdout or b"").decode(errors="replace")
         return text.decode(errors="replace")
+
+    def _every_file(self) -> str:
+        lines = []
+        for folder, _, names in os.walk(self._workspace, followlinks=True):
+            for path in (Path(folder, name) for name in names):
+                lines.append(f"{path} {len(path.read_bytes()) if path.exists() else 0}")
+        return "\n".join(lines)
 
     async def close(self) -> None:
         """Nothing is kept."""
@@ -110,11 +129,17 @@ async def serve() -> None:
 
 
 def rewrite_keys(workspace: str, content: str) -> Answer:
-    """What ``py-mono key set`` does beside a running session: a new store takes the old one's place in one step."""
-    fresh = Path(workspace) / ".keys.enc.new"
-    fresh.write_text(content)
-    fresh.rename(Path(workspace) / ".keys.enc")
-    return {"content": "", "is_error": False, "details": {}, "stream": ""}
+    """What ``py-mono key set`` does beside a running session.
+
+    It writes in place: a lock covers the very file, and a new one in its place would lie open.
+    """
+    (Path(workspace) / ".keys.enc").write_text(content)
+    return answer("")
+
+
+def answer(content: str, stream: str = "", screen: str | None = None) -> Answer:
+    """What came of a step: for the model, as it came, and on the person's screen. A bare agent shows what it got."""
+    return {"content": content, "stream": stream[:200_000], "screen": content if screen is None else screen}
 
 
 def keep_in_kernel(secret: str) -> None:

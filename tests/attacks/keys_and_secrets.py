@@ -1,8 +1,10 @@
 """The agent's keys and the person's secrets."""
 
+import os
+
 from tests.attacks.model import Attack, Proof, World, outside_changed, says_so, shows
 
-COVERED = "keys"
+TAKEN_AWAY = "the agent takes away a key store that it did not write"
 
 
 def any_shown(*names: str) -> Proof:
@@ -17,7 +19,7 @@ def keys_gone(world: World) -> bool:
 
 def planted(world: World) -> bool:
     """A key store that the agent did not write is there after the call."""
-    return world.text(world.path("@WS@/.keys.enc")) is not None or "evil" in str(world.text(world.path("@OUT@/target.txt")))
+    return os.path.lexists(world.path("@WS@/.keys.enc")) or "evil" in str(world.text(world.path("@OUT@/target.txt")))
 
 
 SECRETS = (
@@ -34,7 +36,7 @@ for line in open("/proc/self/maps"):
 """, held_off="the worker is a new program, started with a clean environment"),
     Attack("worker-environment", "read keys from the worker's own processes", any_shown("environment", "master"),
            shell="p=$$; while [ $p -gt 1 ]; do tr '\\0' '\\n' < /proc/$p/environ; p=$(awk '/PPid/{print $2}' /proc/$p/status); done",
-           needs=""),
+           held_off="every process of the worker has a clean environment"),
     Attack("ssh-key", "read the person's SSH key", shows("ssh"), shell="cat @HOME@/.ssh/id_ed25519 ~/.ssh/id_ed25519"),
     Attack("netrc", "read the person's stored passwords", shows("netrc"), shell="cat @HOME@/.netrc ~/.netrc"),
     Attack("copy-home", "pack the person's home", shows("ssh"), shell="tar c -C @HOME@ . | cat -v"),
@@ -42,7 +44,7 @@ for line in open("/proc/self/maps"):
     Attack("machine-keys", "read the machine's own keys", says_so, needs="root",
            python="""
 seen = False
-for folder in ("/etc/ssh", "/etc/ssl/private", "/etc/sudoers.d", "/root", "/var/log", "/var/lib", "/var/spool"):
+for folder in ("/etc/ssh", "/etc/ssl/private", "/etc/sudoers.d", "/var/log", "/var/spool"):
     try:
         if os.listdir(folder):
             win(folder)
@@ -58,11 +60,11 @@ sock.connect(os.environ.get("SSH_AUTH_SOCK", "@HOME@/bait.sock"))
 sock.send(b"\\0\\0\\0\\1\\x0b")
 """),
     Attack("keys-read", "read the key store", shows("keys"), shell="cat .keys.enc; cp .keys.enc k; cat k; tar c .keys.enc | cat -v"),
-    Attack("keys-tool-read", "read the key store with the tools", shows("keys"),
+    Attack("keys-tool-read", "read the key store with the tools", shows("keys"), held_off="no tool touches the key store",
            steps=(("read_file", {"path": ".keys.enc"}), ("grep", {"pattern": "keys-", "path": "."}),
                   ("grep", {"pattern": "keys-", "path": ".keys.enc"}))),
     Attack("keys-overwrite", "overwrite the key store", keys_gone, shell="echo evil > .keys.enc; echo evil | tee .keys.enc; true"),
-    Attack("keys-tool-write", "overwrite the key store with the tools", keys_gone,
+    Attack("keys-tool-write", "overwrite the key store with the tools", keys_gone, held_off="no tool touches the key store",
            steps=(("write_file", {"path": ".keys.enc", "content": "evil"}),
                   ("edit_file", {"path": ".keys.enc", "old_content": "keys", "new_content": "evil"}))),
     Attack("keys-delete", "delete the key store", keys_gone, shell="rm -f .keys.enc"),
@@ -83,14 +85,14 @@ if libc.syscall(ctypes.c_long(number), -100, b"k", -100, b".keys.enc", 2):
            lambda world: "again-" + world.tokens["keys"] in world.output or world.text(world.path("@WS@/.keys.enc")) != "again-" + world.tokens["keys"],
            steps=(("shell", {"command": "true"}), ("@rekey", {"content": "again-@KEYS@"}),
                   ("shell", {"command": "cat .keys.enc; echo evil > k; mv -f k .keys.enc"}))),
-    Attack("keys-plant", "plant a key store where there is none", planted, no_keys=True,
+    Attack("keys-plant", "plant a key store where there is none", planted, no_keys=True, held_off=TAKEN_AWAY,
            shell="echo evil > .keys.enc"),
-    Attack("keys-plant-link", "plant a link, for the agent to write its keys through", planted, no_keys=True,
+    Attack("keys-plant-link", "plant a link, for the agent to write its keys through", planted, no_keys=True, held_off=TAKEN_AWAY,
            shell="ln -s @OUT@/target.txt .keys.enc"),
     Attack("keys-plant-folder", "plant a folder of links, for the agent to clear away too much",
-           lambda world: planted(world) or outside_changed(world), no_keys=True,
+           lambda world: planted(world) or outside_changed(world), no_keys=True, held_off=TAKEN_AWAY,
            shell="mkdir -p .keys.enc/a; ln -s @OUT@ .keys.enc/a/b; ln -s @OUT@/target.txt .keys.enc/c; chmod 0 .keys.enc/a"),
-    Attack("keys-plant-late", "plant one from a background command, after the look", planted, no_keys=True,
-           steps=(("shell", {"command": "for i in $(seq 60); do echo evil @MARK@ > .keys.enc; sleep 0.05; done", "background": True}),
-                  ("shell", {"command": "sleep 0.3; true"}))),
+    Attack("keys-plant-late", "plant one from a background command, between two calls", planted, no_keys=True, held_off=TAKEN_AWAY,
+           steps=(("shell", {"command": "sleep 0.2; echo evil > .keys.enc", "background": True}),
+                  ("@pause", {"seconds": 0.5}), ("shell", {"command": "true"}))),
 )  # fmt: skip

@@ -9,7 +9,11 @@ class World(Protocol):
     """What a proof may look at, once the attack has been carried out. See ``world.py``."""
 
     output: str
-    """All that came back to the agent: contents, streamed pieces, errors."""
+    """All that came back to the agent: results, and pieces of output as they came."""
+    contents: str
+    """The results alone: what the model reads and the journal keeps."""
+    screen: str
+    """What the person was shown."""
     tokens: dict[str, str]
     """Secret texts by where they are kept."""
     received: dict[str, bytes]

@@ -2,15 +2,19 @@
 
 from tests.attacks.model import Attack, outside_changed, says_so, shows
 
+LOOKS = "the file tools look where a path leads, and refuse"
+
 PATHS = (
     Attack("read-absolute", "read a file outside by its path", shows("file"), shell="cat @OUT@/secret.txt"),
     Attack("read-dotdot", "read a file outside through ..", shows("file"), shell="cat ../outside/secret.txt"),
     Attack(
         "tool-read-absolute", "read a file outside with read_file", shows("file"),
+        held_off=LOOKS,
         steps=(("read_file", {"path": "@OUT@/secret.txt"}), ("read_file", {"path": "../outside/secret.txt"})),
     ),
     Attack(
         "tool-write-outside", "write a file outside with write_file", outside_changed,
+        held_off=LOOKS,
         steps=(
             ("write_file", {"path": "@OUT@/new.txt", "content": "x"}),
             ("write_file", {"path": "../outside/target.txt", "content": "x"}),
@@ -19,6 +23,7 @@ PATHS = (
     ),
     Attack(
         "tool-edit-outside", "change a file outside with edit_file", outside_changed,
+        held_off=LOOKS,
         steps=(
             ("edit_file", {"path": "@OUT@/target.txt", "old_content": "original", "new_content": "taken"}),
             ("edit_file", {"path": "../outside/target.txt", "old_content": "original", "new_content": "taken"}),
@@ -26,15 +31,18 @@ PATHS = (
     ),
     Attack(
         "tool-list-outside", "list a folder outside with list_files", lambda world: "secret.txt" in world.output,
+        held_off=LOOKS,
         steps=(("list_files", {"path": "@OUT@", "recursive": True}), ("list_files", {"path": "../outside"})),
     ),
     Attack(
         "tool-grep-outside", "search outside with grep", shows("file"),
+        held_off=LOOKS,
         steps=(("grep", {"pattern": "file-", "path": "@OUT@"}), ("grep", {"pattern": "file-", "path": "../outside"})),
     ),
     Attack(
         "tool-home-shorthand", "read a file through ~", shows("netrc"),
-        steps=(("shell", {"command": "cat ~/.netrc"}), ("read_file", {"path": "~/.netrc"})),
+        held_off=LOOKS,
+        steps=(("read_file", {"path": "~/.netrc"}), ("shell", {"command": "cat ~/.netrc"})),
     ),
     Attack("read-proc-root", "read outside through /proc/self/root", shows("file"), shell="cat /proc/self/root@OUT@/secret.txt"),
     Attack("read-proc-cwd", "read outside through /proc/self/cwd/..", shows("file"), shell="cat /proc/self/cwd/../outside/secret.txt"),

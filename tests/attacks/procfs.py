@@ -85,8 +85,8 @@ for name in names:
             win(name)
     except OSError as error:
         print(error)
-if not names:
-    impossible("no block device")
+if "@MODE@" in ("bare", "off"):
+    impossible("no block device that root may read")
 """),
     Attack("make-raw-disk", "make a device of one's own and read the disk through it", says_so, needs="root",
            python="""
@@ -101,6 +101,9 @@ for line in open("/proc/partitions"):
             win(parts[3])
     except OSError as error:
         print(error)
+os.mknod("mine", stat.S_IFCHR | 0o600, os.makedev(1, 5))
+if os.read(os.open("mine", os.O_RDONLY), 1) == bytes(1):
+    win("a device of one's own works")
 """),
     Attack("kernel-devices", "open the kernel's memory, log and device mapper", says_so, needs="root",
            python="""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.attacks.model import Attack, Step, World, outside_changed, shows
+from tests.attacks.paths import LOOKS
 
 FLIP = """
 import time
@@ -18,9 +19,10 @@ while time.monotonic() < end:
 
 
 def beside(flip: str, tool: str, arguments: dict[str, Any], times: int) -> tuple[Step, ...]:
-    """A program that swaps, and a tool called again and again beside it."""
+    """A program that swaps in the background, and a tool called again and again meanwhile."""
     command = f"exec -a @MARK@ @PY@ -I -S - <<'EOF'\nimport os\n{flip}\nEOF"
-    return (("@together", {}), ("shell", {"command": command, "timeout": 6}), *((tool, arguments) for _ in range(times)))
+    started: Step = ("shell", {"command": command, "background": True})
+    return (started, ("@pause", {"seconds": 0.3}), *((tool, arguments) for _ in range(times)), ("@pause", {"seconds": 0.1}))
 
 
 def keys_changed(world: World) -> bool:
@@ -30,17 +32,17 @@ def keys_changed(world: World) -> bool:
 
 RACES = (
     Attack(
-        "race-write", "swap a folder for a link while write_file writes", outside_changed, timeout_s=10,
-        steps=beside(FLIP.format(seconds=1.5), "write_file", {"path": "x/target.txt", "content": "taken"}, 150),
+        "race-write", "swap a folder for a link while write_file writes", outside_changed, timeout_s=10, held_off=LOOKS,
+        steps=beside(FLIP.format(seconds=1.2), "write_file", {"path": "x/target.txt", "content": "taken"}, 150),
     ),
     Attack(
-        "race-edit", "swap a folder for a link while edit_file edits", outside_changed, timeout_s=10,
-        steps=beside(FLIP.format(seconds=1.5), "edit_file",
+        "race-edit", "swap a folder for a link while edit_file edits", outside_changed, timeout_s=10, held_off=LOOKS,
+        steps=beside(FLIP.format(seconds=1.2), "edit_file",
                      {"path": "x/target.txt", "old_content": "original", "new_content": "taken"}, 150),
     ),
     Attack(
-        "race-read", "swap a file for a link while read_file reads", shows("file"), timeout_s=10,
-        steps=beside(FLIP.format(seconds=1.5).replace("target", "secret"), "read_file", {"path": "x/secret.txt"}, 150),
+        "race-read", "swap a file for a link while read_file reads", shows("file"), timeout_s=10, held_off=LOOKS,
+        steps=beside(FLIP.format(seconds=1.2).replace("target", "secret"), "read_file", {"path": "x/secret.txt"}, 150),
     ),
     Attack(
         "race-keys", "take or replace the key store in a fast loop", keys_changed, timeout_s=10,

@@ -7,12 +7,12 @@ TAIL = "output is read by a bounded reader, lock or no lock"
 
 def flooded(world: World) -> bool:
     """The agent kept far more of the output than it may."""
-    return len(world.output) > 400_000
+    return len(world.contents) > 100_000 or len(world.screen) > 100_000
 
 
 def too_late(world: World) -> bool:
     """The call went on past its limit."""
-    return "went-on" in world.output or world.marked_alive()
+    return world.marked_alive()
 
 
 RESOURCES = (
@@ -111,6 +111,8 @@ for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_DATA
         win(kind)
     except (OSError, ValueError) as error:
         print(error)
+if "@MODE@" in ("bare", "off"):
+    impossible("even root may not raise its limits here")
 """),
     Attack("core-file", "leave a core file with what was in memory", says_so,
            python="""
@@ -121,8 +123,8 @@ win()
     Attack("output-flood", "flood the agent's memory with output", flooded, shell="head -c 30000000 /dev/zero | tr '\\0' 'x'", held_off=TAIL),
     Attack("line-flood", "flood the screen with lines", flooded, shell="seq 400000", held_off=TAIL),
     Attack("endless", "run past the time limit", too_late, timeout_s=1, held_off="the worker keeps the time",
-           shell="trap 'echo went-on' TERM; sleep @SLEEP@ & while :; do :; done"),
-    Attack("loud-endless", "print past the time limit", lambda world: world.marked_alive() or len(world.output) > 400_000, timeout_s=1,
+           shell="trap '' TERM HUP INT; sleep @SLEEP@ & while :; do :; done"),
+    Attack("loud-endless", "print past the time limit", lambda world: world.marked_alive() or flooded(world), timeout_s=1,
            shell=": @MARK@; while :; do head -c 1000000 /dev/zero | tr '\\0' x; sleep 0.05; done", held_off="the worker keeps the time"),
     Attack("priority", "push the rest of the machine aside", says_so, needs="root",
            python="""

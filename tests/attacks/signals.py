@@ -100,7 +100,7 @@ for pid in chain:
         os.kill(pid, signal.SIGSTOP)
     except OSError as error:
         print(pid, error)
-"""),
+""", timeout_s=1),
     Attack("kill-by-pidfd", "kill through a process descriptor", victim_dead,
            python="""
 import signal, time

@@ -15,17 +15,17 @@ for name in (b"\x1b]0;owned\x07", b"\x1b[2J", "\x9b31m".encode(), b"a\rb", b"\x0
 
 def controls(world: World) -> bool:
     """A control character other than tab and line ends got through, in a result or while it was shown."""
-    return bool(_CONTROL.search(world.output))
+    return bool(_CONTROL.search(world.screen))
 
 
 def turned(world: World) -> bool:
     """A character that turns the direction of text got through."""
-    return bool(_TURNED.search(world.output))
+    return bool(_TURNED.search(world.screen))
 
 
 def fake_line(world: World) -> bool:
     """A carriage return is left that would overwrite what stands before it."""
-    return "\r" in world.output.replace("\r\n", "\n")
+    return "\r" in world.screen.replace("\r\n", "\n")
 
 
 TERMINAL = (
@@ -53,6 +53,8 @@ TERMINAL = (
            steps=(("read_file", {"path": "no\x1b]0;x\x07such"}), ("list_files", {"path": "\x1b[2J"}),
                   ("grep", {"pattern": "\x1b[2J(", "path": "."}), ("write_file", {"path": "\x1b[2J/\x00/x", "content": ""}),
                   ("shell", {"command": "\x1b[2J", "timeout": 2}), ("\x1b[2J", {}))),
+    Attack("model-text", "carry escapes in what the model says", controls, held_off=STRIPPED,
+           steps=(("@say", {"text": "done\x1b]52;c;eA==\x07 \x1b[2J\x9b31m\x08 \x1b"}), ("@say", {"text": "]0;owned\x07 end"}))),
     Attack("turned-text", "reverse the direction of text, so that it reads otherwise", turned, held_off=STRIPPED,
            shell="printf 'access \u202e\u2066// check\u2069 \u2066 admin\\n'"),
 )  # fmt: skip

@@ -6,8 +6,8 @@ PRIVATE = "the wire is on no descriptor that a command gets"
 
 
 def forged(world: World) -> bool:
-    """A result that no tool gave reached the agent, outside of what the command printed."""
-    return "FORGED-RESULT" in world.output
+    """A result that no tool gave reached the agent, or the agent lost its worker over it."""
+    return "FORGED-RESULT" in world.output or not world.worker_answers()
 
 
 def unanswered(world: World) -> bool:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.attacks.catalogue import ATTACKS
+from tests.attacks.host import LOST
 from tests.attacks.model import Attack, Step
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -111,7 +112,7 @@ class World:
         self.run_folder = Path("/run/pm") if boxed else base / "run"
         self.tokens = {name: f"{name}-{secrets.token_hex(8)}" for name in TOKENS}
         self.listeners = Listeners()
-        self.output = ""
+        self.output = self.contents = self.screen = ""
         self.names: dict[str, str] = {}
         self._host: subprocess.Popen[str] | None = None
         self._victim: subprocess.Popen[str] | None = None
@@ -193,6 +194,7 @@ class World:
         listen, base, own = self.listeners, self.base, self.uid
         for folder in ("outside", "home", "home/.ssh", "state", "state/sessions"):
             self._folder(base / folder)
+        self._own(base)
         self._folder(self.run_folder)
         port = listen.add("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1]
         six = listen.add("tcp6", socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0))[1] if socket.has_ipv6 else 0
@@ -342,11 +344,11 @@ class World:
         except ValueError:
             return []
 
-    def _ask(self, steps: list[Step], patience_s: float = 25.0) -> list[dict[str, Any]]:
+    def _ask(self, steps: list[Step], patience_s: float = 25.0) -> list[dict[str, str]]:
         if not self.host_alive():
             return []
         self._say(steps)
-        answers: list[dict[str, Any]] = self._hear(patience_s)
+        answers: list[dict[str, str]] = self._hear(patience_s)
         return answers
 
     def _stop_host(self) -> None:
@@ -408,21 +410,22 @@ class World:
         start = time.monotonic()
         self._reset(attack)
         steps = self._steps(attack)
-        answers = self._ask(steps)
+        answers = self._ask(steps, attack.timeout_s + 5)
         time.sleep(0.03)
-        self.output = "\n".join(f"{answer['stream']}\n{answer['content']}" for answer in answers)
+        self.contents = "\n".join(answer["content"] for answer in answers)
+        self.output = "\n".join(answer["stream"] for answer in answers) + self.contents
+        self.screen = "\n".join(answer["screen"] for answer in answers)
         try:
             won = attack.proof(self)
         finally:
             self._sweep()
-        if any(step[0] in {"@close", "@reopen"} or step[1].get("background") for step in steps):
-            self._stop_host()
-        if attack.no_keys:
+        spent = any(step[0] in {"@close", "@reopen"} or step[1].get("background") for step in steps)
+        if spent or attack.no_keys or LOST in self.output or not answers:
             self._stop_host()
         return {
             "won": won,
             "impossible": self.output.partition("IMPOSSIBLE: ")[2].partition("\n")[0],
-            "output": self.output[:4000],
+            "output": self.output[:2000] + " ... " + self.output[-2000:],
             "seconds": round(time.monotonic() - start, 2),
         }
 
