@@ -22,9 +22,11 @@ _KEYS = ".keys.enc"
 class DirectBranch:
     """One transaction on the workspace itself."""
 
-    def __init__(self, link: Link, workspace: str, on_close: Callable[[], None]) -> None:
+    def __init__(self, link: Link, workspace: str, on_close: Callable[[], None], *, keys: bool) -> None:
+        """``keys`` says whether there was a key file when the worker entered its lock; only that one is covered."""
         self._link = link
         self._workspace = workspace
+        self._keys = keys
         self._on_close = on_close
         self._writing = asyncio.Lock()
         self._specs: dict[str, ToolSpec] = {}
@@ -68,9 +70,8 @@ class DirectBranch:
         async with self._writing:
             await asyncio.shield(self._before)
             self._acted = True
-            kept = _keys_mode(self._workspace) is not None
             result = await self._run(call, on_output)
-            return result if kept else _without_planted(self._workspace, result)
+            return result if self._keys else _without_planted(self._workspace, result)
 
     async def _run(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         self._calls += 1
@@ -117,6 +118,7 @@ class WorkerSandbox:
         """``launched`` is a worker that was started already, before everything else was imported."""
         self._launcher = launcher
         self._launched = launched
+        self._keys = _keys_mode(launcher.workspace) is not None
         self._link: Link | None = None
         self._open: DirectBranch | None = None
 
@@ -130,9 +132,11 @@ class WorkerSandbox:
             await self._link.end()
             self._link = None
         if self._link is None:
-            launched, self._launched = self._launched or self._launcher.start(), None
-            self._link = Link(launched)
-        self._open = DirectBranch(self._link, self._launcher.workspace, self._forget)
+            if self._launched is None:
+                self._keys = _keys_mode(self._launcher.workspace) is not None
+                self._launched = self._launcher.start()
+            self._link, self._launched = Link(self._launched), None
+        self._open = DirectBranch(self._link, self._launcher.workspace, self._forget, keys=self._keys)
         return self._open
 
     def _forget(self) -> None:

@@ -96,7 +96,9 @@ class Bare:
         lines = []
         for folder, _, names in os.walk(self._workspace, followlinks=True):
             for path in (Path(folder, name) for name in names):
-                lines.append(f"{path} {len(path.read_bytes()) if path.exists() else 0}")
+                lines.append(str(path))
+                if path.exists() and not path.is_socket() and os.access(path, os.R_OK):
+                    path.read_bytes()
         return "\n".join(lines)
 
     async def close(self) -> None:
