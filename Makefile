@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run demo test check format bench soak docs clean
+.PHONY: help setup run demo test check format bench docs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ format: setup ## put the code into its form
 
 bench: setup ## the numbers, as ratios to a floor
 	@$(BIN)/python -m benchmarks
+
+docs: setup ## what documents take from the program: the reference and the picture
+	@$(BIN)/python scripts/reference.py docs/reference.md
+	@$(BIN)/python scripts/record_demo.py docs/demo.svg
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,79 @@
+"""Write docs/reference.md from the program itself: ``reference.py`` prints it, ``reference.py FILE`` writes it."""
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+from py_mono.llm.registry import names as providers
+from py_mono.tools.builtin import edit_file, grep, list_files, read_file, shell, write_file
+from py_mono.ui.arguments import parse
+from py_mono.ui.commands import COMMANDS
+
+TOOLS = (list_files, read_file, write_file, edit_file, grep, shell)
+ENVIRONMENT = (
+    ("LLM_PROVIDER", f"who answers: {', '.join(providers())} (default `ollama`)"),
+    ("OLLAMA_MODEL", "the model (default `lfm2.5-thinking:latest`)"),
+    ("OLLAMA_BASE_URL", "the server; then `OLLAMA_HOST`, `OLLAMA_API_BASE`; else localhost:11434"),
+    ("OLLAMA_CONTEXT_LENGTH", "the most tokens of context asked for (default 32,768)"),
+    ("OLLAMA_KEEP_ALIVE", "how long the server keeps the model loaded (default `30m`)"),
+    ("PY_MONO_SCRIPT", "the script of the provider `scripted`"),
+    ("WORKSPACE_ROOT", "the workspace; else the current folder, in Docker `/workspace`"),
+    ("PY_MONO_HOME", "one folder for state and configuration, instead of the XDG ones"),
+    ("NO_COLOR", "no colour"),
+)
+HEAD = "<!-- made by scripts/reference.py; a test compares it -->\n\n# Reference\n"
+
+
+def help_text(*arguments: str) -> str:
+    """What ``--help`` prints at 100 columns."""
+    os.environ["COLUMNS"] = "100"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        parse([*arguments, "--help"])
+    return printed.getvalue().rstrip()
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def tool_row(spec: dict[str, object]) -> tuple[str, ...]:
+    """A tool: its name, its arguments, what the model is told of it."""
+    parameters = spec["parameters"]
+    assert isinstance(parameters, dict)  # noqa: S101 - every SPEC has them
+    required = parameters.get("required", ())
+    arguments = ", ".join(
+        f"`{name}`" if name in required else f"`{name}` (optional)" for name in parameters["properties"]
+    )
+    return f"`{spec['name']}`", arguments, " ".join(str(spec["description"]).split())
+
+
+def reference() -> str:
+    """The page."""
+    commands = [(f"`{command.name} {command.arguments}`".replace(" `", "`"), command.help) for command in COMMANDS]
+    parts = [
+        HEAD,
+        *(
+            f"## py-mono {name}".rstrip() + f"\n\n```text\n{help_text(*name.split())}\n```\n"
+            for name in ("", "tool", "sessions", "demo")
+        ),
+        "## Slash commands\n\n" + table(("command", "what it does"), commands) + "\n",
+        "## Tools\n\nWhat the model is told of each.\n\n"
+        + table(("tool", "arguments", "description"), [tool_row(tool.SPEC) for tool in TOOLS])
+        + "\n",
+        "## Environment\n\nA `.env` in the configuration folder (`~/.config/py-mono/`) can set the same; the real "
+        "environment wins.\n\n"
+        + table(("variable", "what it sets"), [(f"`{name}`", text) for name, text in ENVIRONMENT]),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    else:
+        sys.stdout.write(reference())
