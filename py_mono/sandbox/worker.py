@@ -37,7 +37,7 @@ def main() -> "NoReturn":
     profile = Profile.from_json(sys.argv[-1])
     os.closerange(REPORT + 1, _MAX_DESCRIPTORS)
     wire = socket.socket(fileno=_move(WIRE, _PRIVATE_WIRE))
-    report = _move(REPORT, _PRIVATE_WIRE + 1)
+    report = None if profile.backend == "bubblewrap" else _move(REPORT, _PRIVATE_WIRE + 1)
     if os.getsid(0) != os.getpid():
         os.setsid()
     lock, narrow = _confine(profile, report, wire)
@@ -54,11 +54,15 @@ def main() -> "NoReturn":
     Init(requests_end, sweeps_end, server, narrow).serve()
 
 
-def _confine(profile: Profile, report: int, wire: socket.socket) -> "tuple[dict[str, Any], Callable[[], object]]":
-    """Put the lock on; also gives what a command's process does before it becomes the command."""
+def _confine(profile: Profile, report: int | None, wire: socket.socket) -> "tuple[dict[str, Any], Callable[[], object]]":
+    """Put the lock on; also gives what a command's process does before it becomes the command.
+
+    ``report`` is None where bubblewrap told the pid itself, and kept the descriptor.
+    """
 
     def report_pid(pid: int) -> None:
-        os.write(report, b"%d\n" % pid)
+        if report is not None:
+            os.write(report, b"%d\n" % pid)
 
     if profile.backend == "off":
         lock = {"layers": dict.fromkeys(LAYERS, _OFF), "open": [_OFF_OPEN]}
@@ -70,9 +74,10 @@ def _confine(profile: Profile, report: int, wire: socket.socket) -> "tuple[dict[
             message = f"the sandbox could not be set up: {error}"
             wire.sendall(encode("hello", tools=[], lock={}, error=message, remedy=remedy))
             os._exit(1)
-    if os.getpid() != 1 and profile.backend != "bubblewrap":  # who has a pid namespace was reported by the one outside
+    if os.getpid() != 1:  # who has a pid namespace was reported by the one outside
         report_pid(os.getpid())
-    os.close(report)
+    if report is not None:
+        os.close(report)
     return lock, (lambda: None) if profile.backend == "off" else landlock.scope_signals
 
 
