@@ -37,7 +37,7 @@ class Confined:
         return agent
 
     def _adjust(self, profile: Profile) -> Profile:
-        profile.limits = Limits(**(self._job.get("limits") or LIMITS))
+        profile.limits = Limits(**self._job.get("limits", LIMITS))
         if "layers" in self._job:
             profile.layers = tuple(self._job["layers"])
         return profile
@@ -50,7 +50,7 @@ class Confined:
 
     async def lock(self) -> dict[str, Any]:
         """What the worker says of its lock."""
-        return await self._branch.lock()
+        return await self._sandbox.lock()
 
     async def step(self, tool: str, arguments: dict[str, Any]) -> Answer:
         """One call, or what the agent does itself."""

@@ -23,6 +23,7 @@ class Agent(Protocol):
     """Either kind."""
 
     async def step(self, tool: str, arguments: dict[str, Any]) -> Answer: ...
+    async def lock(self) -> dict[str, Any]: ...
     async def close(self) -> None: ...
 
 
@@ -101,6 +102,10 @@ class Bare:
                     path.read_bytes()
         return "\n".join(lines)
 
+    async def lock(self) -> dict[str, Any]:
+        """There is none."""
+        return {"layers": {}, "open": []}
+
     async def close(self) -> None:
         """Nothing is kept."""
 
@@ -119,7 +124,7 @@ async def serve() -> None:
     loop = asyncio.get_running_loop()
     job = json.loads(sys.stdin.readline())
     agent = await start(job)
-    print(json.dumps({"ready": True}), flush=True)
+    print(json.dumps({"lock": await agent.lock()}), flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         steps = json.loads(line)
         if steps[0][0] == "@together":

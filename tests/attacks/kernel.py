@@ -227,7 +227,7 @@ if libc.capset(header, struct.pack("III", 0x200000, 0x200000, 0) + bytes(12)) ==
     Attack("kept-capabilities", "have any capability at all", says_so, needs="root",
            python="""
 for line in open("/proc/self/status"):
-    if line.startswith(("CapEff", "CapPrm", "CapBnd", "CapAmb")) and int(line.split()[1], 16):
+    if line.startswith(("CapEff", "CapPrm", "CapInh", "CapAmb")) and int(line.split()[1], 16):
         win(line.strip())
 """),
     Attack("setuid-program", "gain rights from a setuid program", shows("rootonly"), shell="./suid-cat rootonly", needs="user"),

@@ -59,21 +59,21 @@ sock = socket.socket(socket.AF_UNIX)
 sock.connect(os.environ.get("SSH_AUTH_SOCK", "@HOME@/bait.sock"))
 sock.send(b"\\0\\0\\0\\1\\x0b")
 """),
-    Attack("keys-read", "read the key store", shows("keys"), shell="cat .keys.enc; cp .keys.enc k; cat k; tar c .keys.enc | cat -v"),
+    Attack("keys-read", "read the key store", shows("keys"), open_without="namespaces", shell="cat .keys.enc; cp .keys.enc k; cat k; tar c .keys.enc | cat -v"),
     Attack("keys-tool-read", "read the key store with the tools", shows("keys"), held_off="no tool touches the key store",
            steps=(("read_file", {"path": ".keys.enc"}), ("grep", {"pattern": "keys-", "path": "."}),
                   ("grep", {"pattern": "keys-", "path": ".keys.enc"}))),
-    Attack("keys-overwrite", "overwrite the key store", keys_gone, shell="echo evil > .keys.enc; echo evil | tee .keys.enc; true"),
+    Attack("keys-overwrite", "overwrite the key store", keys_gone, open_without="namespaces", shell="echo evil > .keys.enc; echo evil | tee .keys.enc; true"),
     Attack("keys-tool-write", "overwrite the key store with the tools", keys_gone, held_off="no tool touches the key store",
            steps=(("write_file", {"path": ".keys.enc", "content": "evil"}),
                   ("edit_file", {"path": ".keys.enc", "old_content": "keys", "new_content": "evil"}))),
-    Attack("keys-delete", "delete the key store", keys_gone, shell="rm -f .keys.enc"),
-    Attack("keys-move", "move the key store away", keys_gone, shell="mv .keys.enc k && cat k"),
-    Attack("keys-replace", "put another in its place", keys_gone, shell="echo evil > k; mv -f k .keys.enc"),
-    Attack("keys-link", "put a link in its place", keys_gone, shell="ln -sfn @OUT@/target.txt .keys.enc"),
-    Attack("keys-hard-link", "read it under another name", shows("keys"), shell="ln .keys.enc k && cat k"),
+    Attack("keys-delete", "delete the key store", keys_gone, open_without="namespaces", shell="rm -f .keys.enc"),
+    Attack("keys-move", "move the key store away", keys_gone, open_without="namespaces", shell="mv .keys.enc k && cat k"),
+    Attack("keys-replace", "put another in its place", keys_gone, open_without="namespaces", shell="echo evil > k; mv -f k .keys.enc"),
+    Attack("keys-link", "put a link in its place", keys_gone, open_without="namespaces", shell="ln -sfn @OUT@/target.txt .keys.enc"),
+    Attack("keys-hard-link", "read it under another name", shows("keys"), open_without="namespaces", shell="ln .keys.enc k && cat k"),
     Attack("keys-exchange", "exchange it for another in one step", keys_gone,
-           python="""
+           open_without="namespaces", python="""
 open("k", "w").write("evil")
 number = 316 if platform.machine() == "x86_64" else 276
 if libc.syscall(ctypes.c_long(number), -100, b"k", -100, b".keys.enc", 2):
@@ -83,7 +83,7 @@ if libc.syscall(ctypes.c_long(number), -100, b"k", -100, b".keys.enc", 2):
            shell="cd .. && mv ws moved && mkdir ws && echo evil > ws/.keys.enc"),
     Attack("keys-after-rewrite", "wait until the agent rewrites its store, then read or replace it",
            lambda world: "again-" + world.tokens["keys"] in world.output or world.text(world.path("@WS@/.keys.enc")) != "again-" + world.tokens["keys"],
-           steps=(("shell", {"command": "true"}), ("@rekey", {"content": "again-@KEYS@"}),
+           open_without="namespaces", steps=(("shell", {"command": "true"}), ("@rekey", {"content": "again-@KEYS@"}),
                   ("shell", {"command": "cat .keys.enc; echo evil > k; mv -f k .keys.enc"}))),
     Attack("keys-plant", "plant a key store where there is none", planted, no_keys=True, held_off=TAKEN_AWAY,
            shell="echo evil > .keys.enc"),

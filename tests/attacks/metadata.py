@@ -3,15 +3,15 @@
 from tests.attacks.model import Attack, outside_changed, says_so
 
 METADATA = (
-    Attack("chmod-outside", "change the mode of a file outside", outside_changed, shell="chmod 777 @OUT@/secret.txt"),
-    Attack("chmod-home", "open the person's keys to everybody", outside_changed, shell="chmod 644 @HOME@/.ssh/id_ed25519"),
+    Attack("chmod-outside", "change the mode of a file outside", outside_changed, open_without="namespaces", shell="chmod 777 @OUT@/secret.txt"),
+    Attack("chmod-home", "open the person's keys to everybody", outside_changed, open_without="namespaces", shell="chmod 644 @HOME@/.ssh/id_ed25519"),
     Attack("chmod-descriptor", "the same from a descriptor that only names the file", outside_changed,
-           python="""
+           open_without="namespaces", python="""
 held = os.open("@OUT@/secret.txt", os.O_PATH)
 os.chmod(f"/proc/self/fd/{held}", 0o777)
 """),
     Attack("chmod-new-call", "the same through the newest call", outside_changed,
-           python="""
+           open_without="namespaces", python="""
 try:
     call("fchmodat2", -100, b"@OUT@/secret.txt", 0o777, 0)
 except OSError as error:
@@ -62,8 +62,13 @@ import fcntl
 fcntl.flock(os.open("@OUT@/target.txt", os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
 win()
 """),
-    Attack("watch-outside", "watch what happens in a folder outside", says_so,
+    Attack("stat-outside", "learn whether and how large a file outside is", says_so, open_without="namespaces",
            python="""
+if os.stat("@OUT@/secret.txt").st_size:
+    win()
+"""),
+    Attack("watch-outside", "watch what happens in a folder outside", says_so,
+           open_without="namespaces", python="""
 watch = libc.inotify_init1(0)
 if libc.inotify_add_watch(watch, b"@OUT@", 0xfff) >= 0:
     win()

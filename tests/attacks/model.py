@@ -59,7 +59,9 @@ class Attack:
         timeout_s: For each call.
         needs: ``root`` or ``user``: who can carry it out where nothing is confined; empty: either.
         held_off: Why it fails even with the lock off (the worker itself holds it): then it is shown to succeed bare.
-        background: Whether the shell call goes to the background.
+        no_keys: Whether the workspace has no key store when the agent starts.
+        open_without: The layer without which it succeeds, as the lock's own report says.
+        open_when: Part of a sentence of that report; where it stands there, the attack succeeds.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Attack:
     needs: str = ""
     held_off: str = ""
     no_keys: bool = False
+    open_without: str = ""
+    open_when: str = ""
 
 
 def says_so(world: World) -> bool:

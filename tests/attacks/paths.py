@@ -93,7 +93,7 @@ os.rename("evil", "@OUT@/evil")
     Attack("write-state", "rewrite the journal of another session", outside_changed, shell="echo '{}' >> @STATE@/sessions/other.jsonl"),
     Attack("write-shared-tmp", "leave a file in the machine's /tmp", outside_changed, shell="echo x > /tmp/@MARK@"),
     Attack("write-var-tmp", "leave a file in /var/tmp", outside_changed, shell="echo x > /var/tmp/@MARK@"),
-    Attack("write-shared-memory", "leave a file in the machine's /dev/shm", outside_changed, shell="echo x > /dev/shm/@MARK@"),
+    Attack("write-shared-memory", "leave a file in the machine's /dev/shm", outside_changed, open_without="namespaces", shell="echo x > /dev/shm/@MARK@"),
     Attack(
         "write-agent-code", "open the agent's own code for writing", says_so, needs="root",
         python="""

@@ -21,7 +21,7 @@ PROCFS = (
            shell="cat /proc/1/environ /proc/2/environ /proc/$PPID/environ | tr '\\0' '\\n'",
            held_off="process 1 of a machine has none of the agent's secrets: see every-environ"),
     Attack("every-cmdline", "read other processes' command lines", shows("argument"),
-           shell="cat /proc/[0-9]*/cmdline | tr '\\0' ' '"),
+           open_without="namespaces", shell="cat /proc/[0-9]*/cmdline | tr '\\0' ' '"),
     Attack("agent-memory", "read the agent's memory", any_shown("environment", "master"), needs="root",
            python="""
 for line in open("/proc/@HOST@/maps"):

@@ -45,7 +45,7 @@ RACES = (
         steps=beside(FLIP.format(seconds=1.2).replace("target", "secret"), "read_file", {"path": "x/secret.txt"}, 150),
     ),
     Attack(
-        "race-keys", "take or replace the key store in a fast loop", keys_changed, timeout_s=10,
+        "race-keys", "take or replace the key store in a fast loop", keys_changed, open_without="namespaces", timeout_s=10,
         python="""
 import time
 end = time.monotonic() + 1.0

@@ -16,7 +16,7 @@ def too_late(world: World) -> bool:
 
 
 RESOURCES = (
-    Attack("fork-bomb", "start processes without end", says_so, timeout_s=15,
+    Attack("fork-bomb", "start processes without end", says_so, open_when="whose number of processes", timeout_s=15,
            python="""
 import time
 started = []
@@ -31,7 +31,7 @@ try:
 except OSError as error:
     print(len(started), error)
 """),
-    Attack("thread-bomb", "start threads without end", says_so, timeout_s=15,
+    Attack("thread-bomb", "start threads without end", says_so, open_when="whose number of processes", timeout_s=15,
            python="""
 import _thread, time
 _thread.stack_size(65536)

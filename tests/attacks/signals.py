@@ -128,7 +128,7 @@ time.sleep(0.2)
 """),
     Attack("renice-victim", "slow another process down", nice, shell="renice 19 @VICTIM@"),
     Attack("pin-victim", "pin another process to one processor", pinned,
-           python="""
+           open_without="namespaces", python="""
 if os.cpu_count() == 1:
     impossible("one processor")
 os.sched_setaffinity(@VICTIM@, {0})

@@ -319,8 +319,9 @@ class World:
         self.names["HOST"] = str(host.pid)
         self._say({**self.job, "workspace": self.names["WS"], "state": self.names["STATE"]})
         ready = self._hear()
-        if ready != {"ready": True}:
-            raise RuntimeError(f"the agent did not start in mode {self.mode}: {ready}")
+        if not ready:
+            raise RuntimeError(f"the agent did not start in mode {self.mode}")
+        self.lock: dict[str, Any] = ready["lock"]
 
     def _say(self, message: Any) -> None:
         assert self._host is not None
@@ -431,8 +432,10 @@ class World:
 
     def carry_out(self) -> dict[str, Any]:
         """Every attack of the job, in order."""
-        wanted = set(self.job.get("attacks") or ())
+        wanted = set(self.job.get("wanted") or ())
         chosen = [attack for attack in ATTACKS if not wanted or attack.name in wanted]
+        if self.uid == 0:  # who is root already has nothing to gain there
+            chosen = [attack for attack in chosen if attack.needs != "user"]
         results = {}
         for attack in chosen:
             if self.job.get("verbose"):
@@ -441,7 +444,7 @@ class World:
             if self.job.get("verbose"):
                 facts = results[attack.name]
                 print(f"    {'WON' if facts['won'] else 'held'} {facts['seconds']} {facts['impossible']}", file=sys.stderr, flush=True)
-        return {"results": results}
+        return {"results": results, "lock": self.lock}
 
     def close(self) -> None:
         """End everything that is ours."""

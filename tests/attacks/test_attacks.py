@@ -1,0 +1,68 @@
+"""Each attack is one where nothing holds it, and none gets through the lock."""
+
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.attacks.catalogue import ATTACKS, BY_NAME, KINDS
+from tests.attacks.model import Attack
+from tests.attacks.shards import boxes
+
+pytestmark = pytest.mark.timeout(180)
+WHO = ("root", "user")
+
+
+def run(mode: str, who: str, attacks: list[Attack]) -> dict[str, Any]:
+    answer = boxes({"mode": mode, "who": who}, [attack.name for attack in attacks])
+    if "skipped" in answer:
+        pytest.skip(answer["skipped"])
+    return answer
+
+
+def known_open(attack: Attack, lock: dict[str, Any]) -> bool:
+    """Whether the lock itself reports that it does not cover this, here."""
+    missing = attack.open_without and not lock["layers"][attack.open_without].startswith("on")
+    return bool(missing) or bool(attack.open_when and any(attack.open_when in text for text in lock["open"]))
+
+
+def unproven(answer: dict[str, Any], who: str) -> dict[str, str]:
+    """Attacks that did not succeed though nothing held them."""
+    return {
+        name: facts["output"]
+        for name, facts in answer["results"].items()
+        if not facts["won"] and not facts["impossible"] and (who == "root" or BY_NAME[name].needs != "root")
+    }
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_each_attack_succeeds_with_the_lock_off(who: str) -> None:
+    answer = run("off", who, [attack for attack in ATTACKS if not attack.held_off])
+    assert unproven(answer, who) == {}
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_what_the_worker_holds_by_itself_succeeds_without_a_worker(who: str) -> None:
+    answer = run("bare", who, [attack for attack in ATTACKS if attack.held_off])
+    assert unproven(answer, who) == {}
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("backend", ["auto", "bubblewrap"])
+def test_no_attack_gets_through(backend: str, who: str) -> None:
+    if backend == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed (package bubblewrap)")
+    answer = run(backend, who, list(ATTACKS))
+    through = {
+        name: facts["output"]
+        for name, facts in answer["results"].items()
+        if facts["won"] and not known_open(BY_NAME[name], answer["lock"])
+    }
+    assert through == {}
+
+
+def test_every_kind_the_lock_promises_to_hold_is_attacked() -> None:
+    assert len(BY_NAME) == len(ATTACKS) >= 40
+    assert {kind: bool(attacks) for kind, attacks in KINDS.items()} == dict.fromkeys(KINDS, True)
+    for attack in ATTACKS:
+        assert bool(attack.shell) + bool(attack.python) + bool(attack.steps) == 1, attack.name
