@@ -107,7 +107,7 @@ def reply_too_long(limit: int) -> BadResponse:
     """A reply went on and on."""
     return BadResponse(
         f"the reply went on for more than {limit >> 20} MiB",
-        remedy="limit it with --max-tokens, or choose another model",
+        remedy="interrupt it sooner, or choose another model",
     )
 
 
@@ -115,10 +115,10 @@ def empty(*, cut: bool, thought: bool, may_think: bool) -> Failure:
     """The reply held neither text nor calls; ``cut``: by the output limit; ``thought``: it held reasoning."""
     if cut and thought:
         what = "the model spent its whole output on thinking"
-        remedy = "switch thinking off, raise --max-tokens, or choose another model"
+        remedy = "raise OLLAMA_CONTEXT_LENGTH, /clear, or choose another model"
     elif cut:
         what = "the reply was cut before it said anything"
-        remedy = "raise --max-tokens"
+        remedy = "raise OLLAMA_CONTEXT_LENGTH, or /clear: the window is full"
     else:
         what = "the model answered with nothing"
         remedy = "ask again in other words, or choose another model"
@@ -129,7 +129,7 @@ def call_cut() -> BadResponse:
     """A reply ended in the middle of a tool call."""
     return BadResponse(
         "the reply was cut by the output limit in the middle of a tool call; the call was not run",
-        remedy="ask for the change in smaller pieces, or raise --max-tokens",
+        remedy="ask for the change in smaller pieces, or raise OLLAMA_CONTEXT_LENGTH",
     )
 
 
@@ -162,7 +162,8 @@ def from_text(text: str, model: str) -> ProviderError | None:
         return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=OVERSIZE_REMEDY)
     if "requires more system memory" in text:
         return ProviderError(
-            f"the model does not fit into memory: {text}", remedy="choose a smaller model, or lower OLLAMA_CONTEXT_LENGTH"
+            f"the model does not fit into memory: {text}",
+            remedy="choose a smaller model, or lower OLLAMA_CONTEXT_LENGTH",
         )
     return None
 

@@ -30,8 +30,11 @@ from py_mono.protocol.events import ModelRetried, ModelWaiting, Notice
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 
 DEFAULT_MODEL = "lfm2.5-thinking:latest"
-BYTES_PER_TOKEN = 4
-"""Of a request's JSON. A guess that is rather too kind: only what surely does not fit is held back here."""
+BYTES_PER_TOKEN = 8.0
+"""Of a request's JSON, until the server has counted one: more than any text has, so that only what surely does not fit
+is held back. Indented code and logs come to 6 and more; the server refuses the rest itself (``truncate`` is false)."""
+
+_RATIOS = (2.0, 12.0)
 
 _BODY_LIMIT = 8 << 20
 _DRAIN_S = 0.25
@@ -64,6 +67,7 @@ class OllamaProvider:
         self._encoder: RequestEncoder | None = None
         self._facts = ModelFacts()
         self._window = 0
+        self._bytes_per_token = BYTES_PER_TOKEN
         self._answered = False
         self._refuses_think = False
 
@@ -127,9 +131,16 @@ class OllamaProvider:
             self._window = min(self._facts.max_window or cap, cap)
             self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
         body = self._encoder.encode(request, think)
-        if len(body) > self._window * BYTES_PER_TOKEN:
-            raise errors.oversize(len(body) // BYTES_PER_TOKEN, self._window)
+        tokens = int(len(body) / self._bytes_per_token)
+        if tokens > self._window:
+            raise errors.oversize(tokens, self._window)
         return body
+
+    def _learn(self, size: int, tokens: int) -> None:
+        """Take the server's count of a request for the measure of the next; some count only what was not cached."""
+        if tokens:
+            least, most = _RATIOS
+            self._bytes_per_token = min(max(size / tokens, least), most)
 
     async def _choose_window(self) -> str:
         """Ask ``/api/show`` for the model's maximum, shortly; whatever comes of it, the chat goes on.
@@ -189,6 +200,7 @@ class OllamaProvider:
             await exchange.drain(_DRAIN_S)
             self._answered = True
             message = reply.message(request.messages, may_think=may_think)
+            self._learn(len(body), message.usage.input_tokens)
             self._http.release()
             yield message
         except TransportError as error:

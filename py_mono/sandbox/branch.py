@@ -17,6 +17,7 @@ from py_mono.sandbox.wire import WireError
 _READY_S = 15.0
 _CANCEL_GRACE_S = 3.0
 _KEYS = ".keys.enc"
+_HEAD_START_S = 0.1
 
 
 class DirectBranch:
@@ -32,29 +33,14 @@ class DirectBranch:
         self._specs: dict[str, ToolSpec] = {}
         self._acted = False
         self._calls = 0
-        self._before = asyncio.ensure_future(asyncio.to_thread(manifest.scan_settled, workspace))
+        self._before = _Before(workspace)
 
     async def specs(self) -> Sequence[ToolSpec]:
         """The tools the worker said it has. Raises SandboxError where it could not confine itself, or is not ready in time."""
         if not self._specs:
-            frame = checked_hello(await self._hello())
+            frame = await _hello(self._link)
             self._specs = {spec.name: spec for spec in map(_spec, frame["tools"])}
         return tuple(self._specs.values())
-
-    async def lock(self) -> dict[str, Any]:
-        """What the worker reported of its lock: ``layers`` (name to ``on`` or why not) and ``open`` (what they leave open)."""
-        lock: dict[str, Any] = checked_hello(await self._hello())["lock"]
-        return lock
-
-    async def _hello(self) -> dict[str, Any]:
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._link.hello), _READY_S)
-        except TimeoutError:
-            await self._link.end()
-            raise SandboxError(
-                f"the sandbox's worker was not ready after {_READY_S:.0f} s",
-                remedy="The machine may be overloaded: try again, or see what py-mono doctor says.",
-            ) from None
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         """Run one call; see ``ToolSource``. Raises SandboxError where nothing more can be called."""
@@ -68,7 +54,7 @@ class DirectBranch:
         if spec.effect == "read":
             return await self._run(call, on_output)
         async with self._writing:
-            await asyncio.shield(self._before)
+            await self._before.seen()
             self._acted = True
             result = await self._run(call, on_output)
             return result if self._keys else _without_planted(self._workspace, result)
@@ -101,14 +87,45 @@ class DirectBranch:
         """What the calls since ``open`` did to the workspace, and what is left out of that."""
         if not self._acted:
             return Changes(())
-        before = await asyncio.shield(self._before)
+        before = await self._before.seen()
         after = await asyncio.to_thread(manifest.scan, self._workspace)
         return manifest.compare(before, after)
 
     async def close(self) -> None:
         """End the transaction."""
         self._on_close()
-        await asyncio.gather(self._before, return_exceptions=True)
+        await self._before.drop()
+
+
+class _Before:
+    """How the workspace stood before the first call that may write.
+
+    It is looked at while the model thinks: not at once, for that would hold up the first request, and at the latest when
+    it is asked for.
+    """
+
+    def __init__(self, workspace: str) -> None:
+        self._workspace = workspace
+        self._scan: asyncio.Future[manifest.Manifest] | None = None
+        self._dropped = False
+        self._timer = asyncio.get_running_loop().call_later(_HEAD_START_S, self._begin)
+
+    def _begin(self) -> "asyncio.Future[manifest.Manifest]":
+        if self._scan is None:
+            looking = asyncio.to_thread(manifest.scan_settled, self._workspace, lambda: self._dropped)
+            self._scan = asyncio.ensure_future(looking)
+        return self._scan
+
+    async def seen(self) -> manifest.Manifest:
+        """Wait until it was looked at."""
+        return await asyncio.shield(self._begin())
+
+    async def drop(self) -> None:
+        """Nobody will ask any more."""
+        self._dropped = True
+        self._timer.cancel()
+        if self._scan is not None:
+            await asyncio.gather(self._scan, return_exceptions=True)
 
 
 class WorkerSandbox:
@@ -128,6 +145,20 @@ class WorkerSandbox:
             raise SandboxError(f"there is no transaction mode {mode!r}; there is direct")
         if self._open is not None:
             raise SandboxError("a transaction is open already; close it first")
+        link = await self._living_link()
+        self._open = DirectBranch(link, self._launcher.workspace, self._forget, keys=self._keys)
+        return self._open
+
+    async def lock(self) -> dict[str, Any]:
+        """What the worker reports of its lock: ``layers`` (name to ``on`` or why not) and ``open`` (sentences: the gaps).
+
+        Raises:
+            SandboxError: It could not confine itself, or is not ready in time.
+        """
+        lock: dict[str, Any] = (await _hello(await self._living_link()))["lock"]
+        return lock
+
+    async def _living_link(self) -> Link:
         if self._link is not None and self._link.dead:
             await self._link.end()
             self._link = None
@@ -136,8 +167,7 @@ class WorkerSandbox:
                 self._keys = _keys_mode(self._launcher.workspace) is not None
                 self._launched = self._launcher.start()
             self._link, self._launched = Link(self._launched), None
-        self._open = DirectBranch(self._link, self._launcher.workspace, self._forget, keys=self._keys)
-        return self._open
+        return self._link
 
     def _forget(self) -> None:
         self._open = None
@@ -149,6 +179,18 @@ class WorkerSandbox:
         if self._link is not None:
             await self._link.end()
         self._launcher.remove_private()
+
+
+async def _hello(link: Link) -> dict[str, Any]:
+    """The worker's greeting. Raises SandboxError where it could not confine itself, or is not ready in time."""
+    try:
+        return checked_hello(await asyncio.wait_for(asyncio.shield(link.hello), _READY_S))
+    except TimeoutError:
+        await link.end()
+        raise SandboxError(
+            f"the sandbox's worker was not ready after {_READY_S:.0f} s",
+            remedy="The machine may be overloaded: try again, or look at what else runs on it.",
+        ) from None
 
 
 def _spec(said: dict[str, Any]) -> ToolSpec:

@@ -3,6 +3,7 @@
 import os
 import stat
 import time
+from collections.abc import Callable
 
 from py_mono.protocol.ports import Changes
 from py_mono.protocol.tools import Change, ChangeKind
@@ -23,9 +24,10 @@ Entry = tuple[int, ...]
 class Manifest:
     """The entries by path (``os.fsdecode``), what was left out, and what could not be looked at."""
 
-    __slots__ = ("entries", "latest_ns", "left_out", "unreadable")
+    __slots__ = ("entries", "latest_ns", "left_out", "stop", "unreadable")
 
-    def __init__(self) -> None:
+    def __init__(self, stop: Callable[[], bool] = lambda: False) -> None:
+        self.stop = stop
         self.entries: dict[str, Entry] = {}
         self.left_out: set[str] = set()
         self.unreadable: list[str] = []
@@ -36,9 +38,12 @@ class _TooMany(Exception):
     """The workspace has more entries than are looked at."""
 
 
-def scan(workspace: str) -> Manifest:
-    """Look at everything below ``workspace`` without following a link or opening a file."""
-    found = Manifest()
+def scan(workspace: str, stop: Callable[[], bool] = lambda: False) -> Manifest:
+    """Look at everything below ``workspace`` without following a link or opening a file.
+
+    ``stop`` is asked at each folder; once it says so, what was found so far is returned: nobody will read it.
+    """
+    found = Manifest(stop)
     try:
         root = os.open(workspace, _OPEN)
     except OSError as error:
@@ -51,11 +56,11 @@ def scan(workspace: str) -> Manifest:
     return found
 
 
-def scan_settled(workspace: str) -> Manifest:
+def scan_settled(workspace: str, stop: Callable[[], bool] = lambda: False) -> Manifest:
     """As ``scan``, returning late enough that whatever is written from now on has a later time than all that was seen."""
-    found = scan(workspace)
+    found = scan(workspace, stop)
     age = time.time_ns() - found.latest_ns
-    if 0 <= age < _TICK_NS:
+    if 0 <= age < _TICK_NS and not stop():
         time.sleep((_TICK_NS - age) / 1e9)
     return found
 
@@ -67,7 +72,7 @@ def _scan_folder(found: Manifest, descriptor: int, prefix: str, depth: int) -> N
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 _take(found, entry, prefix, folders)
-        for name in folders:
+        for name in () if found.stop() else folders:
             if depth >= _MAX_DEPTH:
                 found.unreadable.append(prefix + name)
                 continue
@@ -85,6 +90,9 @@ def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list
     try:
         seen = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
+        return
+    except OSError:  # a folder that may be listed and not entered
+        found.unreadable.append(prefix + entry.name)
         return
     if stat.S_ISDIR(seen.st_mode):
         if entry.name in LEFT_OUT:

@@ -415,7 +415,7 @@ async def test_thinking_alone_twice_is_an_error_that_says_so() -> None:
     thought = Answer([line(thinking="on and on"), done("length")])
     with pytest.raises(BadResponse, match="whole output on thinking") as caught:
         await ask(thought, thought)
-    assert "thinking off" in caught.value.remedy
+    assert "OLLAMA_CONTEXT_LENGTH" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -461,12 +461,22 @@ async def test_a_reply_cut_by_length_keeps_its_text_and_never_its_calls() -> Non
 
 async def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     with FakeOllama([say("never")]) as server, provider_for(server, replace(FAST, window_cap=1000)) as provider:
-        big = ModelRequest("s", (UserMessage("x" * 4001),), ())
+        big = ModelRequest("s", (UserMessage("x" * 8001),), ())
         with pytest.raises(ContextTooLong, match="window holds 1000; it was not sent") as caught:
             await play(provider, big)
         assert caught.value.remedy
         assert server.chats == []
         assert message(await play(provider, ModelRequest("s", (UserMessage("x" * 3000),), ()))).text == "never"
+
+
+async def test_indented_code_of_many_bytes_a_token_is_sent_and_the_server_s_count_becomes_the_measure() -> None:
+    code = ModelRequest("s", (UserMessage((" " * 32 + "return value\\n") * 140),), ())
+    dense = Answer([line("ok"), done(tokens=(3000, 1))])
+    with FakeOllama([dense, say("never")]) as server, provider_for(server, replace(FAST, window_cap=1000)) as provider:
+        assert message(await play(provider, code)).text == "ok"
+        with pytest.raises(ContextTooLong, match="window holds 1000"):
+            await play(provider, code)
+        assert len(server.chats) == 1
 
 
 async def test_a_slow_first_token_is_shown_as_loading_and_later_as_waiting() -> None:

@@ -70,3 +70,12 @@ def test_what_is_no_plain_file_is_passed_over(tmp_path: Path, kind: str) -> None
     elif kind == "loop":
         path.symlink_to(path)
     assert read_context(str(tmp_path / "none" if kind == "unreadable workspace" else tmp_path)) is None
+
+
+def test_a_link_to_the_key_file_shows_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".keys.enc").write_text("sealed", encoding="utf-8")
+    (tmp_path / "AGENTS.md").symlink_to(".keys.enc")
+    (tmp_path / "CLAUDE.md").write_text("real", encoding="utf-8")
+    context = read_context(str(tmp_path))
+    assert context is not None
+    assert (context.name, context.text) == ("CLAUDE.md", "real")

@@ -14,6 +14,7 @@ CONTEXT_LIMIT = 12_000
 
 _SYSTEM = Path(__file__).with_name("system.md")  # importlib.resources would cost milliseconds
 _CLOSE = "</project-context>"
+_KEPT_OUT = {".keys.enc"}
 
 
 class ProjectContext(Struct, frozen=True):
@@ -43,13 +44,17 @@ def read_context(workspace: str) -> ProjectContext | None:
 
 
 def _read_inside(root: Path, name: str) -> bytes:
-    """The beginning of a regular file in ``root``; empty where it is something else, or outside."""
-    path = (root / name).resolve(strict=True)
-    if not path.is_relative_to(root):
-        return b""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """The beginning of a regular file in ``root``; empty where it is something else, outside, or kept from tools."""
+    descriptor = os.open(root / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, 4 * CONTEXT_LIMIT + 4) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        opened = Path(f"/proc/self/fd/{descriptor}").readlink()  # what was opened, whatever stands there by now
+        if (
+            not opened.is_relative_to(root)
+            or opened.name in _KEPT_OUT
+            or not stat.S_ISREG(os.fstat(descriptor).st_mode)
+        ):
+            return b""
+        return os.read(descriptor, 4 * CONTEXT_LIMIT + 4)
     finally:
         os.close(descriptor)
 
