@@ -281,6 +281,7 @@ def _open_sentences(profile: Profile, layers: "dict[str, str]", version: int) ->
         sentences.append("Tools can truncate your files outside the workspace: covered from Landlock ABI 3 on.")
     if profile.network:
         sentences.append("The network is on: tools reach the internet and every server on this machine.")
-    if "limits" in on and os.geteuid() == 0 and not ("namespaces" in on and namespaces.limits_pids()):
+    counted = layers["namespaces"] == "on" and namespaces.limits_pids()  # bubblewrap sets no limit on its own
+    if "limits" in on and os.geteuid() == 0 and not counted:
         sentences.append("Tools run as root, whose number of processes the kernel does not limit.")
     return sentences
