@@ -42,10 +42,10 @@ def _bubblewrap(profile: Profile, report: int) -> list[str]:
     if profile.network:
         arguments.append("--share-net")
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own, not the host's
-    for path in profile.readable:
-        arguments += _same_place("--ro-bind", path)
     for path in ("/tmp", "/var/tmp"):  # noqa: S108 - where programs look for it, inside
         arguments += ["--bind", profile.private_tmp, path]
+    for path in profile.readable:
+        arguments += _same_place("--ro-bind", path)
     for path in profile.writable:
         arguments += ["--bind", path, path]
     for path in profile.hidden:
