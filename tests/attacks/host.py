@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-Answer = dict[str, str]
+Answer = dict[str, Any]
 LOST = "the agent lost its worker"
 
 
@@ -144,9 +144,10 @@ def rewrite_keys(workspace: str, content: str) -> Answer:
     return answer("")
 
 
-def answer(content: str, stream: str = "", screen: str | None = None) -> Answer:
+def answer(content: str, stream: str = "", screen: str | None = None, *, is_error: bool = False) -> Answer:
     """What came of a step: for the model, as it came, and on the person's screen. A bare agent shows what it got."""
-    return {"content": content, "stream": stream[:200_000], "screen": content if screen is None else screen}
+    shown = content if screen is None else screen
+    return {"content": content, "stream": stream[:200_000], "screen": shown, "is_error": is_error}
 
 
 def keep_in_kernel(secret: str) -> None:

@@ -64,7 +64,7 @@ os.kill(@HOST@, signal.SIGKILL) if group != os.getpgid(0) else os.killpg(group, 
 """),
     Attack("kill-ancestors", "kill what runs the command: runner, server, init", worker_dead,
            python=KIN + """
-for pid in chain:
+for pid in reversed(chain):  # from the top: who watches over this program would end it first
     if pid > 0 and (pid != 1 or is_agent(chain[-1]) is False):
         try:
             os.kill(pid, signal.SIGKILL)
@@ -84,7 +84,7 @@ def below(pid):
     return top == 1
 if top == 1 and b"-S" not in open("/proc/1/cmdline", "rb").read():
     top = -1  # not our worker's: leave it alone
-for pid in reversed(pids()):
+for pid in sorted(pids()):
     try:
         if pid != os.getpid() and below(pid):
             os.kill(pid, signal.SIGKILL)

@@ -23,6 +23,8 @@ from typing import Any
 from tests.attacks.catalogue import ATTACKS
 from tests.attacks.host import LOST
 from tests.attacks.model import Attack, Step
+from tests.everyday.programs import BY_NAME as PROGRAMS
+from tests.everyday.programs import Program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KIT = (Path(__file__).parent / "kit.py").read_text()
@@ -212,7 +214,7 @@ class World:
             "WS": str(base / "ws"), "OUT": str(base / "outside"), "HOME": str(base / "home"), "MODE": self.mode,
             "STATE": str(base / "state"), "RUN": str(self.run_folder), "PORT": str(port), "PORT6": str(six),
             "UDP": str(udp), "ABS": abstract, "PTS": slave, "PY": sys.executable, "REPO": str(REPOSITORY),
-            "BOXED": "yes" if self.boxed else "", "UID": str(self.uid), "KEYS": self.tokens["keys"],
+            "BOXED": "yes" if self.boxed else "", "UID": str(self.uid), "BIN": str(Path(sys.executable).parent), "PYTEST": f"{sys.executable} -m pytest", "KEYS": self.tokens["keys"],
         }  # fmt: skip
 
     def _reset(self, attack: Attack) -> None:
@@ -430,8 +432,22 @@ class World:
             "seconds": round(time.monotonic() - start, 2),
         }
 
+    def _work(self, program: Program) -> dict[str, Any]:
+        """Do one everyday thing, in a folder of its own."""
+        here = f"mkdir everyday-{program.name} && cd everyday-{program.name} || exit 99\n"
+        looks = "".join(f"command -v {need} >/dev/null || {{ echo 'MISSING: {need}'; exit 0; }}\n" for need in program.needs)
+        command = looks + here + self.fill(program.command)
+        step: Step = ("shell", {"command": command, "timeout": program.timeout_s})
+        said = (self._ask([step], program.timeout_s + 10) or [{"content": "the agent is gone", "is_error": True}])[0]
+        missing = said["content"].partition("MISSING: ")[2].partition("\n")[0]
+        return {"missing": missing, "output": said["content"], "is_error": said["is_error"]}
+
     def carry_out(self) -> dict[str, Any]:
-        """Every attack of the job, in order."""
+        """Every attack of the job, or every program, in order."""
+        if self.job.get("everyday"):
+            self._reset(ATTACKS[0])
+            done = {name: self._work(PROGRAMS[name]) for name in self.job["wanted"]}
+            return {"results": done, "lock": self.lock}
         wanted = set(self.job.get("wanted") or ())
         chosen = [attack for attack in ATTACKS if not wanted or attack.name in wanted]
         if self.uid == 0:  # who is root already has nothing to gain there
