@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from msgspec import Struct
 
-from py_mono.agent.acting import Acting
+from py_mono.agent.executor import ToolExecutor
 from py_mono.agent.guards import LimitGuard, RepeatGuard, Stop
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import BadResponse
@@ -42,7 +42,7 @@ class Loop(Struct, frozen=True):
             SandboxError: No tool can be called any more.
             CancelledError: At any await; every call is closed by then.
         """
-        acting = Acting(self.tools, self.specs, self.emit, self.clock)
+        executor = ToolExecutor(self.tools, self.specs, self.emit, self.clock)
         while True:
             if stop := self.limits.before_step():
                 return stop
@@ -52,7 +52,7 @@ class Loop(Struct, frozen=True):
                 if self._steer():
                     continue
                 return _cut_short(message) if message.stop_reason == "length" else None
-            results = await acting.run(message.tool_calls)
+            results = await executor.run(message.tool_calls)
             verdict = self.repeats.after_step(message.tool_calls, results)
             if isinstance(verdict, Stop):
                 return verdict
@@ -73,13 +73,17 @@ class Loop(Struct, frozen=True):
         if broken:
             self.emit(broken)
         self.emit(StepStarted(self.limits.steps + 1, self.provider.model, digest))
+        message: AssistantMessage | None = None
         async with aclosing(self.provider.stream(request)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, AssistantMessage):
-                    self.emit(MessageFinished(chunk))
-                    return chunk
+                    message = chunk
+                    break
                 self.emit(chunk)
-        raise BadResponse(f"{self.provider.name} ended its stream without a message")
+        if message is None:
+            raise BadResponse(f"{self.provider.name} ended its stream without a message")
+        self.emit(MessageFinished(message))  # no await from here until its calls are run: each of them gets its result
+        return message
 
 
 def _cut_short(message: AssistantMessage) -> Stop:

@@ -70,7 +70,9 @@ class ToolSource(Protocol):
 
     ``call`` answers every call, also of an unknown tool or with wrong arguments, with a ``ToolResult`` for that call's
     id. It raises only ``SandboxError`` (nothing more can be called). When its task is cancelled, whatever the call
-    started is ended before the cancellation goes on.
+    started is ended before the cancellation goes on. What is known of the call by then (its output so far, or its result
+    where it came just in time) goes on with it, as the first argument: ``raise CancelledError(result)``. The agent takes
+    it for the call's result; whoever does not know of it sees a cancellation like any other.
     """
 
     async def specs(self) -> Sequence[ToolSpec]:

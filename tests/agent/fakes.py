@@ -9,7 +9,7 @@ from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.scripted import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
-from py_mono.protocol.ports import Changes, Provider
+from py_mono.protocol.ports import Changes, Provider, Redact
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.tools.registry import ToolRegistry
 
@@ -82,6 +82,8 @@ class Rig:
         limits: Limits | None = None,
         changes: Changes | None = None,
         past: Sequence[Envelope] = (),
+        redact: Redact = str,
+        monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = FakeSandbox(self.branch)
@@ -95,11 +97,11 @@ class Rig:
             system=lambda: "You are a test.",
             session=SessionStarted("s1", "/ws", "0"),
             limits=limits or Limits(),
-            redact=lambda text: text,
+            redact=redact,
             journal=self.journal.append,
             sync=self._sync,
             wall_clock=lambda: float(next(ticks)),
-            monotonic=lambda: 0.0,
+            monotonic=monotonic,
             past=past,
             last_seq=past[-1].seq if past else 0,
         )

@@ -1,10 +1,11 @@
 """Ask, act, repeat: order of events, parallel reads, cancellation, steering, failures."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 
-from py_mono.agent.acting import CANCELLED, NOT_RUN
+from py_mono.agent.executor import CANCELLED, FAULT, NOT_RUN
 from py_mono.protocol.errors import WorkerDied
 from py_mono.protocol.events import (
     Envelope,
@@ -17,7 +18,7 @@ from py_mono.protocol.events import (
     TurnStarted,
 )
 from py_mono.protocol.messages import AssistantMessage, ToolMessage, Usage, UserMessage
-from py_mono.protocol.ports import Changes
+from py_mono.protocol.ports import Changes, ModelChunk, ModelRequest
 from py_mono.protocol.tools import Change, ToolCall
 from tests.agent.fakes import Rig, hang, say_ok
 
@@ -122,6 +123,54 @@ async def test_a_cancelled_caller_still_gets_a_finished_turn_into_the_journal(mo
     await asyncio.wait({turn})
     assert len(rig.of(TurnFinished)) == 1
     assert rig.agent.history.open_calls() == ()
+
+
+class SlowToClose:
+    """A provider whose stream takes a moment to end once its message is out."""
+
+    name, model, window = "slow", "m", 0
+
+    def __init__(self, closing: asyncio.Event) -> None:
+        self._closing = closing
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+        assert request.messages
+        try:
+            yield AssistantMessage("a", tool_calls=(ToolCall("c1", "look", {}), ToolCall("c2", "act", {})))
+        finally:
+            self._closing.set()
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def test_an_interrupt_while_the_stream_closes_leaves_no_call_without_a_result() -> None:
+    closing = asyncio.Event()
+    rig = Rig(SlowToClose(closing))
+    turn = asyncio.ensure_future(rig.agent.prompt("go"))
+    await closing.wait()
+    rig.agent.interrupt()
+    assert (await turn).stop_reason == "cancelled"
+    assert rig.agent.history.open_calls() == ()
+
+
+async def test_an_interrupt_by_whoever_sees_the_reply_gives_every_call_a_result() -> None:
+    rig = Rig("call: look\ncall: act\n---\ntext: never")
+    rig.agent.subscribe(lambda envelope: rig.agent.interrupt() if isinstance(envelope.event, MessageFinished) else None)
+    assert (await rig.agent.prompt("go")).stop_reason == "cancelled"
+    assert [event.result.call_id for event in rig.of(ToolFinished)] == ["call_1", "call_2"]
+
+
+async def test_a_fault_of_our_own_in_a_call_closes_the_calls_and_the_session_goes_on() -> None:
+    async def bug(call: ToolCall) -> str:
+        raise ValueError(call.name)
+
+    rig = Rig("call: look\ncall: act\n---\ntext: ok", handlers={"look": bug, "act": say_ok})
+    assert (await rig.agent.prompt("go")).stop_reason == "error"
+    assert [event.result.content for event in rig.of(ToolFinished)] == [FAULT, NOT_RUN]
+    assert rig.agent.history.open_calls() == ()
+    assert (await rig.agent.prompt("again")).stop_reason == "end"
 
 
 async def test_text_typed_during_a_turn_steers_the_next_step() -> None:
