@@ -106,8 +106,9 @@ class Link:
         kind = frame["frame"]
         if kind == "hello" and not self.hello.done():
             self.hello.set_result(frame)
-        elif kind == "output" and frame["id"] in self._calls:
-            self._calls[frame["id"]][1](frame["text"])
+        elif kind == "output":  # what a tool says after its result is heard by nobody
+            if frame["id"] in self._calls:
+                self._calls[frame["id"]][1](frame["text"])
         elif kind == "result" and frame["id"] in self._calls:
             future, _ = self._calls.pop(frame["id"])
             if not future.done():

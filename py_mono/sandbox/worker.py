@@ -14,13 +14,14 @@ from py_mono.sandbox.init import Init
 from py_mono.sandbox.profile import LAYERS, Profile
 from py_mono.sandbox.server import Server
 from py_mono.sandbox.wire import encode
+from py_mono.tools.builtin import edit_file, grep, list_files, read_file, shell, write_file
 from py_mono.tools.builtin.context import Context
+from py_mono.tools.builtin.reads import ReadLog
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
-    from types import ModuleType
     from typing import Any, NoReturn
 
 WIRE = 3
@@ -29,7 +30,15 @@ _PRIVATE_WIRE = 200  # where no program that counts on low numbers finds it
 _MAX_DESCRIPTORS = 1 << 20
 _OFF = "off: the operator chose --sandbox off"
 _OFF_OPEN = "tools run unconfined: they can read and change whatever this user can, and reach the network"
-TOOLS = ("list_files", "read_file", "write_file", "edit_file", "grep", "shell")
+_MODULES = (
+    list_files,
+    read_file,
+    write_file,
+    edit_file,
+    grep,
+    shell,
+)  # imported before the lock, which keeps bytecode from being written
+TOOLS = {module.SPEC["name"]: module for module in _MODULES}
 
 
 def main() -> "NoReturn":
@@ -54,7 +63,9 @@ def main() -> "NoReturn":
     Init(requests_end, sweeps_end, server, narrow).serve()
 
 
-def _confine(profile: Profile, report: int | None, wire: socket.socket) -> "tuple[dict[str, Any], Callable[[], object]]":
+def _confine(
+    profile: Profile, report: int | None, wire: socket.socket
+) -> "tuple[dict[str, Any], Callable[[], object]]":
     """Put the lock on; also gives what a command's process does before it becomes the command.
 
     ``report`` is None where bubblewrap told the pid itself, and kept the descriptor.
@@ -92,8 +103,7 @@ def _serve(wire: socket.socket, commands: WorkerCommands, profile: Profile, lock
     status = 1
     try:
         os.chdir(profile.workspace)
-        tools = {name: _module(name) for name in TOOLS}
-        reads = _module("reads").ReadLog()
+        reads = ReadLog()
 
         def make_context(cancelled: "Event", emit: "Callable[[str], None]") -> Context:
             return Context(
@@ -107,11 +117,7 @@ def _serve(wire: socket.socket, commands: WorkerCommands, profile: Profile, lock
                 timeout_ceiling_s=profile.timeout_ceiling_s,
             )
 
-        Server(wire, tools, commands, make_context).serve(lock)
+        Server(wire, TOOLS, commands, make_context).serve(lock)
         status = 0
     finally:
         os._exit(status)
-
-
-def _module(name: str) -> "ModuleType":
-    return __import__(f"py_mono.tools.builtin.{name}", fromlist=["run"])
