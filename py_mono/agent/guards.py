@@ -37,10 +37,16 @@ class Stop(Struct, frozen=True):
 
 
 class LimitGuard:
-    """Counts what a turn takes, and says when it is too much."""
+    """Counts what a turn takes, and says when it is too much.
+
+    Attributes:
+        steps: Requests so far, those that failed included.
+        usage: What they took; its cost is None as soon as the price of one is not known.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._known_usd = 0.0
         self.steps = 0
         self.usage = Usage(cost_usd=0.0)
 
@@ -52,15 +58,20 @@ class LimitGuard:
             return _limit("max_steps", f"the limit of {limits.max_steps} steps was reached", "--max-steps")
         if limits.max_tokens is not None and tokens >= limits.max_tokens:
             return _limit("max_tokens", f"{tokens} tokens were used; the limit is {limits.max_tokens}", "--max-tokens")
-        if limits.max_budget_usd is not None and (usage.cost_usd or 0.0) >= limits.max_budget_usd:
-            spent = f"${usage.cost_usd or 0.0:.4f} was spent; the budget is ${limits.max_budget_usd:.2f}"
+        if limits.max_budget_usd is not None and self._known_usd >= limits.max_budget_usd:
+            spent = f"${self._known_usd:.4f} was spent; the budget is ${limits.max_budget_usd:.2f}"
             return _limit("max_budget", spent, "--max-budget-usd")
         return None
 
+    def start_step(self) -> int:
+        """Count a request that is about to be made, and return its number."""
+        self.steps += 1
+        return self.steps
+
     def count(self, usage: Usage) -> None:
         """Take in what one request took."""
-        self.steps += 1
         self.usage += usage
+        self._known_usd += usage.cost_usd or 0.0
 
 
 def _limit(reason: TurnStop, message: str, flag: str) -> Stop:

@@ -72,7 +72,7 @@ class Loop(Struct, frozen=True):
         digest, broken = self.prefix.extend(request, self.provider.model)
         if broken:
             self.emit(broken)
-        self.emit(StepStarted(self.limits.steps + 1, self.provider.model, digest))
+        self.emit(StepStarted(self.limits.start_step(), self.provider.model, digest))
         message: AssistantMessage | None = None
         async with aclosing(self.provider.stream(request)) as chunks:
             async for chunk in chunks:

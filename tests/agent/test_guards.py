@@ -2,8 +2,9 @@
 
 import pytest
 
-from py_mono.agent.guards import Limits, RepeatGuard, Stop
+from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
 from py_mono.protocol.events import MessageSteered, PrefixBroken, StepStarted, ToolFinished
+from py_mono.protocol.messages import Usage
 from py_mono.protocol.tools import ToolCall, ToolResult
 from tests.agent.fakes import Rig, say_ok
 
@@ -71,6 +72,24 @@ async def test_limits_end_a_turn_and_say_how_to_go_on(limits: Limits, reason: st
     assert (finished.stop_reason, finished.steps) == (reason, steps)
     assert finished.error is not None
     assert "--max" in finished.error.remedy
+
+
+async def test_a_request_that_failed_was_a_step() -> None:
+    rig = Rig("call: look\n---\nfault: unavailable away")
+    assert (await rig.agent.prompt("go")).steps == 2
+    assert [event.step for event in rig.of(StepStarted)] == [1, 2]
+
+
+def test_a_request_of_unknown_price_does_not_forget_what_is_known_to_be_spent() -> None:
+    guard = LimitGuard(Limits(max_budget_usd=1.0))
+    guard.count(Usage(cost_usd=0.75))
+    guard.count(Usage(cost_usd=None))
+    assert guard.before_step() is None
+    guard.count(Usage(cost_usd=0.5))
+    stop = guard.before_step()
+    assert stop is not None
+    assert stop.report.message == "$1.2500 was spent; the budget is $1.00"
+    assert guard.usage.cost_usd is None
 
 
 async def test_two_hundred_steps_never_break_the_prefix() -> None:
