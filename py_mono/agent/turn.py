@@ -10,7 +10,7 @@ from msgspec import Struct
 from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
 from py_mono.agent.loop import Loop, TakeQueued
 from py_mono.protocol.digest import PrefixDigest
-from py_mono.protocol.errors import PyMonoError, SandboxError
+from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import (
     ChangesStaged,
     ErrorInfo,
@@ -107,19 +107,26 @@ class Turn:
         return await loop.run()
 
     async def _finish(self, reason: TurnStop, error: ErrorInfo | None) -> TurnFinished:
-        """Say what the turn changed, end its transaction, and see it on the disk."""
+        """Say what the turn changed, end its transaction, and see it on the disk; none of it can keep the turn open."""
         if self._branch is not None:
-            try:
-                found = await self._branch.changes()
-                if found.changes or not found.complete:
-                    self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
-                await self._branch.close()
-            except SandboxError as failure:
-                self._ports.emit(Notice(f"what the turn changed could not be determined: {failure}"))
+            await self._try(self._stage(self._branch), "what the turn changed could not be determined")
+            await self._try(self._branch.close(), "the sandbox's transaction could not be closed")
         finished = TurnFinished(reason, self._limits.usage, self._limits.steps, error)
         self._ports.emit(finished)
-        await self._ports.sync()
+        await self._try(self._ports.sync(), "the session could not be brought onto the disk")
         return finished
+
+    async def _stage(self, branch: Branch) -> None:
+        found = await branch.changes()
+        if found.changes or not found.complete:
+            self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
+
+    async def _try(self, work: Awaitable[None], otherwise: str) -> None:
+        """Where ``work`` fails, a notice says so; a cancellation can only come from the work itself here."""
+        try:
+            await work
+        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - here an exception becomes an event
+            self._ports.emit(Notice(f"{otherwise}: {str(failure) or type(failure).__name__}"))
 
 
 async def _sure(task: asyncio.Future[Any], on_cancel: Callable[[], object] = lambda: None) -> bool:

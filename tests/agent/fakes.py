@@ -24,7 +24,7 @@ class FakeBranch:
     """Its tools are coroutines; it remembers what was called and what ended."""
 
     def __init__(self, handlers: dict[str, Handler], changes: Changes) -> None:
-        self._handlers = handlers
+        self.handlers = handlers
         self._specs = tuple(spec for spec in (READ, WRITE) if spec.name in handlers)
         self._changes = changes
         self.log: list[str] = []
@@ -37,7 +37,7 @@ class FakeBranch:
         self.log.append(f"start {call.id}")
         on_output("…")
         try:
-            content = await self._handlers[call.name](call)
+            content = await self.handlers[call.name](call)
         finally:
             self.log.append(f"end {call.id}")
         return ToolResult(call.id, call.name, content, content.startswith("error"))
@@ -84,6 +84,7 @@ class Rig:
         past: Sequence[Envelope] = (),
         redact: Redact = str,
         monotonic: Callable[[], float] = lambda: 0.0,
+        sync: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = FakeSandbox(self.branch)
@@ -99,7 +100,7 @@ class Rig:
             limits=limits or Limits(),
             redact=redact,
             journal=self.journal.append,
-            sync=self._sync,
+            sync=sync or self._sync,
             wall_clock=lambda: float(next(ticks)),
             monotonic=monotonic,
             past=past,

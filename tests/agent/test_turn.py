@@ -1,0 +1,51 @@
+"""A turn ends, its transaction is closed and its end is told, whatever fails on the way there."""
+
+import asyncio
+
+import pytest
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.events import ChangesStaged, Notice, TurnFinished
+from py_mono.protocol.ports import Changes
+from py_mono.protocol.tools import Change
+from tests.agent.fakes import FakeBranch, Rig
+
+FAILURES = [SandboxError("gone"), OSError(28, "No space left on device"), ValueError("odd"), asyncio.CancelledError()]
+CHANGES = Changes((Change("a.py", "modified"),))
+
+
+class BrokenBranch(FakeBranch):
+    """Fails at one of its ends."""
+
+    def __init__(self, inner: FakeBranch, where: str, failure: BaseException) -> None:
+        super().__init__(inner.handlers, CHANGES)
+        self._where, self._failure = where, failure
+
+    async def changes(self) -> Changes:
+        if self._where == "changes":
+            raise self._failure
+        return await super().changes()
+
+    async def close(self) -> None:
+        await super().close()
+        if self._where == "close":
+            raise self._failure
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+@pytest.mark.parametrize("where", ["changes", "close", "sync"])
+async def test_a_failure_at_the_end_of_a_turn_is_a_notice(where: str, failure: BaseException) -> None:
+    async def sync() -> None:
+        if where == "sync":
+            raise failure
+
+    rig = Rig("call: act\n---\ntext: ok\n---\ntext: again", sync=sync)
+    rig.sandbox.branch = BrokenBranch(rig.branch, where, failure)
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.error) == ("end", None)
+    assert rig.of(TurnFinished) == [finished]
+    assert rig.sandbox.branch.closed
+    assert [event.text.endswith(str(failure) or "CancelledError") for event in rig.of(Notice)] == [True]
+    assert rig.of(ChangesStaged) == ([] if where == "changes" else [ChangesStaged(CHANGES.changes)])
+    assert not rig.agent.running
+    assert (await rig.agent.prompt("again")).stop_reason == "end"
