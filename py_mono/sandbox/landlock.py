@@ -61,7 +61,8 @@ def scope_signals() -> bool:
     """Enter one more domain, whose processes can signal, trace and inspect only each other; False before ABI 6.
 
     For the first process of a command, between fork and exec: it can then neither stop nor look into the one that
-    watches over it. It takes nothing else away.
+    watches over it. It takes nothing else away: moves and links from folder to folder are denied by any domain that
+    does not allow them by a rule, so this one does, everywhere.
 
     Raises:
         OSError: The kernel refused.
@@ -69,8 +70,9 @@ def scope_signals() -> bool:
     version = abi()
     if version < SCOPE_ABI:
         return False
-    ruleset = _create(0, 0, _SCOPE_SIGNAL, version)
+    ruleset = _create(REFER, 0, _SCOPE_SIGNAL, version)
     try:
+        _allow(ruleset, "/", REFER)
         kernel.syscall("landlock", kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
