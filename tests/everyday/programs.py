@@ -43,10 +43,10 @@ PROGRAMS = (
     Program("unittest", "printf 'import unittest\\nclass T(unittest.TestCase):\\n    def test_a(self): self.assertTrue(1)\\n' > test_a.py; "
             "python3 -m unittest -q 2>&1; echo status $?", "status 0", ("python3",), "python3"),
     Program("git-commit", f"{GIT} init -q . && echo a > a && git add . && git commit -qm first && echo b >> a && git diff --stat && "
-            "git commit -qam second && git log --oneline | wc -l", "2\n", ("git",), "git"),
+            "git commit -qam second && git log --oneline | wc -l | sed s/^/commits-/", "commits-2", ("git",), "git"),
     Program("git-branches", f"{GIT} init -q . && echo a > a && git add . && git commit -qm first && git switch -qc side && echo b > b && git add b && "
             "git commit -qm second && git switch -q main && git merge -q side && git stash list && git rebase -q main side && git tag v1 && "
-            "git worktree add -q ../wt-$$ main 2>&1 | tail -1; git worktree list | wc -l; rm -rf ../wt-$$", "2\n", ("git",), "git"),
+            "git worktree add -q ../wt-$$ main 2>&1 | tail -1; git worktree list | wc -l | sed s/^/trees-/; rm -rf ../wt-$$", "trees-2", ("git",), "git"),
     Program("git-clone", f"{GIT} init -q one && cd one && echo a > a && git add . && git commit -qm first && cd .. && git clone -q one two && "
             "cd two && echo b > b && git add . && git commit -qm second && git push -q origin HEAD:side && git fetch -q && git gc -q && echo pushed", "pushed", ("git",), "git"),
     Program("git-patch", f"{GIT} init -q . && seq 9 > a && git add . && git commit -qm first && sed -i s/5/five/ a && git diff > ../p.diff && "
@@ -62,7 +62,7 @@ PROGRAMS = (
     python("multiprocessing", "import multiprocessing as m\ndef f(n): return n * n\nif __name__ == '__main__':\n"
            "    m.set_start_method('fork')\n    with m.Pool(4) as p: print(sum(p.map(f, range(100))))", "328350"),
     python("shared-memory", "from multiprocessing import shared_memory as s, Lock, Queue\nwith Lock(): pass\nm = s.SharedMemory(create=True, size=1 << 20)\n"
-           "m.buf[0] = 7\nprint('kept', s.SharedMemory(m.name).buf[0]); m.close(); m.unlink(); import os; os._exit(0)", "kept 7"),
+           "m.buf[0] = 7\no = s.SharedMemory(m.name); print('kept', o.buf[0]); o.close(); m.close(); m.unlink(); import os; os._exit(0)", "kept 7"),
     python("process-pool", "from concurrent.futures import ProcessPoolExecutor as P\nimport math\nwith P(2) as p: print(list(p.map(math.sqrt, [4, 9])))", "[2.0, 3.0]"),
     python("threads", "import threading\nn = []\nts = [threading.Thread(target=n.append, args=(i,)) for i in range(64)]\n"
            "[t.start() for t in ts]; [t.join() for t in ts]; print(len(n))", "64"),
@@ -109,8 +109,10 @@ PROGRAMS = (
             "openssl req -x509 -newkey rsa:2048 -nodes -keyout p -out c -days 1 -subj /CN=localhost 2>/dev/null && openssl x509 -in c -noout -subject", "CN", ("ssh-keygen", "openssl"), "openssh-client openssl"),
     Program("modes-and-owners", "touch a && chmod 640 a && chown $(id -u):$(id -g) a && umask 077 && touch b && stat -c %a a b && touch -d 2020-01-01 a && date -r a +%Y", "640\n600\n2020"),
     Program("links-and-pipes", "echo x > a && ln a h && ln -s a s && cat h s && mkfifo p && (echo through > p &) && cat p", "through"),
+    python("moves-across-folders", "import os\nfor name in ('a', 'b/c'): os.makedirs(name)\nfor name in ('a/x', 'a/y', 'a/z'): open(name, 'w').close()\n"
+           "os.rename('a/x', 'b/c/x'); os.link('a/y', 'b/c/y'); os.replace('a/z', 'b/c/y'); os.rename('a', 'b/a'); print(sorted(os.listdir('b/c')))", "['x', 'y']"),
     Program("copy-with-everything", "mkdir d && echo x > d/a && chmod 755 d/a && touch -d 2021-01-01 d/a && cp -a d e && stat -c %a e/a && install -m 700 d/a i && mv e f && rsync --version >/dev/null 2>&1; rm -rf d f && ls", "755\ni"),
-    Program("names", "touch 'ä ö' \"it's\" $'new\\nline' '-x' '日本' '*' && ls -1b && rm -- -x '*' && LC_ALL=C.UTF-8 python3 -c 'import os; print(sorted(os.listdir())[-1])'", "日本", ("python3",), "python3"),
+    Program("names", "touch -- 'ä ö' \"it's\" $'new\\nline' '-x' '日本' '*' && ls -1b && rm -- -x '*' && LC_ALL=C.UTF-8 python3 -c 'import os; print(sorted(os.listdir())[-1])'", "日本", ("python3",), "python3"),
     Program("locale-and-date", "date -u -d @0 +%F && TZ=Europe/Berlin date -d @0 +%H && locale 2>/dev/null | grep -c LC_ && printf '%s' ä | wc -m", "1970-01-01"),
     Program("large-file", "head -c 100000000 /dev/zero > big && stat -c %s big && sha256sum big | cut -c 1-8 && rm big", "100000000"),
     Program("many-files", "mkdir m && cd m && seq 5000 | xargs touch && ls | wc -l && cd .. && rm -rf m", "5000"),
