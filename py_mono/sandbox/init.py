@@ -1,7 +1,8 @@
 """GUEST. Init: the worker's first process; forks the runners, adopts and ends orphans, takes everything along at its end.
 
-Single-threaded, so that it can fork. It keeps one runner in reserve, so that a command need not wait for a fork. On
-``sweeps`` the server sends a descriptor that is closed when no orphan is left.
+Single-threaded, so that it can fork. There is a runner from the start, and it takes one command after the other, so that
+none has to wait for a fork; where a request waits while all are busy, one more is forked. On ``sweeps`` the server sends
+a descriptor that is closed when no orphan is left.
 """
 
 import gc
@@ -35,11 +36,10 @@ class Init:
         self._sweeps = sweeps
         self._server = server
         self._narrow = narrow
-        self._runners: set[int] = set()
-        self._reserve = 0  # the pid of the runner in reserve, 0 where there is none
+        self._runners: dict[int, bool] = {}  # by pid: whether it waits for a request
         self._over = False
         self._wake, self._wake_end = os.pipe()
-        self._taken, self._taken_end = os.pipe()
+        self._notes, self._notes_end = os.pipe()
 
     def serve(self) -> "NoReturn":
         """Run until the server ends, or a SIGTERM; then kill and reap all there is, and exit."""
@@ -49,22 +49,26 @@ class Init:
         signal.signal(signal.SIGCHLD, _nothing)
         signal.signal(signal.SIGTERM, self._stop)
         poll = select.poll()
-        for descriptor in (self._wake, self._taken, self._sweeps.fileno()):
+        for descriptor in (self._wake, self._notes, self._sweeps.fileno(), self._requests.fileno()):
             poll.register(descriptor, select.POLLIN)
         gc.freeze()  # keeps forked children from copying pages only to count references
         gc.disable()
+        self._fork()
         while not self._over:
-            if not self._reserve:
+            idle = any(self._runners.values())
+            poll.modify(self._requests, 0 if idle else select.POLLIN)  # an idle runner takes them itself
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._notes in ready:
+                self._runners.update(
+                    (pid, idle) for pid, idle in runner.read_notes(self._notes) if pid in self._runners
+                )
+            if self._wake in ready:
+                os.read(self._wake, 4096)
+                self._sweep()
+            if self._sweeps.fileno() in ready:
+                self._answer_sweep()
+            if self._requests.fileno() in ready and not any(self._runners.values()):
                 self._fork()
-            for descriptor, _ in poll.poll(None if self._reserve else _RETRY_MS):
-                if descriptor == self._wake:
-                    os.read(self._wake, 4096)
-                    self._sweep()
-                elif descriptor == self._taken:
-                    os.read(self._taken, 1)
-                    self._reserve = 0
-                else:
-                    self._answer_sweep()
         processes.end_descendants()
         os._exit(0)
 
@@ -77,12 +81,11 @@ class Init:
         processes.reap(statuses)
         self._forget(statuses)
         if not self._over:
-            self._forget(processes.end_descendants(frozenset(self._runners | {self._server})))
+            self._forget(processes.end_descendants(frozenset({*self._runners, self._server})))
 
     def _forget(self, statuses: dict[int, int]) -> None:
-        self._runners -= statuses.keys()
-        if self._reserve in statuses:
-            self._reserve = 0
+        for pid in statuses:
+            self._runners.pop(pid, None)
         if self._server in statuses:
             self._over = True
 
@@ -96,18 +99,19 @@ class Init:
             os.close(descriptor)
 
     def _fork(self) -> None:
-        """Put a runner in reserve; where the limit on processes forbids it, the next round tries again."""
+        """Make one more runner; where the limit on processes forbids it, the next round tries again a little later."""
         try:
-            self._reserve = os.fork()
+            pid = os.fork()
         except OSError:
+            select.poll().poll(_RETRY_MS)
             return
-        if self._reserve:
-            self._runners.add(self._reserve)
+        if pid:
+            self._runners[pid] = True
             return
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for descriptor in (self._wake, self._wake_end, self._taken):
+        for descriptor in (self._wake, self._wake_end, self._notes):
             os.close(descriptor)
         self._sweeps.close()
-        runner.run(self._requests, self._taken_end, self._narrow)
+        runner.run(self._requests, self._notes_end, self._narrow)

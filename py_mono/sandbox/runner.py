@@ -1,9 +1,10 @@
-"""GUEST. The runner: one process per command; starts it, waits for it, and leaves nothing of it behind.
+"""GUEST. The runner: watches over one command at a time; starts it, waits for it, and leaves nothing of it behind.
 
-It adopts whatever the command's processes leave (subreaper), so ending one command never touches its neighbour. Init
-keeps one in reserve, which waits for a request from the server: a message with two descriptors, the command's control
-socket and its output. On the control socket comes the request (4 bytes length, JSON), later perhaps ``stop``; back go
-lines: ``started PID`` (background only), ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives it).
+It adopts whatever the command's processes leave (subreaper), so ending one command never touches its neighbour; when
+nothing is left of one it takes the next. It waits for a request from the server: a message with two descriptors, the
+command's control socket and its output. On the control socket comes the request (4 bytes length, JSON), later perhaps
+``stop``; back go lines: ``started PID`` (background only), ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives
+it). Init is told what each runner does: ``note``.
 """
 
 import _thread
@@ -20,13 +21,14 @@ from py_mono.sandbox import processes
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
 
 RUN = b"run"
 STOP = b"stop"
 _GRACE_MS = 300
 _LENGTH = struct.Struct("=I")
+_NOTE = struct.Struct("=i?")
 _DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ)  # the two that Python ignores; handlers end with the exec
 
 
@@ -36,32 +38,53 @@ def pack_request(request: "dict[str, Any]") -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-def run(requests: socket.socket, taken: int, narrow: "Callable[[], object]") -> "NoReturn":
-    """Be a runner, in a fresh child of init; ``taken`` gets a byte as soon as there is a request.
+def note(pid: int, *, idle: bool) -> bytes:
+    """What a runner tells init: whether it waits for a request or has taken one. Short enough to be written whole."""
+    return _NOTE.pack(pid, idle)
 
-    ``narrow`` is called in a thread of its own, which then starts the command: the command inherits what it did, and
-    this process, which watches over the command, does not.
+
+def read_notes(notes: int) -> "Iterator[tuple[int, bool]]":
+    """The notes that are there: pid, and whether it is idle."""
+    return _NOTE.iter_unpack(os.read(notes, 1024 * _NOTE.size))
+
+
+def run(requests: socket.socket, notes: int, narrow: "Callable[[], object]") -> "NoReturn":
+    """Be a runner, in a fresh child of init, until the server is gone; ``notes`` is where init reads.
+
+    ``narrow`` is called in a thread of its own, which then starts the commands: they inherit what it did, and this
+    process, which watches over them, does not.
     """
+    pid = os.getpid()
     init = os.pidfd_open(os.getppid())
     processes.become_subreaper()
     spawner = _Spawner(narrow)
-    control, output = _take_request(requests)
-    os.write(taken, b"\0")
-    requests.close()
-    request = json.loads(_receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0]))
-    command = -1
+    while True:
+        control, output = _take_request(requests)
+        os.write(notes, note(pid, idle=False))
+        request = json.loads(_receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0]))
+        answer = _run_one(spawner, request, control, output, init)
+        os.write(notes, note(pid, idle=True))  # before the answer: the next request may follow at once
+        _report(control, answer)
+        control.close()
+
+
+def _run_one(spawner: "_Spawner", request: "dict[str, Any]", control: socket.socket, output: int, init: int) -> bytes:
+    """Run a command to its end, or a background one until nothing is left of it, and this process ends too."""
     try:
         os.chdir(request["cwd"])
         command = spawner.spawn(request["argv"], request["environment"], output)
     except OSError as error:
         what = "program" if error.filename == request["argv"][0] else "cwd"
-        _report(control, b"failed %d %s\n" % (error.errno or 0, what.encode()))
+        return b"failed %d %s\n" % (error.errno or 0, what.encode())
     except ValueError as error:  # a zero byte, which no argument can hold
-        _report(control, b"failed 0 %s\n" % str(error).encode())
-    os.close(output)
-    if command > 0:
-        _attend(command, init, control, background=request["background"])
-    os._exit(0)
+        return b"failed 0 %s\n" % str(error).encode()
+    finally:
+        os.close(output)
+    if request["background"]:
+        _report(control, b"started %d\n" % command)
+        _attend_background(init)
+        os._exit(0)
+    return b"ended %d\n" % _attend(command, init, control)
 
 
 def _take_request(requests: socket.socket) -> "tuple[socket.socket, int]":
@@ -93,12 +116,8 @@ def _report(control: socket.socket, line: bytes) -> None:
         return
 
 
-def _attend(command: int, init: int, control: socket.socket, *, background: bool) -> None:
+def _attend(command: int, init: int, control: socket.socket) -> int:
     """Wait until the command ends, or must (asked to, or nobody is left to ask); then nothing of it is left."""
-    if background:
-        _report(control, b"started %d\n" % command)
-        _attend_background(init)
-        return
     ended = os.pidfd_open(command)
     poll = select.poll()
     for descriptor in (ended, init, control.fileno()):
@@ -110,7 +129,8 @@ def _attend(command: int, init: int, control: socket.socket, *, background: bool
         grace.register(ended, select.POLLIN)
         grace.poll(_GRACE_MS)
     statuses = processes.end_descendants()
-    _report(control, b"ended %d\n" % statuses.get(command, 0))
+    os.close(ended)
+    return statuses.get(command, 0)
 
 
 def _attend_background(init: int) -> None:
@@ -133,13 +153,13 @@ def _attend_background(init: int) -> None:
 
 
 class _Spawner:
-    """A thread that narrows itself and waits to start one program: restrictions of Landlock are a thread's own."""
+    """A thread that narrows itself and then starts programs: restrictions of Landlock are a thread's own."""
 
     def __init__(self, narrow: "Callable[[], object]") -> None:
         self._narrow = narrow
         self._asked = _thread.allocate_lock()
         self._done = _thread.allocate_lock()
-        self._arguments: tuple[list[str], dict[str, str], int] | None = None
+        self._arguments: tuple[list[str], dict[str, str], int] = ([], {}, -1)
         self._outcome: int | OSError | ValueError = -1
         self._asked.acquire()
         self._done.acquire()
@@ -155,17 +175,18 @@ class _Spawner:
         raise self._outcome
 
     def _run(self) -> None:
+        refused: OSError | None = None
         try:
             self._narrow()
         except OSError as error:
-            self._outcome = error
-        self._asked.acquire()
-        if self._arguments is not None and self._outcome == -1:
+            refused = error  # nothing is started wider than it should be
+        while True:
+            self._asked.acquire()
             try:
-                self._outcome = _spawn(*self._arguments)
+                self._outcome = refused or _spawn(*self._arguments)
             except (OSError, ValueError) as error:
                 self._outcome = error
-        self._done.release()
+            self._done.release()
 
 
 def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int:
@@ -180,7 +201,8 @@ def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int
     )
     names = [argv[0]]
     if "/" not in argv[0]:
-        names = [f"{folder}/{argv[0]}" for folder in environment.get("PATH", "").split(":") if folder]
+        found = (f"{folder}/{argv[0]}" for folder in environment.get("PATH", "").split(":") if folder)
+        names = [name for name in found if os.access(name, os.X_OK)]  # much cheaper than a start that fails
     reason = errno.ENOENT
     for name in names:
         try:

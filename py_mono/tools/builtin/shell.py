@@ -3,10 +3,12 @@
 import os
 
 from py_mono.tools.builtin.context import Output, ToolFailure
+from py_mono.tools.builtin.plain import plain_words
 from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from py_mono.tools.builtin.context import Context, Finished
@@ -57,9 +59,18 @@ def run(context: "Context", *, command: str, timeout: float | None = None, backg
             context.emit(text.replace("\r\n", "\n").replace("\r", "\n"))
         kept.add(lines.feed(text, final=final))
 
-    finished = context.commands.run(
-        argv, cwd=context.workspace, timeout_s=allowed, on_output=take, cancelled=context.cancelled
-    )
+    def run_program(argv: "Sequence[str]") -> "Finished":
+        return context.commands.run(
+            argv, cwd=context.workspace, timeout_s=allowed, on_output=take, cancelled=context.cancelled
+        )
+
+    words = plain_words(command)
+    try:
+        finished = run_program(words or argv)
+    except ToolFailure:
+        if words is None:
+            raise
+        finished = run_program(argv)  # the shell says best what is wrong with a program that cannot be started
     take(b"", final=True)
     return _output(finished, kept, allowed, lowered=allowed < limit)
 
