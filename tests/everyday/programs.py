@@ -62,7 +62,7 @@ PROGRAMS = (
     python("multiprocessing", "import multiprocessing as m\ndef f(n): return n * n\nif __name__ == '__main__':\n"
            "    m.set_start_method('fork')\n    with m.Pool(4) as p: print(sum(p.map(f, range(100))))", "328350"),
     python("shared-memory", "from multiprocessing import shared_memory as s, Lock, Queue\nwith Lock(): pass\nm = s.SharedMemory(create=True, size=1 << 20)\n"
-           "m.buf[0] = 7\no = s.SharedMemory(m.name); print('kept', o.buf[0]); o.close(); m.close(); m.unlink(); import os; os._exit(0)", "kept 7"),
+           "m.buf[0] = 7\no = s.SharedMemory(m.name); print('kept', o.buf[0], flush=True); o.close(); m.close(); m.unlink(); import os; os._exit(0)", "kept 7"),
     python("process-pool", "from concurrent.futures import ProcessPoolExecutor as P\nimport math\nwith P(2) as p: print(list(p.map(math.sqrt, [4, 9])))", "[2.0, 3.0]"),
     python("threads", "import threading\nn = []\nts = [threading.Thread(target=n.append, args=(i,)) for i in range(64)]\n"
            "[t.start() for t in ts]; [t.join() for t in ts]; print(len(n))", "64"),
