@@ -16,15 +16,18 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 _SILENT = frozenset({"type", "description", "default", "title"})
 """Keywords of a property that the short way understands."""
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
+"""More digits than these are no number that was meant; Python refuses to read very long ones."""
 _MOST_ERRORS = 3
+_LONGEST_ERROR = 300
 
 
 def check(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The arguments to call with, and what is wrong with them: a sentence for the model, or empty.
 
-    Strings that spell a number or a boolean where the schema wants one are taken as meant, and a null for an argument
-    that may be left out is left out: small models write both, and there is only one thing they can mean.
+    Strings that spell a number or a boolean where the schema wants one are taken as meant, so is 5.0 for an integer, and
+    a null for an argument that may be left out is left out: small models write all of these, and there is only one thing
+    they can mean.
     """
     properties = spec.parameters.get("properties", {})
     required = spec.parameters.get("required", ())
@@ -66,27 +69,27 @@ def _plain_type(schema: dict[str, Any], value: object) -> bool:
 
 
 def _as_meant(value: object, schema: dict[str, Any]) -> object:
-    if not isinstance(value, str):
-        return value
     kind = schema.get("type")
-    if kind == "boolean" and value.lower() in {"true", "false"}:
+    if kind == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
-    if kind in {"integer", "number"} and _NUMBER.fullmatch(value.strip()):
-        return float(value) if "." in value else int(value)
-    return value
+    if kind not in {"integer", "number"}:
+        return value
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value) if "." in value else int(value)
+    return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
 
 
 def _errors(schema: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
-    """What the validator says, each with the path of the field.
-
-    Raises:
-        ValueError: The schema itself is none.
-    """
-    validator = load("jsonschema_rs:validator_for")(schema)
+    """What the validator says, each with the path of the field; also where it cannot judge the arguments at all."""
     found = []
-    for error in validator.iter_errors(arguments):
-        path = ".".join(str(part) for part in error.instance_path)
-        found.append(f"{path}: {error.message}" if path else error.message)
-        if len(found) == _MOST_ERRORS:
-            break
-    return [text if len(text) <= 300 else text[:300] + "…" for text in found]  # noqa: PLR2004 - one line on a screen
+    try:
+        for error in load("jsonschema_rs:validator_for")(schema).iter_errors(arguments):
+            path = ".".join(str(part) for part in error.instance_path)
+            found.append(f"{path}: {error.message}" if path else error.message)
+            if len(found) == _MOST_ERRORS:
+                break
+    except UnicodeError:
+        found.append("they hold characters that are no Unicode text (lone surrogates)")
+    except ValueError as error:  # nested too deeply, say, or the schema itself is none
+        found.append(f"they cannot be checked: {error}")
+    return [text if len(text) <= _LONGEST_ERROR else text[:_LONGEST_ERROR] + "…" for text in found]
