@@ -1,8 +1,9 @@
 """The agent: holds the conversation, starts turns, and lets a person talk to one that runs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from py_mono.agent.guards import Limits
+from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Turn, TurnPorts
 from py_mono.protocol.digest import PrefixDigest
@@ -40,10 +41,12 @@ class Agent:
         monotonic: Callable[[], float],
         past: Iterable[Envelope] = (),
         last_seq: int = 0,
+        guard: Callable[[], StepGuard] | None = None,
     ) -> None:
         """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
 
-        Without any, ``session`` becomes the first fact.
+        Without any, ``session`` becomes the first fact. ``guard`` makes what judges the steps of a turn; None is a
+        ``RepeatGuard``.
         """
         self.provider = provider
         self.history = History()
@@ -52,6 +55,7 @@ class Agent:
         self._system = system
         self.limits = limits
         self._redact = redact
+        self._guard = guard or (lambda: RepeatGuard(redact))
         self._sync = sync
         self._monotonic = monotonic
         for envelope in past:
@@ -63,6 +67,7 @@ class Agent:
         self._prefix = PrefixDigest(redact)
         self._queued: list[str] = []
         self._turn: Turn | None = None
+        self._transaction = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -73,6 +78,23 @@ class Agent:
     def tools(self) -> tuple[ToolSpec, ...]:
         """The frozen tool list; empty before the first turn."""
         return self.history.prompt.tools if self.history.prompt else ()
+
+    async def list_tools(self) -> tuple[ToolSpec, ...]:
+        """The tools that the model can call: the frozen list, or before there is one, what the next turn would freeze.
+
+        While the turn runs that is about to freeze the first list, it is empty.
+
+        Raises:
+            SandboxError: There is no frozen list yet, and no sandbox to ask.
+        """
+        if self.tools or self.running:
+            return self.tools
+        async with self._transaction:
+            branch = await self._sandbox.open("direct")
+            try:
+                return tuple(await self._compose(branch).specs())
+            finally:
+                await branch.close()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Hand every later event to ``subscriber``; the returned function ends that."""
@@ -85,7 +107,8 @@ class Agent:
         self._begin_session()
         self._turn = Turn(self._ports())
         try:
-            return await self._turn.run(_valid(text))
+            async with self._transaction:
+                return await self._turn.run(_valid(text))
         finally:
             self._turn = None
 
@@ -108,7 +131,9 @@ class Agent:
         self._stream.emit(Notice(text))
 
     async def clear(self) -> None:
-        """Start the conversation afresh; the session goes on."""
+        """Start the conversation afresh; the session goes on. Not while a turn runs: ``interrupt`` it first."""
+        if self._turn is not None:
+            raise RuntimeError("a turn is running: interrupt it, and wait for its end")
         self._begin_session()
         self._stream.emit(HistoryCleared())
         self._prefix = PrefixDigest(self._redact)
@@ -132,6 +157,7 @@ class Agent:
             history=self.history,
             prefix=self._prefix,
             limits=self.limits,
+            guard=self._guard,
             take_queued=self.take_queued,
             emit=self._stream.emit,
             sync=self._sync,

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import ErrorInfo, TurnStop
 from py_mono.protocol.messages import Usage
+from py_mono.protocol.ports import Redact
 from py_mono.protocol.tools import ToolCall, ToolResult
 
 LONGEST_CYCLE = 8
@@ -78,6 +80,13 @@ def _limit(reason: TurnStop, message: str, flag: str) -> Stop:
     return Stop(reason, ErrorInfo(reason, message, f"say 'go on' to continue, or raise {flag}"))
 
 
+class StepGuard(Protocol):
+    """Judges each step of a turn once its calls have run; made anew for each turn."""
+
+    def after_step(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> str | Stop | None:
+        """Take in one step: None to go on, a note for the model, or the end."""
+
+
 class RepeatGuard:
     """Notices steps that repeat: the same calls with the same results, alone or as a cycle of several steps.
 
@@ -86,15 +95,17 @@ class RepeatGuard:
     comes ``STOP_AFTER`` times the turn ends with a report. No call is ever dropped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Redact) -> None:
+        """What it says of calls goes through ``redact`` before it is shortened: half a secret is not known for one."""
+        self._redact = redact
         self._steps: list[bytes] = []
         self._calls: list[str] = []
         self._warned = False
 
     def after_step(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> str | Stop | None:
-        """Take in one step: None to go on, a note for the model, or the end."""
+        """See ``StepGuard``."""
         self._steps.append(_signature(calls, results))
-        self._calls.append(", ".join(f"{call.name} {encode(call.arguments).decode()[:200]}" for call in calls))
+        self._calls.append(", ".join(map(self._shown, calls)))
         length, times = self._cycle()
         if times >= STOP_AFTER:
             return self._stop(length, times)
@@ -116,6 +127,9 @@ class RepeatGuard:
             if times > best[1]:
                 best = (length, times)
         return best
+
+    def _shown(self, call: ToolCall) -> str:
+        return f"{call.name} {self._redact(encode(call.arguments).decode())[:200]}"
 
     def _recent(self, length: int) -> str:
         return "; ".join(self._calls[-length:])

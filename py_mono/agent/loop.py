@@ -6,7 +6,7 @@ from contextlib import aclosing
 from msgspec import Struct
 
 from py_mono.agent.executor import ToolExecutor
-from py_mono.agent.guards import LimitGuard, RepeatGuard, Stop
+from py_mono.agent.guards import LimitGuard, StepGuard, Stop
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import BadResponse
 from py_mono.protocol.events import ErrorInfo, MessageFinished, MessageSteered, StepStarted
@@ -29,7 +29,7 @@ class Loop(Struct, frozen=True):
     history: History
     prefix: PrefixDigest
     limits: LimitGuard
-    repeats: RepeatGuard
+    guard: StepGuard
     take_queued: TakeQueued
     emit: Emit
     clock: Callable[[], float]
@@ -53,7 +53,7 @@ class Loop(Struct, frozen=True):
                     continue
                 return _cut_short(message) if message.stop_reason == "length" else None
             results = await executor.run(message.tool_calls)
-            verdict = self.repeats.after_step(message.tool_calls, results)
+            verdict = self.guard.after_step(message.tool_calls, results)
             if isinstance(verdict, Stop):
                 return verdict
             if verdict:

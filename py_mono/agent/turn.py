@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
+from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
 from py_mono.agent.loop import Loop, TakeQueued
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
@@ -32,6 +32,7 @@ class TurnPorts(Struct, frozen=True):
     Attributes:
         compose: Makes the turn's list of tools from its branch.
         system: The system prompt for the next time it is frozen.
+        guard: Makes what judges the turn's steps.
         sync: Returns when every fact so far is on the disk.
         clock: Monotonic seconds.
     """
@@ -43,6 +44,7 @@ class TurnPorts(Struct, frozen=True):
     history: History
     prefix: PrefixDigest
     limits: Limits
+    guard: Callable[[], StepGuard]
     take_queued: TakeQueued
     emit: Emit
     sync: Callable[[], Awaitable[None]]
@@ -99,7 +101,7 @@ class Turn:
             history=ports.history,
             prefix=ports.prefix,
             limits=self._limits,
-            repeats=RepeatGuard(),
+            guard=ports.guard(),
             take_queued=ports.take_queued,
             emit=ports.emit,
             clock=ports.clock,

@@ -85,9 +85,10 @@ class Rig:
         redact: Redact = str,
         monotonic: Callable[[], float] = lambda: 0.0,
         sync: Callable[[], Awaitable[None]] | None = None,
+        sandbox: "FakeSandbox | None" = None,
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
-        self.sandbox = FakeSandbox(self.branch)
+        self.sandbox = sandbox or FakeSandbox(self.branch)
         self.journal: list[Envelope] = []
         self.synced = 0
         ticks = itertools.count(1)

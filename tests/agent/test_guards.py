@@ -33,13 +33,24 @@ def verdicts(guard: RepeatGuard, steps: list[tuple[list[ToolCall], list[ToolResu
 def test_circles_are_told_once_and_then_ended(
     steps: list[tuple[list[ToolCall], list[ToolResult]]], expected: list[str]
 ) -> None:
-    assert verdicts(RepeatGuard(), steps) == expected
+    assert verdicts(RepeatGuard(str), steps) == expected
 
 
 def test_the_order_of_arguments_does_not_hide_a_circle() -> None:
     one = ([ToolCall("1", "a", {"x": 1, "y": 2})], [ToolResult("1", "a", "r")])
     two = ([ToolCall("2", "a", {"y": 2, "x": 1})], [ToolResult("2", "a", "r")])
-    assert verdicts(RepeatGuard(), [one, two, one]) == ["", "", "note"]
+    assert verdicts(RepeatGuard(str), [one, two, one]) == ["", "", "note"]
+
+
+def test_what_is_said_of_a_call_is_redacted_before_it_is_shortened() -> None:
+    secret = "hunter2-" * 8
+    guard = RepeatGuard(lambda text: text.replace(secret, "[redacted]"))
+    call = step("shell", command="x" * 160 + secret)
+    said = [guard.after_step(*call) for _ in range(5)]
+    assert isinstance(said[4], Stop)
+    for text in (str(said[2]), said[4].report.message):
+        assert "hunter2" not in text
+        assert "x" * 160 + "[redacted]" in text
 
 
 async def test_the_same_call_for_ever_ends_with_a_report_and_every_call_ran() -> None:

@@ -1,0 +1,77 @@
+"""What can be asked of an agent beside a turn."""
+
+import asyncio
+from typing import Literal
+
+import pytest
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.ports import Changes
+from py_mono.tools.registry import DISPATCHER
+from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang
+
+
+class OneAtATime(FakeSandbox):
+    """Refuses a second transaction, as the real one does; counts them."""
+
+    def __init__(self, branch: FakeBranch, *, broken: bool = False) -> None:
+        super().__init__(branch)
+        self.opened = 0
+        self._broken = broken
+
+    async def open(self, mode: Literal["direct"]) -> FakeBranch:
+        assert mode == "direct"
+        if self._broken:
+            raise SandboxError("no lock")
+        if self.opened and not self.branch.closed:
+            raise SandboxError("a transaction is open already")
+        self.opened += 1
+        self.branch.closed = False
+        await asyncio.sleep(0)
+        return self.branch
+
+
+async def test_the_tools_can_be_listed_before_the_first_turn() -> None:
+    rig = Rig("text: ok")
+    assert await rig.agent.list_tools() == (READ, WRITE, DISPATCHER)
+    assert rig.branch.closed
+    assert rig.journal == []
+
+
+async def test_after_the_first_turn_the_frozen_list_is_told_without_a_transaction() -> None:
+    sandbox = OneAtATime(FakeBranch({}, Changes(())))
+    rig = Rig("text: ok", sandbox=sandbox)
+    await rig.agent.prompt("go")
+    assert await rig.agent.list_tools() == (DISPATCHER,)
+    assert sandbox.opened == 1
+
+
+async def test_a_turn_that_starts_while_the_tools_are_listed_waits_for_its_transaction() -> None:
+    sandbox = OneAtATime(Rig("text: x").branch)
+    rig = Rig("text: ok", sandbox=sandbox)
+    listed, finished = await asyncio.gather(rig.agent.list_tools(), rig.agent.prompt("go"))
+    assert listed == (READ, WRITE, DISPATCHER)
+    assert finished.stop_reason == "end"
+    assert sandbox.opened == 2
+
+
+async def test_a_sandbox_that_cannot_be_had_says_so_when_the_tools_are_listed() -> None:
+    rig = Rig("text: ok", sandbox=OneAtATime(Rig("text: x").branch, broken=True))
+    with pytest.raises(SandboxError, match="no lock"):
+        await rig.agent.list_tools()
+
+
+async def test_while_a_turn_runs_the_conversation_cannot_be_cleared_and_the_frozen_tools_are_told() -> None:
+    rig = Rig("call: look", handlers={"look": hang})
+    turn = asyncio.ensure_future(rig.agent.prompt("go"))
+    await asyncio.sleep(0)
+    assert await rig.agent.list_tools() == ()
+    while not rig.branch.log:
+        await asyncio.sleep(0)
+    assert await rig.agent.list_tools() == (READ, DISPATCHER)
+    with pytest.raises(RuntimeError, match="a turn is running"):
+        await rig.agent.clear()
+    rig.agent.interrupt()
+    await turn
+    await rig.agent.clear()
+    assert rig.agent.history.messages == []
