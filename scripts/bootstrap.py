@@ -85,7 +85,9 @@ def sync(venv: Path) -> None:
     """Bring the environment to what the lock file says."""
     say("installing the locked dependencies")
     environment = dict(os.environ)
-    environment.update(UV_PROJECT_ENVIRONMENT=str(venv), UV_PYTHON_DOWNLOADS="never", VIRTUAL_ENV=str(venv))
+    environment.update(
+        UV_PROJECT_ENVIRONMENT=str(venv), UV_PYTHON_DOWNLOADS="never", VIRTUAL_ENV=str(venv), UV_COMPILE_BYTECODE="1"
+    )  # bytecode now: in the lock, where the tests of a workspace run, the environment cannot be written
     if os.environ.get("SSL_CERT_FILE"):
         environment.setdefault("UV_SYSTEM_CERTS", "1")
     with tempfile.TemporaryDirectory() as folder:  # uv replaces itself in the environment: run a copy
