@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from py_mono.protocol.events import (
     Envelope,
     Event,
-    HistoryCleared,
     MessageFinished,
     StepStarted,
     ToolFinished,
@@ -13,8 +12,9 @@ from py_mono.protocol.events import (
     TurnFinished,
     TurnStarted,
 )
+from py_mono.protocol.history import History
 from py_mono.protocol.messages import Usage
-from py_mono.protocol.tools import ToolCall, ToolResult
+from py_mono.protocol.tools import ToolResult
 
 INTERRUPTED = "interrupted: the agent was stopped during this call. It may have run in part: verify before going on."
 """What the model reads in place of a result that was lost."""
@@ -36,40 +36,33 @@ class _Open:
     """What was begun and not ended."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, ToolCall] = {}
-        self._started: dict[str, ToolCall] = {}
+        self._history = History()
+        self._started: set[str] = set()
         self._in_turn = False
         self._steps = 0
         self._usage = Usage()
 
     def apply(self, event: Event) -> None:
+        self._history.apply(event)
         match event:
             case TurnStarted():
                 self._in_turn, self._steps, self._usage = True, 0, Usage(cost_usd=0.0)
             case StepStarted():
                 self._steps += 1
             case MessageFinished(message=message):
-                self._calls = {call.id: call for call in message.tool_calls}
+                self._started.clear()
                 self._usage += message.usage
             case ToolStarted(call=call):
-                self._started[call.id] = call
-            case ToolFinished(result=result):
-                self._calls.pop(result.call_id, None)
-                self._started.pop(result.call_id, None)
-            case HistoryCleared():
-                self._calls.clear()
+                self._started.add(call.id)
             case TurnFinished():
                 self._in_turn = False
             case _:
                 pass
 
     def closing(self) -> Iterator[Event]:
-        for call in self._calls.values():
+        for call in self._history.open_calls():
             if call.id not in self._started:
                 yield ToolStarted(call)
             yield ToolFinished(ToolResult(call.id, call.name, INTERRUPTED, is_error=True), 0)
-        for call in self._started.values():
-            if call.id not in self._calls:
-                yield ToolFinished(ToolResult(call.id, call.name, INTERRUPTED, is_error=True), 0)
         if self._in_turn:
             yield TurnFinished("cancelled", self._usage, self._steps)
