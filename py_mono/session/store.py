@@ -9,12 +9,11 @@ from py_mono.protocol.codec import is_fact
 from py_mono.protocol.errors import SessionError
 from py_mono.protocol.events import Envelope, SessionStarted
 from py_mono.protocol.ports import Redact
+from py_mono.session import where
 from py_mono.session.heal import healing
 from py_mono.session.journal import Journal, read, read_numbered
 from py_mono.session.summary import Summary, summarise
 from py_mono.utils.ids import new_id
-
-_ENDING = ".jsonl"
 
 
 class Session:
@@ -64,7 +63,7 @@ class Sessions:
     """
 
     def __init__(self, state_folder: Path, *, redact: Redact, notice: Callable[[str], None]) -> None:
-        self._folder = state_folder / "sessions"
+        self._folder = Path(where.folder_of(str(state_folder)))
         self._redact = redact
         self._notice = notice
 
@@ -122,9 +121,11 @@ class Sessions:
         """
         return read(self._path(self.find(name)))
 
-    def list(self) -> list[Summary]:
-        """What there is, last used first; damaged ones tell what can be read of them."""
-        return [summary for path in self._by_use() if (summary := summarise(path))]
+    def list(self, workspace: str = "") -> list[Summary]:
+        """What there is (of one workspace, where given), last used first; damaged ones tell what can be read of them."""
+        here = os.path.realpath(workspace) if workspace else ""
+        found = [summary for path in self._by_use() if (summary := summarise(path))]
+        return [each for each in found if not here or os.path.realpath(each.workspace) == here]
 
     def find(self, name: str) -> str:
         """The whole id that ``name`` is the beginning of.
@@ -132,18 +133,7 @@ class Sessions:
         Raises:
             SessionError: No id begins so, or more than one.
         """
-        names = [path.stem for path in self._by_use()]
-        if name in names:
-            return name
-        found = [each for each in names if each.startswith(name)]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise SessionError(f"There is no session {name!r}.", remedy="See those there are: py-mono sessions list")
-        raise SessionError(
-            f"{len(found)} sessions begin with {name!r}: {', '.join(found)}.",
-            remedy="Give more of the id.",
-        )
+        return where.find(str(self._folder), name)
 
     def _open(self, name: str) -> Session:
         path = self._path(name)
@@ -162,22 +152,11 @@ class Sessions:
         return Journal(path, redact=self._redact, notice=self._notice)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{_ENDING}"
+        return self._folder / f"{name}{where.ENDING}"
 
     def _by_use(self) -> Iterable[Path]:
         """The journals, that written last first; none where the folder is missing."""
-        try:
-            with os.scandir(self._folder) as entries:
-                found = [
-                    (entry.stat().st_mtime_ns, entry.name)
-                    for entry in entries
-                    if entry.name.endswith(_ENDING) and entry.is_file()
-                ]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise SessionError(f"The folder {self._folder} cannot be read: {error.strerror}.") from error
-        return [self._folder / name for _, name in sorted(found, reverse=True)]
+        return [self._path(name) for name in where.ids(str(self._folder))]
 
 
 def _read_all(path: Path) -> tuple[list[Envelope], int]:
