@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from py_mono.utils.version import VERSION
 
 _COMMANDS = ("tool", "sessions", "demo")
+_RESERVED = ("skill", "key", "mcp", "mom", "pods", "doctor", "debug")
+"""Commands that are promised and not there yet: a script that calls one must not talk to a model instead."""
 
 _EPILOG = """\
 commands:
@@ -32,6 +34,7 @@ class Arguments(argparse.Namespace):
         output_format: ``text``, ``json`` or ``stream-json``; not ``text`` only with ``print_``.
         continue_: Go on with the newest session (``-c``).
         resume: The session to go on with; empty where ``-r`` came without an ID.
+        fork: The session whose copy to go on with.
         no_session: Write no journal.
         provider: Its name.
         model: Its name.
@@ -54,6 +57,7 @@ class Arguments(argparse.Namespace):
     output_format: str = "text"
     continue_: bool = False
     resume: str | None = None
+    fork: str | None = None
     no_session: bool = False
     provider: str | None = None
     model: str | None = None
@@ -85,6 +89,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     if index is None:
         return _parse_run(options, literal)
     command = options[index]
+    if command in _RESERVED:
+        _Parser(f"py-mono {command}", description="").error(
+            f"{command} is not in this version; to say that word to the model: py-mono -- {command}"
+        )
     rest = [*options[:index], *options[index + 1 :]]
     arguments = Arguments()
     arguments.command = command
@@ -121,7 +129,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 _TAKES_VALUE = frozenset({
     "--output-format", "--provider", "-m", "--model", "-C", "--cwd", "--add-dir", "--max-steps", "--max-tokens",
-    "--max-budget-usd", "--sandbox", "--network",
+    "--max-budget-usd", "--sandbox", "--network", "--fork",
 })  # fmt: skip
 
 
@@ -140,7 +148,7 @@ def _command_index(words: list[str]) -> int | None:
         elif word.startswith("-"):
             index += 1
         else:
-            return index if word in _COMMANDS else None
+            return index if word in _COMMANDS or word in _RESERVED else None
     return None
 
 
@@ -198,9 +206,14 @@ def _run_parser() -> _Parser:
     session.add_argument(
         "-c", "--continue", dest="continue_", action="store_true", help="go on with the newest session"
     )
-    session.add_argument("-r", "--resume", nargs="?", const="", metavar="ID", help="go on with a session")
+    session.add_argument(
+        "-r", "--resume", nargs="?", const="", metavar="ID", help="go on with a session, in its workspace"
+    )
+    session.add_argument("--fork", metavar="ID", help="go on with a copy of a session, in its workspace")
     session.add_argument("--no-session", action="store_true", help="write no journal")
-    parser.add_argument("--provider", metavar="NAME", help="who answers (default: ollama)")
+    parser.add_argument(
+        "--provider", metavar="NAME", help="who answers (default: ollama); replay -r ID plays a session's replies"
+    )
     parser.add_argument("-m", "--model", metavar="MODEL", help="which model")
     parser.add_argument("--max-steps", type=_count, metavar="N", help="requests a turn may make (default: 200)")
     parser.add_argument("--max-tokens", type=_count, metavar="N", help="tokens a turn may take")
@@ -261,11 +274,13 @@ def _parse_sessions(arguments: Arguments, options: list[str], literal: list[str]
     parser = _Parser(
         "py-mono sessions",
         usage="py-mono sessions list | show ID | replay ID",
-        description="The recorded sessions of a workspace.",
+        description="The recorded sessions: of all workspaces, or with -C of one.",
     )
     parser.add_argument("action", choices=("list", "show", "replay"))
     parser.add_argument("name", nargs="?", metavar="ID", default="")
-    parser.add_argument("-C", "--cwd", metavar="DIR", help="the workspace (default: the current folder)")
+    parser.add_argument("-C", "--cwd", metavar="DIR", help="with list: only those of this workspace")
+    if options[:1] == ["export"]:
+        parser.error("export is not in this version; a session's journal is JSON lines in the state folder")
     parser.parse_args([*options, *literal], arguments)
     if (arguments.action == "list") == bool(arguments.name):
         parser.error("list takes no ID; show and replay take one (sessions list shows them)")
