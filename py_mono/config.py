@@ -1,13 +1,16 @@
 """Settings from flags, environment and files, in that order; read by ``main`` alone, before anything heavy is imported."""
 
 import os
-import re
+import sys
 from collections.abc import Mapping
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.utils.lazy import load
 
-DEFAULT_MODEL = "lfm2.5-thinking:latest"
+TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the worker
+if TYPE_CHECKING:
+    from py_mono.ui.arguments import Arguments
+
 _SMALLEST_WINDOW = 2048
 _BACKENDS = ("auto", "bubblewrap", "container", "off")
 
@@ -40,13 +43,11 @@ class Settings:
     Attributes:
         environment: The environment, with what ``.env`` of the configuration folder adds to it.
         folders: See ``Folders``.
-        workspace: Absolute, links resolved, an existing folder.
+        workspace: Absolute, links resolved, an existing folder; empty where the command needs none and ``-C`` names none.
         extra_roots: Further folders for the tools, the same.
         provider: A name of the registry.
         model: What to bind it to; empty leaves it to the provider.
-        base_url: Of the local model server.
-        window_cap: The most tokens of context asked for (``OLLAMA_CONTEXT_LENGTH``), or None for the default.
-        keep_alive: How long the server keeps a model loaded (``OLLAMA_KEEP_ALIVE``), or None for the default.
+        base_url: Of the local model server, as it was written; the provider reads it.
         script: For the scripted provider.
         backend: ``auto``, ``bubblewrap``, ``container`` or ``off``.
         network: Whether the tools may reach it.
@@ -56,8 +57,8 @@ class Settings:
     """
 
     __slots__ = (
-        "backend", "base_url", "environment", "extra_roots", "folders", "keep_alive", "max_budget_usd", "max_steps",
-        "max_tokens", "model", "network", "provider", "script", "window_cap", "workspace",
+        "backend", "base_url", "environment", "extra_roots", "folders", "max_budget_usd", "max_steps", "max_tokens",
+        "model", "network", "provider", "script", "workspace",
     )  # fmt: skip
 
     environment: dict[str, str]
@@ -67,8 +68,6 @@ class Settings:
     provider: str
     model: str
     base_url: str
-    window_cap: int | None
-    keep_alive: str | None
     script: str
     backend: str
     network: bool
@@ -77,21 +76,7 @@ class Settings:
     max_budget_usd: float | None
 
 
-class Flags:
-    """What the command line may say about settings; None where it says nothing (``ui.arguments`` fits this shape)."""
-
-    cwd: str | None = None
-    add_dir: list[str]
-    provider: str | None = None
-    model: str | None = None
-    sandbox: str | None = None
-    network: str | None = None
-    max_steps: int | None = None
-    max_tokens: int | None = None
-    max_budget_usd: float | None = None
-
-
-def read(flags: Flags, environ: Mapping[str, str]) -> Settings:
+def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     """Put the settings together.
 
     Raises:
@@ -100,15 +85,13 @@ def read(flags: Flags, environ: Mapping[str, str]) -> Settings:
     settings = Settings()
     settings.folders = Folders(environ)
     environment = settings.environment = {**_dotenv(settings.folders.config), **environ}
-    settings.workspace = _workspace(flags.cwd, environment)
+    settings.workspace = _workspace(flags, environment, settings.folders)
     settings.extra_roots = tuple(_folder(path, "--add-dir") for path in flags.add_dir)
     settings.provider = flags.provider or environment.get("LLM_PROVIDER") or "ollama"
     settings.model = flags.model or ""
     if not settings.model and settings.provider == "ollama":
-        settings.model = environment.get("OLLAMA_MODEL") or DEFAULT_MODEL
+        settings.model = environment.get("OLLAMA_MODEL", "")
     settings.base_url = _ollama_url(environment)
-    settings.window_cap = _tokens(environment.get("OLLAMA_CONTEXT_LENGTH"))
-    settings.keep_alive = environment.get("OLLAMA_KEEP_ALIVE") or None
     settings.script = environment.get("PY_MONO_SCRIPT", "")
     settings.backend = flags.sandbox or "auto"
     if settings.backend not in _BACKENDS:
@@ -126,27 +109,63 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _dotenv(folder: str) -> dict[str, str]:
-    """What ``.env`` of the configuration folder says; lines that make no sense are passed over."""
+    """What ``.env`` of the configuration folder says; lines that make no sense are named on stderr and passed over."""
     path = os.path.join(folder, ".env")
     if not os.path.isfile(path):
         return {}
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            values = load("dotenv:dotenv_values")(stream=file, interpolate=False)
+            bindings = list(load("dotenv.parser:parse_stream")(file))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy=f"chmod 600 {path}") from error
-    return {name: value for name, value in values.items() if value is not None}
+    wrong = [str(binding.original.line) for binding in bindings if binding.error]
+    if wrong:
+        said = f"line{'s' if len(wrong) > 1 else ''} {', '.join(wrong)}"
+        sys.stderr.write(f"py-mono: {path}: {said} cannot be understood and is passed over\n")
+    return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
 
 
 def _in_docker() -> bool:
     return os.path.exists("/.dockerenv")
 
 
-def _workspace(flag: str | None, environment: Mapping[str, str]) -> str:
-    if flag is not None:
-        return _folder(flag, "-C")
-    if environment.get("WORKSPACE_ROOT"):
-        return _folder(environment["WORKSPACE_ROOT"], "WORKSPACE_ROOT")
+def _workspace(flags: "Arguments", environment: Mapping[str, str], folders: Folders) -> str:
+    """Where the tools work: what ``-C`` or ``WORKSPACE_ROOT`` names, else the session's own, else the current folder."""
+    named, said_by = (
+        (flags.cwd, "-C") if flags.cwd is not None else (environment.get("WORKSPACE_ROOT"), "WORKSPACE_ROOT")
+    )
+    if flags.command not in {"run", "tool"}:
+        return _folder(flags.cwd, "-C") if flags.cwd is not None else ""
+    if name := flags.resume or flags.fork:
+        recorded = load("py_mono.session.where:workspace_of")(folders.state, name)
+        return _recorded(recorded, _folder(named, said_by) if named else "", said_by)
+    return _folder(named, said_by) if named else _here()
+
+
+def _recorded(recorded: str, named: str, said_by: str) -> str:
+    """The workspace of a recorded session: the model was told of it, so no other one will do."""
+    if named and printable(named) != recorded:
+        raise ConfigError(
+            f"the session works in {recorded}, but {said_by} names {named}",
+            remedy=f"leave {said_by} out to go on there, or start a new session here",
+        )
+    if named or not os.path.isdir(recorded):
+        here = named or _here()
+        if printable(here) == recorded:  # a name that is not UTF-8 is not the same in a journal
+            return here
+        raise ConfigError(
+            f"the session works in {recorded}, and that folder does not exist",
+            remedy="bring it back, or start a new session elsewhere",
+        )
+    return _folder(recorded, "the session")
+
+
+def printable(path: str) -> str:
+    """A path as text: names that are not UTF-8 have no place in a journal."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _here() -> str:
     if _in_docker() and os.path.isdir("/workspace"):
         return "/workspace"
     try:
@@ -172,8 +191,15 @@ def _folder(path: str, said_by: str) -> str:
     return real
 
 
-def _tokens(text: str | None) -> int | None:
-    """A number of tokens; Ollama's own 0 means that it chooses, which is what an agent's prompt must not be left to."""
+def window_cap(environment: Mapping[str, str]) -> int | None:
+    """The most tokens of context to ask Ollama for (``OLLAMA_CONTEXT_LENGTH``), or None for the default.
+
+    Ollama's own 0 means that it chooses, which is what an agent's prompt must not be left to.
+
+    Raises:
+        ConfigError: It is no such number.
+    """
+    text = environment.get("OLLAMA_CONTEXT_LENGTH")
     if not text or text == "0":
         return None
     if not text.isascii() or not text.isdigit() or int(text) < _SMALLEST_WINDOW:
@@ -185,22 +211,7 @@ def _tokens(text: str | None) -> int | None:
 
 
 def _ollama_url(environment: Mapping[str, str]) -> str:
-    """The server's base URL. ``OLLAMA_HOST`` may be host, host:port or a URL, and 0.0.0.0 where the server listens."""
-    for name in ("OLLAMA_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_BASE"):
-        value = environment.get(name, "").strip()
-        if value:
-            return _as_url(value, name)
-    return "http://host.docker.internal:11434" if _in_docker() else "http://localhost:11434"
-
-
-def _as_url(value: str, name: str) -> str:
-    scheme, found, rest = value.partition("://")
-    if not found:
-        scheme, rest = "http", value
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.%]+\]|[^/:\s@]+)?(?::(\d{1,5}))?(/\S*)?", rest)
-    if scheme not in {"http", "https"} or match is None:
-        raise ConfigError(f"{name} is no URL: {value!r}", remedy=f"set it like {name}=http://localhost:11434")
-    host, port, path = match.groups()
-    host = {None: "localhost", "0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)  # noqa: S104 - an address to replace
-    port = port or {"http": "11434" if not found else "80", "https": "443"}[scheme]
-    return f"{scheme}://{host}:{port}{(path or '').rstrip('/')}"
+    """The server's address in whatever form it was written; empty is the provider's default."""
+    names = ("OLLAMA_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_BASE")
+    written = next((value for name in names if (value := environment.get(name, "").strip())), "")
+    return written or ("http://host.docker.internal:11434" if _in_docker() else "")

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 from py_mono.utils.lazy import load
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CONFIGURATION = 2
 INTERRUPTED = 130
+TERMINATED = 143
 
 _COMMANDS = {
     "run": "py_mono.wiring:run",
@@ -27,6 +29,7 @@ _WITHOUT_WORKER = {"sessions", "demo"}
 
 def main() -> int:
     """Run the program; returns its exit status, as ``interface.md`` lists them."""
+    _open_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"py-mono {VERSION}\n")
         return 0
@@ -47,9 +50,37 @@ def _run(arguments: "Arguments", settings: "Settings") -> int:
     target = _COMMANDS[arguments.command]
     if arguments.command in _WITHOUT_WORKER:
         status: int = load(target)(arguments, settings)
-    else:
-        status = load(target)(arguments, settings, *_started(settings))
+        return status
+    _end_on_signals()
+    launcher, worker = _started(settings)
+    try:
+        status = load(target)(arguments, settings, launcher, worker)
+    except BaseException:
+        worker.wire.close()  # whereupon it ends
+        launcher.remove_private()
+        raise
     return status
+
+
+def _open_closed_streams() -> None:
+    """Open nothing at all where the caller closed stdin, stdout or stderr: else a file of ours would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - stays open
+
+
+def _end_on_signals() -> None:
+    """Until ``wiring`` takes them, SIGTERM and SIGHUP unwind: there is a worker, and a folder, to be cleaned up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
+
+
+def _leave(*_: object) -> None:
+    sys.exit(TERMINATED)
 
 
 def _started(settings: "Settings") -> "tuple[Launcher, Launched]":

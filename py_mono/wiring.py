@@ -5,17 +5,20 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
+from py_mono.config import printable, window_cap
 from py_mono.llm.prompts.render import read_context, render
 from py_mono.llm.registry import create
 from py_mono.llm.settings import OllamaSettings, ProviderSettings
-from py_mono.protocol.events import SessionStarted
+from py_mono.protocol.errors import ConfigError
+from py_mono.protocol.events import Envelope, MessageFinished, PromptFrozen, SessionStarted
+from py_mono.protocol.messages import AssistantMessage
 from py_mono.protocol.ports import Branch, Provider
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
@@ -25,6 +28,8 @@ from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.app import App
+from py_mono.ui.lock import describe
+from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
 
@@ -38,13 +43,15 @@ _DEFAULTS = OllamaSettings()
 
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """The REPL, or with ``-p`` one shot; ends the process with its exit status."""
-    _leave(asyncio.run(_run(arguments, settings, WorkerSandbox(launcher, worker))))
+    sandbox = WorkerSandbox(launcher, worker)
+    _leave(asyncio.run(guarded(lambda signals: _run(arguments, settings, sandbox, signals))))
 
 
 def tool(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """``py-mono tool``; ends the process with its exit status."""
     del settings
-    _leave(asyncio.run(_tool(arguments, WorkerSandbox(launcher, worker))))
+    sandbox = WorkerSandbox(launcher, worker)
+    _leave(asyncio.run(guarded(lambda _: _tool(arguments, sandbox))))
 
 
 def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
@@ -53,19 +60,16 @@ def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
     settings.workspace = load("py_mono.ui.demo:fresh_copy")()
     settings.provider, settings.script = "scripted", load("py_mono.ui.demo:SCRIPT")
     settings.extra_roots = ()
-    launcher = Launcher(settings.workspace, backend=settings.backend)
-    _leave(asyncio.run(_demo(settings, WorkerSandbox(launcher, launcher.start()))))
+    _leave(asyncio.run(guarded(lambda signals: _demo(settings, signals))))
 
 
-def sessions(arguments: "Arguments", settings: "Settings") -> int:
-    """``py-mono sessions``."""
+def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
+    """``py-mono sessions``; ends the process with its exit status."""
     _settle()
     redact = _redactor(settings)
-    store = Sessions(Path(settings.folders.state), redact=redact, notice=_complain)
-    status: int = load("py_mono.ui.sessions_command:run")(
-        store, arguments.action, arguments.name, settings.environment, redact
-    )
-    return status
+    store = Sessions(Path(settings.folders.state), redact=redact, notice=_Notices())
+    command = load("py_mono.ui.sessions_command:run")
+    _leave(command(store, arguments, settings.workspace, settings.environment))
 
 
 def _settle() -> None:
@@ -82,20 +86,17 @@ def _leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox) -> int:
+async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox, signals: Signals) -> int:
     redact = _redactor(settings)
     notices = _Notices()
     store = Sessions(Path(settings.folders.state), redact=redact, notice=notices)
     try:
         session = _session(arguments, settings, store)
-        provider = create(_provider_settings(settings))
-        app = _app(settings, sandbox, provider, session, redact)
+        provider = create(_provider_settings(settings, _replies(arguments, settings, store)))
+        app = _app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=notices)
         _settle()
-        notices.to(app.agent.notice)
         if arguments.print_:
-            piped = b"" if sys.stdin.isatty() else _read_stdin()
-            prompt = load("py_mono.ui.piped:combine")(arguments.prompt, piped)
-            status: int = await load("py_mono.ui.oneshot:run")(app, prompt, arguments.output_format)
+            status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
         else:
             status = await load("py_mono.ui.repl:run")(app, arguments.prompt)
         await app.agent.close()
@@ -107,14 +108,21 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
 
 async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
     _settle()
+    opened: list[Branch] = []
+
+    async def reopen() -> ToolRegistry:
+        for branch in opened:
+            await branch.close()
+        opened[:] = [await sandbox.open("direct")]
+        return ToolRegistry(opened)
+
     try:
-        branch = await sandbox.open("direct")
-        registry = ToolRegistry([branch])
+        registry = await reopen()
         if arguments.action == "list":
             listing = load("py_mono.ui.tool_command:print_list")
-            status: int = listing(await branch.specs(), version=VERSION, as_json=arguments.json)
+            status: int = listing(await opened[0].specs(), version=VERSION, as_json=arguments.json)
         elif arguments.action == "session":
-            status = await load("py_mono.ui.tool_command:serve")(registry)
+            status = await load("py_mono.ui.tool_command:serve")(registry, reopen)
         else:
             status = await load("py_mono.ui.tool_command:call_one")(registry, arguments.name, arguments.tool_arguments)
     finally:
@@ -122,12 +130,15 @@ async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
     return status
 
 
-async def _demo(settings: "Settings", sandbox: WorkerSandbox) -> int:
+async def _demo(settings: "Settings", signals: Signals) -> int:
     _settle()
     redact = _redactor(settings)
-    store = Sessions(Path(settings.folders.state), redact=redact, notice=_complain)
+    launcher = Launcher(settings.workspace, backend=settings.backend)
+    sandbox = WorkerSandbox(launcher)
+    store = Sessions(Path(settings.folders.state), redact=redact, notice=_Notices())
     session = store.new(settings.workspace, keep=False)
-    app = _app(settings, sandbox, create(_provider_settings(settings)), session, redact)
+    provider = create(_provider_settings(settings))
+    app = _app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=_Notices())
 
     async def run_tests() -> tuple[bool, str]:
         branch = await sandbox.open("direct")
@@ -142,7 +153,16 @@ async def _demo(settings: "Settings", sandbox: WorkerSandbox) -> int:
     return status
 
 
-def _app(settings: "Settings", sandbox: WorkerSandbox, provider: Provider, session: Session, redact: Redactor) -> App:
+def _app(
+    settings: "Settings",
+    sandbox: WorkerSandbox,
+    provider: Provider,
+    session: Session,
+    *,
+    redact: Redactor,
+    signals: Signals,
+    notices: "_Notices",
+) -> App:
     def compose(branch: Branch) -> ToolRegistry:
         return ToolRegistry([branch])
 
@@ -151,26 +171,28 @@ def _app(settings: "Settings", sandbox: WorkerSandbox, provider: Provider, sessi
         sandbox=sandbox,
         compose=compose,
         system=lambda: _system_prompt(settings),
-        session=SessionStarted(session.id, _printable(settings.workspace), VERSION),
+        session=SessionStarted(session.id, printable(settings.workspace), VERSION),
         limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
         redact=redact,
         journal=session.append,
         sync=session.synced,
         wall_clock=time.time,
         monotonic=time.monotonic,
-        past=session.envelopes,
+        past=_still_true(session.envelopes, settings),
         last_seq=session.next_seq - 1,
     )
     return App(
         agent=agent,
         provider=provider,
         workspace=settings.workspace,
-        session_id=session.id if session.kept else "",
-        sandbox_summary=settings.backend,
+        session=session,
+        lock=lambda: describe(sandbox.lock, network=settings.network),
         version=VERSION,
         redact=redact,
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
+        signals=signals,
+        on_shown=lambda: notices.to(agent.notice),
     )
 
 
@@ -183,44 +205,60 @@ def _system_prompt(settings: "Settings") -> str:
     )
 
 
+def _still_true(past: Sequence[Envelope], settings: "Settings") -> Sequence[Envelope]:
+    """The past without a prompt that says the opposite of ``--network``: then it is frozen anew, else it stays."""
+    prompts = [envelope.event for envelope in past if isinstance(envelope.event, PromptFrozen)]
+    if not prompts:
+        return past
+    now, other = (
+        set(render(workspace=settings.workspace, network=network).splitlines())
+        for network in (settings.network, not settings.network)
+    )
+    changed = not (other - now).isdisjoint(prompts[-1].system.splitlines())
+    return [envelope for envelope in past if not isinstance(envelope.event, PromptFrozen)] if changed else past
+
+
 def _session(arguments: "Arguments", settings: "Settings", store: Sessions) -> Session:
+    keep = not arguments.no_session
+    if settings.provider == "replay":
+        return store.new(printable(settings.workspace), keep=keep)
+    if arguments.fork:
+        return store.fork(arguments.fork)
     if arguments.resume:
         return store.resume(arguments.resume)
     if arguments.continue_ or arguments.resume is not None:
-        return store.latest(_printable(settings.workspace))
-    return store.new(_printable(settings.workspace), keep=not arguments.no_session)
+        return store.latest(printable(settings.workspace))
+    return store.new(printable(settings.workspace), keep=keep)
 
 
-def _provider_settings(settings: "Settings") -> ProviderSettings:
+def _replies(arguments: "Arguments", settings: "Settings", store: Sessions) -> tuple[AssistantMessage, ...]:
+    """What the recorded model said, for ``--provider replay -r ID``; nothing for any other provider."""
+    if settings.provider != "replay":
+        return ()
+    if not arguments.resume:
+        raise ConfigError("the provider replay plays a session, and none is named", remedy="name it with -r ID")
+    facts = (envelope.event for envelope in store.read(arguments.resume))
+    return tuple(fact.message for fact in facts if isinstance(fact, MessageFinished))
+
+
+def _provider_settings(settings: "Settings", replies: tuple[AssistantMessage, ...] = ()) -> ProviderSettings:
+    cap = window_cap(settings.environment) if settings.provider == "ollama" else None
     return ProviderSettings(
         provider=settings.provider,
         model=settings.model,
         base_url=settings.base_url,
         environment=settings.environment,
         ollama=OllamaSettings(
-            window_cap=settings.window_cap or _DEFAULTS.window_cap,
-            keep_alive=settings.keep_alive or _DEFAULTS.keep_alive,
+            window_cap=cap or _DEFAULTS.window_cap,
+            keep_alive=settings.environment.get("OLLAMA_KEEP_ALIVE") or _DEFAULTS.keep_alive,
         ),
         script=settings.script,
+        replies=replies,
     )
 
 
 def _redactor(settings: "Settings") -> Redactor:
     return Redactor(secrets_in(settings.environment))
-
-
-def _printable(path: str) -> str:
-    """A path as text: names that are not UTF-8 have no place in a journal."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _read_stdin() -> bytes:
-    limit: int = load("py_mono.ui.piped:STDIN_LIMIT")
-    return sys.stdin.buffer.read(limit + 1)
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"py-mono: {text}\n")
 
 
 class _Notices:

@@ -1,11 +1,14 @@
 """App: the wired objects that commands, REPL and one shot act on."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from py_mono.agent.agent import Agent
     from py_mono.protocol.ports import Provider, Redact
+    from py_mono.session.store import Session
+    from py_mono.ui.lock import Lock
+    from py_mono.ui.signals import Signals
 
 
 class App:
@@ -15,12 +18,13 @@ class App:
         agent: The agent.
         provider: Who answers.
         workspace: Its absolute path.
-        session_id: What ``-r`` takes; empty where no journal is kept.
-        sandbox_summary: The lock in a few words.
+        lock: Waits for the worker, and says how it is confined.
         version: Of py-mono.
-        redact: Keeps secrets out of what is printed for programs.
+        redact: Keeps secrets out of what is printed.
         environment: For ``NO_COLOR``, ``TERM`` and the like.
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
+        signals: What Ctrl-C and SIGTERM do.
+        on_shown: To be called once events are shown: says what could not be said before.
     """
 
     def __init__(
@@ -29,19 +33,28 @@ class App:
         agent: "Agent",
         provider: "Provider",
         workspace: str,
-        session_id: str,
-        sandbox_summary: str,
+        session: "Session",
+        lock: Callable[[], Awaitable["Lock"]],
         version: str,
         redact: "Redact",
         environment: Mapping[str, str],
         history_file: str,
+        signals: "Signals",
+        on_shown: Callable[[], None],
     ) -> None:
         self.agent = agent
         self.provider = provider
         self.workspace = workspace
-        self.session_id = session_id
-        self.sandbox_summary = sandbox_summary
+        self.lock = lock
         self.version = version
         self.redact = redact
         self.environment = environment
         self.history_file = history_file
+        self.signals = signals
+        self.on_shown = on_shown
+        self._session = session
+
+    @property
+    def session_id(self) -> str:
+        """What ``-r`` takes; empty where no journal is kept, or could not be any longer."""
+        return self._session.id if self._session.kept else ""

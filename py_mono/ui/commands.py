@@ -1,66 +1,13 @@
 """The table of slash commands; ``/help`` is made from it. A new command is one more row."""
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from py_mono.protocol.events import Envelope, TurnFinished
-from py_mono.protocol.ports import Provider
-from py_mono.protocol.tools import ToolSpec
+from py_mono.protocol.errors import SandboxError
 from py_mono.ui.terminal import one_line
 
-
-class AgentLike(Protocol):
-    """What the screen needs of an agent; ``py_mono.agent.agent.Agent`` says what each does."""
-
-    @property
-    def running(self) -> bool:
-        """Whether a turn runs."""
-
-    @property
-    def tools(self) -> tuple[ToolSpec, ...]:
-        """The frozen tool list; empty before the first turn."""
-
-    def subscribe(self, subscriber: Callable[[Envelope], None]) -> Callable[[], None]:
-        """Hand every later event to ``subscriber``."""
-
-    async def prompt(self, text: str) -> TurnFinished:
-        """Run one turn."""
-
-    def steer(self, text: str) -> None:
-        """Queue a message for the running turn."""
-
-    def take_queued(self) -> tuple[str, ...]:
-        """What was queued and did not reach the turn."""
-
-    def interrupt(self) -> None:
-        """End the running turn."""
-
-    async def clear(self) -> None:
-        """Start the conversation afresh."""
-
-
-class AppLike(Protocol):
-    """The wired objects that commands act on."""
-
-    @property
-    def agent(self) -> AgentLike:
-        """The session's agent."""
-
-    @property
-    def provider(self) -> Provider:
-        """Who answers."""
-
-    @property
-    def workspace(self) -> str:
-        """Its absolute path."""
-
-    @property
-    def sandbox_summary(self) -> str:
-        """The lock in a few words."""
-
-    @property
-    def version(self) -> str:
-        """Of py-mono."""
+if TYPE_CHECKING:
+    from py_mono.ui.app import App
 
 
 class Leave(Exception):
@@ -80,32 +27,34 @@ class Command(NamedTuple):
     name: str
     arguments: str
     help: str
-    run: Callable[[AppLike, str], Awaitable[str]]
+    run: Callable[["App", str], Awaitable[str]]
 
 
-async def _help(_: AppLike, __: str) -> str:
+async def _help(_: "App", __: str) -> str:
     rows = [(f"{command.name} {command.arguments}".rstrip(), command.help) for command in COMMANDS]
     width = max(len(left) for left, _ in [*rows, *_KEYS])
     lines = [f"{left:{width}}  {right}" for left, right in (*rows, *_KEYS)]
     return "\n".join(lines)
 
 
-async def _clear(app: AppLike, _: str) -> str:
+async def _clear(app: "App", _: str) -> str:
     if app.agent.running:
         return "A turn is running: press Esc first, then /clear."
     await app.agent.clear()
     return "The conversation starts afresh; the workspace stays as it is."
 
 
-async def _tools(app: AppLike, _: str) -> str:
-    if not app.agent.tools:
-        return "The list of tools is made with the first message."
-    return "\n".join(
-        f"{one_line(tool.name)}  {one_line(tool.description).partition('. ')[0]}" for tool in app.agent.tools
-    )
+async def _tools(app: "App", _: str) -> str:
+    try:
+        tools = await app.agent.list_tools()
+    except SandboxError as error:
+        return "\n".join(filter(None, (str(error), error.remedy)))
+    if not tools:
+        return "The first turn is just about to make the list of tools: ask again in a moment."
+    return "\n".join(f"{one_line(tool.name)}  {one_line(tool.description).partition('. ')[0]}" for tool in tools)
 
 
-async def _leave(_: AppLike, __: str) -> str:
+async def _leave(_: "App", __: str) -> str:
     raise Leave
 
 
@@ -134,7 +83,7 @@ def is_command(text: str) -> bool:
     return text.startswith("/") or text.strip() in _ALIASES
 
 
-async def run_command(app: AppLike, text: str) -> str:
+async def run_command(app: "App", text: str) -> str:
     """Run the line's command and return what to show; an unknown one is said to be unknown, never guessed.
 
     Raises:

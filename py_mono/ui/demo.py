@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from py_mono.ui.app import App
 from py_mono.ui.json_mode import FAILED, exit_status
 from py_mono.ui.render import Renderer
-from py_mono.ui.signals import TERMINATED, ending
 from py_mono.ui.terminal import Screen
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,7 +21,7 @@ _INTRODUCTION = """\
 py-mono demo: fix a failing test in a small project.
 No model is needed: the model's replies are scripted. The loop, the tools, the lock and pytest are real.
 The project is a fresh copy in {workspace}
-The lock: {lock}
+{lock}
 
 > {prompt}"""
 
@@ -65,12 +64,13 @@ def _lines(path: str) -> list[str]:
 
 async def run(app: App, run_tests: RunTests) -> int:
     """Let the scripted model do its work, then show the diff and the passing run; returns the exit status."""
-    screen = Screen(sys.stdout, app.environment)
-    screen.write(_INTRODUCTION.format(workspace=app.workspace, lock=app.sandbox_summary, prompt=PROMPT) + "\n\n")
+    screen = Screen(sys.stdout, app.environment, redact=app.redact)
+    lock = await app.lock()
+    screen.write(_INTRODUCTION.format(workspace=app.workspace, lock=lock.text, prompt=PROMPT) + "\n\n")
     app.agent.subscribe(Renderer(screen))
-    with ending(app.agent.interrupt) as received:
+    with app.signals.to(app.agent.interrupt):
         finished = await app.agent.prompt(PROMPT)
-    status = TERMINATED if received.terminated else exit_status(finished)
+    status = exit_status(finished)
     if status:
         return status
     passed, printed = await run_tests()
@@ -80,4 +80,4 @@ async def run(app: App, run_tests: RunTests) -> int:
         screen.write(screen.paint(line, style) + "\n")  # type: ignore[arg-type]  # the three are styles
     screen.write("\n" + screen.paint("$ pytest", "bold") + f"\n{printed.strip()}\n")
     screen.write(f"\nThe project is yours to look at: {app.workspace}\n")
-    return status if passed else FAILED
+    return FAILED if screen.lost or not passed else status

@@ -119,6 +119,6 @@ def result_object(record: TurnRecord, finished: TurnFinished, *, session: str, v
     }
 
 
-def print_object(output: Output, value: dict[str, Any]) -> None:
-    """Print one JSON object and a newline."""
-    output.write(encode(value) + b"\n")
+def print_object(output: Output, value: dict[str, Any], redact: Redact) -> None:
+    """Print one JSON object without secrets, and a newline."""
+    output.write(redact(encode(value).decode()).encode() + b"\n")

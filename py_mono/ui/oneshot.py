@@ -1,31 +1,61 @@
 """``-p``: one turn; the answer (or JSON) on stdout, progress on stderr."""
 
+import asyncio
 import sys
 
 from py_mono.ui.app import App
 from py_mono.ui.json_mode import FAILED, EventLines, TurnRecord, exit_status, print_object, result_object
+from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
+from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
-from py_mono.ui.signals import TERMINATED, ending
 from py_mono.ui.terminal import Screen
 
+_PATIENCE_S = 1.0
 
-async def run(app: App, prompt: str, output_format: str) -> int:
-    """Run one turn and print it as ``text``, ``json`` or ``stream-json``; returns the exit status."""
+
+async def run(app: App, prompt: str | None, output_format: str) -> int:
+    """Run one turn and print it as ``text``, ``json`` or ``stream-json``; returns the exit status.
+
+    Raises:
+        ConfigError: There is no prompt, or what is piped in is no text or too long.
+    """
+    screen = Screen(sys.stderr, app.environment, redact=app.redact)
+    text = combine(prompt, await _piped(screen))
     output = Output(sys.stdout.buffer)
     record = TurnRecord()
     app.agent.subscribe(record)
     if output_format == "stream-json":
         app.agent.subscribe(EventLines(output, app.redact))
     else:
-        app.agent.subscribe(Renderer(Screen(sys.stderr, app.environment), final_text=False))
-    with ending(app.agent.interrupt) as received:
-        finished = await app.agent.prompt(prompt)
-    status = TERMINATED if received.terminated else exit_status(finished)
+        app.agent.subscribe(Renderer(screen, final_text=False))
+    app.on_shown()
+    warning = asyncio.ensure_future(_warn(app, screen))
+    with app.signals.to(app.agent.interrupt):
+        finished = await app.agent.prompt(text)
+        await warning
+    status = app.signals.status if app.signals.terminated else exit_status(finished)
     if output_format == "json":
-        print_object(
-            output, {**result_object(record, finished, session=app.session_id, version=app.version), "status": status}
-        )
+        result = result_object(record, finished, session=app.session_id, version=app.version)
+        print_object(output, {**result, "status": status}, app.redact)
     elif output_format == "text" and record.answer:
-        output.answer(record.answer)
+        output.answer(app.redact(record.answer))
     return FAILED if output.lost and not status else status
+
+
+async def _piped(screen: Screen) -> bytes:
+    """What is piped in; where that takes long, a person at the terminal is told what is waited for."""
+    if sys.stdin.isatty():
+        return b""
+    reading = asyncio.ensure_future(LineReader(sys.stdin.fileno()).read_all(STDIN_LIMIT + 1))
+    await asyncio.wait({reading}, timeout=_PATIENCE_S)
+    if not reading.done() and screen.terminal:
+        screen.write("py-mono: reading stdin until it ends (Ctrl-D; < /dev/null for none)\n")
+    return await reading
+
+
+async def _warn(app: App, screen: Screen) -> None:
+    """Say what the lock leaves open; nothing where nothing is missing."""
+    lock = await app.lock()
+    if lock.gaps:
+        screen.write(screen.paint(lock.text, "yellow") + "\n")

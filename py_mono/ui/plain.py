@@ -2,45 +2,38 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from py_mono.ui.commands import AppLike, Leave, is_command, run_command
+from py_mono.ui.commands import Leave, is_command, run_command
 from py_mono.ui.json_mode import CANCELLED, DONE, exit_status
 from py_mono.ui.lines import LineReader
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
-from py_mono.ui.signals import TERMINATED, Received, ending
 from py_mono.ui.terminal import Screen
+
+if TYPE_CHECKING:
+    from py_mono.ui.app import App
 
 _T = TypeVar("_T")
 
 
-class ReplApp(AppLike, Protocol):
-    """What the REPL needs besides what the commands act on."""
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """For ``NO_COLOR`` and ``TERM``."""
-
-    @property
-    def history_file(self) -> str:
-        """Where the input line keeps what was typed; empty where nothing can be kept."""
-
-
-async def run_plain(app: ReplApp, prompt: str | None) -> int:
+async def run_plain(app: "App", prompt: str | None) -> int:
     """Each line of stdin is a prompt; with a prompt of its own, all of stdin is its context.
 
     The exit status is that of the last turn that did not end well.
     """
-    screen = Screen(sys.stdout, app.environment)
+    screen = Screen(sys.stdout, app.environment, redact=app.redact)
     typed = sys.stdin.isatty()
     app.agent.subscribe(Renderer(screen, reasoning=typed))
     plain = _Plain(app, screen, LineReader(sys.stdin.fileno()), mark="> " if typed and sys.stdout.isatty() else "")
-    with ending(plain.signalled) as received:
-        plain.received = received
+    app.on_shown()
+    lock = await app.lock()
+    if typed or lock.gaps:
+        sys.stderr.write(lock.text + "\n")
+    with app.signals.to(plain.signalled):
         await plain.run(prompt, typed=typed)
-    return TERMINATED if received.terminated else plain.status
+    return app.signals.status if app.signals.terminated else plain.status
 
 
 class _Plain:
@@ -48,17 +41,15 @@ class _Plain:
 
     Attributes:
         status: The exit status so far.
-        received: Which signals came.
     """
 
-    def __init__(self, app: AppLike, screen: Screen, reader: LineReader, *, mark: str) -> None:
+    def __init__(self, app: "App", screen: Screen, reader: LineReader, *, mark: str) -> None:
         self._app = app
         self._screen = screen
         self._reader = reader
         self._mark = mark
         self._reading: asyncio.Task[Any] | None = None
         self.status = DONE
-        self.received = Received()
 
     async def run(self, prompt: str | None, *, typed: bool) -> None:
         """Take the prompt and then every line; where nobody types them, all of them at once as the prompt's context."""
@@ -88,7 +79,7 @@ class _Plain:
             return
         finished = await self._app.agent.prompt(text.strip())
         self.status = exit_status(finished) or self.status
-        if finished.stop_reason == "cancelled" and (self.received.terminated or not typed):
+        if finished.stop_reason == "cancelled" and (self._app.signals.terminated or not typed):
             raise Leave
 
     async def _wait(self, reading: Coroutine[Any, Any, _T]) -> _T:

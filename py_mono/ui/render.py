@@ -27,12 +27,15 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.ui.streamed import StreamedText
-from py_mono.ui.terminal import Screen, Style, cell_width, clip, duration, first_lines, harmless, one_line
+from py_mono.ui.terminal import Screen, Style, cell_width, clip, duration, first_lines, harmless, last_lines, one_line
 
 _LONGEST = 500
 """How many characters of an argument or an output are looked at for one line."""
 
 _ERROR_LINES = 5
+_SAY_IT_LAST = {"shell"}
+"""Tools whose output ends with what went wrong, as a test run's does."""
+
 _DIFF_LINES = 60
 _CHANGES = 12
 _MAIN_ARGUMENTS = ("command", "pattern", "path", "package", "name", "query", "url")
@@ -187,7 +190,8 @@ def _tool_finished(view: Renderer, event: ToolFinished) -> None:
     head = mark + clip(_heading(call), max(room, 8))
     view.line(head + tail, "red" if result.is_error else "green")
     if result.is_error:
-        for line in first_lines(result.content, _ERROR_LINES):
+        shown = last_lines if result.name in _SAY_IT_LAST else first_lines
+        for line in shown(result.content, _ERROR_LINES):
             view.line("  " + line, "red")
     _diff(view, result)
     view.status = f"running {_heading(next(iter(view.running.values())))}" if view.running else ""

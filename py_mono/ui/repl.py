@@ -3,25 +3,26 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import PyMonoError
-from py_mono.ui.commands import AppLike, Leave, is_command, run_command
+from py_mono.ui.commands import Leave, is_command, run_command
 from py_mono.ui.json_mode import DONE
-from py_mono.ui.plain import ReplApp, run_plain
+from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
 from py_mono.ui.render import Renderer
-from py_mono.ui.signals import TERMINATED, Received, ending
 from py_mono.ui.terminal import Screen, harmless, one_line
 
+if TYPE_CHECKING:
+    from py_mono.ui.app import App
 
-async def run(app: ReplApp, prompt: str | None, on_drawn: Callable[[], Awaitable[None]] | None = None) -> int:
+
+async def run(app: "App", prompt: str | None) -> int:
     """Talk to a person until they leave; returns the exit status.
 
     Args:
         app: The wired objects.
         prompt: The first message, or None. Where stdin is piped, that is its context.
-        on_drawn: What is better done once the input line is on the screen; the first turn waits for it.
 
     Raises:
         ConfigError: What is piped in is no text, or too long.
@@ -36,16 +37,14 @@ async def run(app: ReplApp, prompt: str | None, on_drawn: Callable[[], Awaitable
             term=app.environment.get("TERM", ""),
             colour=not app.environment.get("NO_COLOR"),
         )
-        return await Repl(app, line, Screen(line.above, app.environment)).run(prompt, on_drawn)
-    if on_drawn is not None:
-        await on_drawn()
+        return await Repl(app, line, Screen(line.above, app.environment, redact=app.redact)).run(prompt)
     return await run_plain(app, prompt)
 
 
 class Repl:
     """One conversation at a terminal."""
 
-    def __init__(self, app: AppLike, line: InputLine, screen: Screen) -> None:
+    def __init__(self, app: "App", line: InputLine, screen: Screen) -> None:
         self._app = app
         self._line = line
         self._screen = screen
@@ -53,21 +52,20 @@ class Repl:
         self._turn: asyncio.Task[None] | None = None
         self._prepared: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
-        self._received = Received()
+        self._leaving = False
         line.pending = self._pending
         line.busy = lambda: self._turn is not None
         line.interrupt = self._interrupt
         app.agent.subscribe(self._view)
 
-    async def run(self, prompt: str | None, on_drawn: Callable[[], Awaitable[None]] | None) -> int:
+    async def run(self, prompt: str | None) -> int:
         """Read lines until the person leaves; returns the exit status.
 
         Raises:
             PyMonoError: The session cannot go on.
         """
-        self._line.on_drawn(lambda: self._greet(prompt, on_drawn))
-        with ending(self._signalled) as received:
-            self._received = received
+        self._line.on_drawn(lambda: self._greet(prompt))
+        with self._app.signals.to(self._signalled):
             async with self._line.shown():
                 try:
                     with contextlib.suppress(EOFError, Leave):
@@ -77,16 +75,23 @@ class Repl:
                     await self._end()
         if self._failure is not None:
             raise self._failure
-        return TERMINATED if received.terminated else DONE
+        return self._app.signals.status if self._app.signals.terminated else DONE
 
-    def _greet(self, prompt: str | None, on_drawn: Callable[[], Awaitable[None]] | None) -> None:
+    def _greet(self, prompt: str | None) -> None:
         self._say(banner(self._app), dim=True)
-        if on_drawn is not None:
-            self._prepared = asyncio.ensure_future(_do(on_drawn))
-            self._prepared.add_done_callback(self._check)
+        self._app.on_shown()
+        self._prepared = asyncio.ensure_future(self._tell_lock())
+        self._prepared.add_done_callback(self._check)
         if prompt:
             self._say("> " + harmless(prompt))
             self._start(prompt)
+
+    async def _tell_lock(self) -> None:
+        """How the tools are confined, said before the first turn."""
+        lock = await self._app.lock()
+        self._view.line(lock.summary, "yellow" if lock.gaps else "dim")
+        for gap in lock.gaps:
+            self._say(gap, dim=True)
 
     async def _take(self, text: str) -> None:
         """Do what a line says."""
@@ -120,6 +125,9 @@ class Repl:
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turn = None
         self._check(turn)
+        late = "\n".join(self._app.agent.take_queued())  # typed after the last look at the queue
+        if late and not self._leaving and self._failure is None:
+            self._start(late)
         self._line.redraw()
 
     def _check(self, task: asyncio.Task[None]) -> None:
@@ -134,13 +142,14 @@ class Repl:
         self._line.redraw()
 
     def _signalled(self) -> None:
-        if self._received.terminated:
+        if self._app.signals.terminated:
             self._line.leave()
         else:
             self._line.press_interrupt()
 
     async def _end(self) -> None:
         """Let a running turn close its calls."""
+        self._leaving = True
         if self._turn is not None:
             self._app.agent.interrupt()
             with contextlib.suppress(PyMonoError):  # _check keeps it
@@ -154,11 +163,7 @@ class Repl:
         self._view.line(text, "dim" if dim else None)
 
 
-async def _do(action: Callable[[], Awaitable[None]]) -> None:
-    await action()
-
-
-def banner(app: AppLike) -> str:
+def banner(app: "App") -> str:
     """Who is there, in two lines."""
     model = one_line(f"{app.provider.name} {app.provider.model}")
-    return f"py-mono {app.version} · {model} · {one_line(app.workspace)}\n{one_line(app.sandbox_summary)} · /help"
+    return f"py-mono {app.version} · {model} · {one_line(app.workspace)}\n/help shows what there is"

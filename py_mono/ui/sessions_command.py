@@ -4,24 +4,28 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from py_mono.protocol.ports import Redact
 from py_mono.session.store import Sessions
+from py_mono.ui.json_mode import FAILED
 from py_mono.ui.render import Renderer
 from py_mono.ui.replaying import replay as play_again
 from py_mono.ui.terminal import Screen, clip, one_line
 
+if TYPE_CHECKING:
+    from py_mono.ui.arguments import Arguments
 
-def show_list(store: Sessions, screen: Screen) -> int:
-    """A line for each session: when it was used, its id, how long it is, and how it began."""
-    found = store.list()
+
+def show_list(store: Sessions, screen: Screen, workspace: str) -> int:
+    """A line for each session (of one workspace, where given): when it was used, its id, how long it is, and how it began."""
+    found = store.list(workspace)
     for summary in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.used))
         turns = f"{summary.turns} turn{'' if summary.turns == 1 else 's'}"
         line = f"{summary.id}  {used}  {turns:>8}  {one_line(summary.workspace)}  {one_line(summary.prompt)}"
         screen.write((clip(line, screen.width) if screen.terminal else line) + "\n")
     if not found:
-        screen.write("There is no session yet.\n")
+        screen.write(f"There is no session{f' of {one_line(workspace)}' if workspace else ''} yet.\n")
     return 0
 
 
@@ -33,9 +37,9 @@ def show(store: Sessions, name: str, screen: Screen) -> int:
     return 0
 
 
-def replay(store: Sessions, name: str, screen: Screen, redact: Redact) -> int:
+def replay(store: Sessions, name: str, screen: Screen) -> int:
     """Run a session again offline, and say whether every request was the recorded one: 0, or 1 where one was not."""
-    report = asyncio.run(play_again(tuple(store.read(name)), redact))
+    report = asyncio.run(play_again(tuple(store.read(name))))
     turns = len({step.turn for step in report.steps})
     total = (
         f"{len(report.steps)} request{'' if len(report.steps) == 1 else 's'} in {turns} turn{'' if turns == 1 else 's'}"
@@ -51,17 +55,18 @@ def replay(store: Sessions, name: str, screen: Screen, redact: Redact) -> int:
     return 1
 
 
-def run(store: Sessions, action: str, name: str, environment: Mapping[str, str], redact: Redact) -> int:
-    """Do what the command line asked for; returns the exit status.
+def run(store: Sessions, arguments: "Arguments", workspace: str, environment: Mapping[str, str]) -> int:
+    """Do what the command line asked for; returns the exit status. ``workspace`` narrows the list; empty does not.
 
     Raises:
         SessionError: There is no such session, or it cannot be read.
     """
     screen = Screen(sys.stdout, environment)
-    match action:
+    match arguments.action:
         case "show":
-            return show(store, name, screen)
+            status = show(store, arguments.name, screen)
         case "replay":
-            return replay(store, name, screen, redact)
+            status = replay(store, arguments.name, screen)
         case _:
-            return show_list(store, screen)
+            status = show_list(store, screen, workspace)
+    return FAILED if screen.lost else status

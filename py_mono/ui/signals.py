@@ -1,35 +1,77 @@
-"""Ctrl-C and SIGTERM while no input line is there to take them: they end the turn, not the program under it."""
+"""Ctrl-C, SIGTERM and SIGHUP: caught from the first await to the last, so that whatever was started is also ended."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 130
 TERMINATED = 143
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-class Received:
-    """Attributes: terminated: Whether SIGTERM or SIGHUP came, and not Ctrl-C alone."""
 
-    def __init__(self) -> None:
+class Signals:
+    """What to do when one comes, and whether one came.
+
+    Attributes:
+        came: Whether any did.
+        terminated: Whether SIGTERM or SIGHUP did, and not Ctrl-C alone.
+    """
+
+    def __init__(self, act: Callable[[], object] = lambda: None) -> None:
+        self.came = False
         self.terminated = False
+        self._act = act
+
+    @property
+    def status(self) -> int:
+        """The exit status of a program that a signal ended."""
+        return TERMINATED if self.terminated else INTERRUPTED
+
+    @contextmanager
+    def to(self, act: Callable[[], object]) -> Iterator[None]:
+        """Within the block a signal calls ``act``."""
+        before, self._act = self._act, act
+        try:
+            yield
+        finally:
+            self._act = before
+
+    def take(self, number: int) -> None:
+        """A signal came."""
+        self.came = True
+        self.terminated = self.terminated or number != signal.SIGINT
+        self._act()
 
 
-@contextmanager
-def ending(interrupt: Callable[[], None]) -> Iterator[Received]:
-    """Within the block SIGINT, SIGTERM and SIGHUP call ``interrupt``; afterwards they do what they did."""
-    received = Received()
+async def guarded(body: Callable[[Signals], Awaitable[int]]) -> int:
+    """Run ``body`` and return its exit status; a signal that it does not take itself cancels it, once.
+
+    A signal that was ignored when the program began (``nohup``, a shell's ``&``) stays ignored.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    signals = Signals(_once(task.cancel))
     loop = asyncio.get_running_loop()
-
-    def terminate() -> None:
-        received.terminated = True
-        interrupt()
-
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    loop.add_signal_handler(signal.SIGTERM, terminate)
-    loop.add_signal_handler(signal.SIGHUP, terminate)
+    for number in _NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, signals.take, number)
     try:
-        yield received
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+        status = await body(signals)
+    except asyncio.CancelledError:
+        if not signals.came:
+            raise
+        return signals.status
+    return TERMINATED if signals.terminated else status
+
+
+def _once(act: Callable[[], object]) -> Callable[[], None]:
+    """Only the first signal cancels: a second one must not cut short what the first one has begun to clean up."""
+    waiting = [act]
+
+    def first() -> None:
+        if waiting:
+            waiting.pop()()
+
+    return first

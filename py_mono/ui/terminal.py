@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 Style = Literal["dim", "bold", "red", "green", "yellow", "cyan"]
@@ -63,6 +63,12 @@ def first_lines(text: str, limit: int) -> list[str]:
     return lines if len(lines) <= limit + 1 else [*lines[:limit], f"… {len(lines) - limit} more lines"]
 
 
+def last_lines(text: str, limit: int) -> list[str]:
+    """The last lines of a text, as ``first_lines`` gives the first ones; the one more stands before them."""
+    lines = [line[:_LONGEST_LINE] for line in harmless(text).rstrip("\n").split("\n")]
+    return lines if len(lines) <= limit + 1 else [f"… {len(lines) - limit} lines before", *lines[-limit:]]
+
+
 def duration(seconds: float) -> str:
     """A time for a person: ``3 ms``, ``0.3 s``, ``12 s``, ``2 min 5 s``."""
     if round(seconds, 1) < 0.1:  # noqa: PLR2004 - where one digit after the point would say nothing
@@ -120,10 +126,17 @@ class Screen:
     Attributes:
         terminal: Whether it is one that understands escape sequences.
         colour: Whether to use them for colour (``NO_COLOR`` says no).
+        lost: Whether something was lost to anything but a reader that had enough (a full disk, for one).
     """
 
     def __init__(
-        self, stream: TextSink, environment: Mapping[str, str], *, terminal: bool | None = None, columns: int = 0
+        self,
+        stream: TextSink,
+        environment: Mapping[str, str],
+        *,
+        terminal: bool | None = None,
+        columns: int = 0,
+        redact: Callable[[str], str] = str,
     ) -> None:
         """Take a stream.
 
@@ -132,9 +145,12 @@ class Screen:
             environment: For ``NO_COLOR`` and ``TERM``.
             terminal: None asks the stream.
             columns: A fixed width; 0 asks the terminal each time.
+            redact: Applied to each piece of text that is written.
         """
         self._stream = stream
         self._columns = columns
+        self._redact = redact
+        self.lost = False
         known = stream.isatty() if terminal is None else terminal
         self.terminal = known and environment.get("TERM", "") not in {"dumb", ""}
         self.colour = self.terminal and not environment.get("NO_COLOR")
@@ -163,10 +179,11 @@ class Screen:
         if self._failed or not text:
             return
         try:
-            self._write(self._erasure() + text)
+            self._write(self._erasure() + self._redact(text))
             self._stream.flush()
-        except (OSError, ValueError):  # ValueError: the stream is closed
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self._failed = True
+            self.lost = not isinstance(error, BrokenPipeError)
 
     def show_status(self, text: str) -> None:
         """Show what is waited for on the last line, until the next text; only on a terminal, and only harmless text."""

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,18 +25,26 @@ def print_list(specs: Sequence[ToolSpec], *, version: str, as_json: bool) -> int
     else:
         width = max(len(spec.name) for spec in specs)
         output.answer("\n".join(f"{spec.name:<{width}}  {spec.description.splitlines()[0]}" for spec in specs))
-    return 0
+    return 1 if output.lost else 0
 
 
 async def call_one(tools: ToolSource, name: str, arguments: str) -> int:
     """Call one tool; its text on stdout. 0, or 1 where it refused or failed."""
-    result = await _call(tools, "operator", name, _decoded(arguments), arguments)
-    Output(sys.stdout.buffer).answer(result.content)
-    return 1 if result.is_error else 0
+    output = Output(sys.stdout.buffer)
+    try:
+        result = await _call(tools, "operator", name, _decoded(arguments), arguments)
+    except SandboxError as error:
+        output.answer(_said(error))
+        return 1
+    output.answer(result.content)
+    return 1 if result.is_error or output.lost else 0
 
 
-async def serve(tools: ToolSource) -> int:
-    """Answer each JSON line ``{"tool", "args"}`` on stdin with one line ``{"ok", "output"}``, in order, until it ends."""
+async def serve(tools: ToolSource, reopen: Callable[[], Awaitable[ToolSource]]) -> int:
+    """Answer each JSON line ``{"tool", "args"}`` on stdin with one line ``{"ok", "output"}``, in order, until it ends.
+
+    ``reopen`` gives new tools where the worker behind these has died.
+    """
     output = Output(sys.stdout.buffer)
     lines = LineReader(sys.stdin.fileno(), longest=_LONGEST_LINE)
     number = 0
@@ -47,7 +55,11 @@ async def serve(tools: ToolSource) -> int:
             break
         if line.strip():
             number += 1
-            output.write(await _serve_line(tools, str(number), line))
+            try:
+                output.write(await _serve_line(tools, str(number), line))
+            except SandboxError as error:
+                output.write(_answer(ok=False, text=_said(error)))
+                tools = await reopen()
     return 1 if output.lost else 0
 
 
@@ -56,6 +68,8 @@ async def _serve_line(tools: ToolSource, call_id: str, line: str) -> bytes:
         asked: Any = json.loads(line)
     except ValueError as error:
         return _answer(ok=False, text=f"this line is not JSON: {error}")
+    except RecursionError:
+        return _answer(ok=False, text="this line is nested too deeply")
     if not isinstance(asked, dict) or not isinstance(asked.get("tool"), str):
         return _answer(
             ok=False, text='a line must be an object such as {"tool": "read_file", "args": {"path": "a.py"}}'
@@ -74,15 +88,15 @@ async def _call(tools: ToolSource, call_id: str, name: str, arguments: object, r
         call = ToolCall(call_id, name, arguments)
     else:
         call = ToolCall(call_id, name, {}, malformed=raw or "nothing")
-    try:
-        return await tools.call(call, lambda _: None)
-    except SandboxError as error:
-        text = f"{error}\n{error.remedy}" if error.remedy else str(error)
-        return ToolResult(call_id, name, text, is_error=True)
+    return await tools.call(call, lambda _: None)
+
+
+def _said(error: SandboxError) -> str:
+    return f"{error}\n{error.remedy}" if error.remedy else str(error)
 
 
 def _decoded(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

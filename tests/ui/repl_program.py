@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
+from typing import cast
 
 from py_mono.protocol.events import (
     Envelope,
@@ -25,7 +26,10 @@ from py_mono.protocol.events import (
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.ui.app import App
+from py_mono.ui.lock import Lock
 from py_mono.ui.repl import run
+from py_mono.ui.signals import Signals, guarded
 
 
 class FakeAgent:
@@ -52,6 +56,9 @@ class FakeAgent:
     def take_queued(self) -> tuple[str, ...]:
         queued, self._queued = tuple(self._queued), []
         return queued
+
+    async def list_tools(self) -> tuple[ToolSpec, ...]:
+        return self.tools
 
     def interrupt(self) -> None:
         self._interrupted.set()
@@ -149,24 +156,33 @@ class FakeProvider:
 
 
 class FakeApp:
-    def __init__(self) -> None:
+    def __init__(self, signals: Signals | None = None) -> None:
         self.agent = FakeAgent()
         self.provider: Provider = FakeProvider()
         self.workspace = os.getcwd()
-        self.sandbox_summary = "no lock"
+        self.redact = str
+        self.signals = signals or Signals()
         self.version = "0"
         self.environment = dict(os.environ)
         self.history_file = os.environ.get("TEST_HISTORY", "")
 
+    async def lock(self) -> Lock:
+        return Lock("lock: pretended", ("A gap.",) if os.environ.get("TEST_GAP") else ())
 
-async def prepare() -> None:
-    sys.stderr.write(f"drawn after {time.process_time() * 1000:.0f} ms of CPU\n")
+    def on_shown(self) -> None:
+        if os.environ.get("TEST_CPU"):
+            sys.stderr.write(f"drawn after {time.process_time() * 1000:.0f} ms of CPU\n")
+
+
+def fake_app(signals: Signals | None = None) -> tuple[App, FakeAgent]:
+    """The pretended app, and the agent in it."""
+    app = FakeApp(signals)
+    return cast("App", app), app.agent
 
 
 async def main() -> int:
-    return await run(
-        FakeApp(), sys.argv[1] if len(sys.argv) > 1 else None, prepare if os.environ.get("TEST_CPU") else None
-    )
+    prompt = sys.argv[1] if len(sys.argv) > 1 else None
+    return await guarded(lambda signals: run(fake_app(signals)[0], prompt))
 
 
 if __name__ == "__main__":

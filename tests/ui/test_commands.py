@@ -1,7 +1,7 @@
 import pytest
 
 from py_mono.ui.commands import COMMANDS, NAMES, Leave, is_command, run_command
-from tests.ui.repl_program import FakeApp
+from tests.ui.repl_program import fake_app
 
 
 @pytest.mark.parametrize("line", ["/help", "/", "/etc/passwd", "exit", " quit ", "/nope x\ny"])
@@ -15,7 +15,7 @@ def test_anything_else_is_for_the_model(line: str) -> None:
 
 
 async def test_help_is_made_from_the_table() -> None:
-    text = await run_command(FakeApp(), "/help")
+    text = await run_command(fake_app()[0], "/help")
     for command in COMMANDS:
         assert command.name in text
         assert command.help in text
@@ -24,7 +24,7 @@ async def test_help_is_made_from_the_table() -> None:
 @pytest.mark.parametrize("name", ["/bye", "/exit", "/quit", "exit", "quit"])
 async def test_leaving_has_many_names(name: str) -> None:
     with pytest.raises(Leave):
-        await run_command(FakeApp(), name)
+        await run_command(fake_app()[0], name)
 
 
 @pytest.mark.parametrize(
@@ -32,22 +32,24 @@ async def test_leaving_has_many_names(name: str) -> None:
     [("/nope x", "/nope"), ("/Help", "/Help"), ("/hel", "/hel"), ("/a\nb", "/a"), ("/\x1b[2Jx", "/x")],
 )
 async def test_an_unknown_command_is_named_and_not_guessed(line: str, named: str) -> None:
-    assert (await run_command(FakeApp(), line)).startswith(f"There is no {named}: /help shows what there is.")
+    assert (await run_command(fake_app()[0], line)).startswith(f"There is no {named}: /help shows what there is.")
 
 
 async def test_a_conversation_is_not_cleared_under_a_turn() -> None:
-    app = FakeApp()
-    app.agent.running = True
+    app, agent = fake_app()
+    agent.running = True
     assert await run_command(app, "/clear") == "A turn is running: press Esc first, then /clear."
-    app.agent.running = False
+    agent.running = False
     assert (await run_command(app, "/clear")).startswith("The conversation starts afresh")
 
 
 async def test_tools_are_listed_once_there_are_any() -> None:
-    app = FakeApp()
+    app, agent = fake_app()
     assert await run_command(app, "/tools") == "shell  Run a command"
-    app.agent.tools = ()
-    assert await run_command(app, "/tools") == "The list of tools is made with the first message."
+    agent.tools = ()
+    assert await run_command(app, "/tools") == (
+        "The first turn is just about to make the list of tools: ask again in a moment."
+    )
 
 
 def test_every_name_that_completes_is_known() -> None:

@@ -74,7 +74,7 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
 def test_a_full_disk_is_one() -> None:
     with open("/dev/full", "wb", buffering=0) as stream:
         output = Output(stream)
-        print_object(output, {"version": "1"})
+        print_object(output, {"version": "1"}, str)
         assert output.lost
 
 
@@ -123,7 +123,7 @@ def test_the_result_is_one_object_with_the_promised_fields() -> None:
     for number, event in enumerate(events):
         record(Envelope(number, 0.0, event))
     stream = io.BytesIO()
-    print_object(Output(stream), result_object(record, finished, session="s1", version="0.1"))
+    print_object(Output(stream), result_object(record, finished, session="s1", version="0.1"), str)
     assert json.loads(stream.getvalue()) == {
         "version": "0.1",
         "answer": "I look.",

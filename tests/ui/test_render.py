@@ -264,7 +264,7 @@ def test_long_things_are_cut_and_it_is_said() -> None:
         ToolFinished(ToolResult("1", "write_file", "", details={"diff": diff}), 0),
         ChangesStaged(tuple(Change(f"{number}.py", "added") for number in range(20))),
     ).splitlines()
-    assert story[6] == "  … 3 more lines"
+    assert story[1:7] == ["  … 3 lines before", "  d", "  e", "  f", "  g", "  h"]
     assert story[8] == "  " + "x" * 500
     assert story[-14] == "… 40 more lines"
     assert story[-1] == "… and 8 more files changed"

@@ -124,8 +124,8 @@ def test_an_answer_streams_in_and_the_line_comes_back(start: Start) -> None:
     terminal.wait_input(">")
     lines = [line for line in terminal.lines() if line]
     assert lines[0].startswith("py-mono 0 · fake none · ")
-    at = lines.index("no lock · /help")
-    assert lines[at + 1 : at + 3] == ["> hello", "you said hello"]
+    at = lines.index("/help shows what there is")
+    assert lines[at + 1 : at + 4] == ["lock: pretended", "> hello", "you said hello"]
     assert terminal.raw.count("\x1b[6n") == 0
 
 
