@@ -420,6 +420,9 @@ class World:
         self.screen = "\n".join(answer["screen"] for answer in answers)
         try:
             won = attack.proof(self)
+            if not won and self.mode in {"bare", "off"}:  # what was sent may still be on its way
+                time.sleep(0.3)
+                won = attack.proof(self)
         finally:
             self._sweep()
         spent = any(step[0] in {"@close", "@reopen"} or step[1].get("background") for step in steps)
