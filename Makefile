@@ -36,7 +36,8 @@ format: setup ## put the code into its form
 	@$(BIN)/ruff check --fix --quiet
 
 bench: setup ## the numbers, as ratios to a floor
-	@$(BIN)/python -m benchmarks
+	@UV_PROJECT_ENVIRONMENT=$(VENV)-bench $(BIN)/uv sync --quiet --frozen --no-dev --no-editable --compile-bytecode --reinstall-package py-coding-agent --python $(BIN)/python
+	@BENCH_BIN=$(VENV)-bench/bin $(BIN)/python -m benchmarks $(BENCH)
 
 docs: setup ## what documents take from the program: the reference and the picture
 	@$(BIN)/python scripts/reference.py docs/reference.md

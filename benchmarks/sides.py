@@ -13,6 +13,11 @@ from typing import Any
 from benchmarks.processes import TIMEOUT_S, Command, NotMeasured, keep
 
 HERE = Path(__file__).parent
+INSTALLED = Path(os.environ.get("BENCH_BIN") or Path(sys.executable).parent).absolute()
+"""Where the program that is measured is installed: ``make bench`` names an environment as users have it, without the
+development tools, whose imports would count."""
+
+PYTHON = str(INSTALLED / "python")
 TASK = "Run echo step-1, then go on as you are told."
 _DROPPED = ("PYTHON", "OLLAMA_", "LLM_", "PY_MONO_", "WORKSPACE_ROOT", "DYNAMIC_TOOLS_DIR")
 
@@ -110,13 +115,13 @@ class Bench:
 
 def floor_task(bench: Bench) -> Command:
     """The floor, under the product's own interpreter."""
-    argv = (sys.executable, "-I", str(HERE / "floor.py"), "127.0.0.1", str(bench.server.port), TASK)
+    argv = (PYTHON, "-I", str(HERE / "floor.py"), "127.0.0.1", str(bench.server.port), TASK)
     return Command(argv, bench.folder("workspace"), clean_environment())
 
 
 def bare_python(bench: Bench, code: str) -> Command:
     """The product's interpreter with a line of Python."""
-    return Command((sys.executable, "-I", "-c", code), bench.folder("workspace"), clean_environment())
+    return Command((PYTHON, "-I", "-c", code), bench.folder("workspace"), clean_environment())
 
 
 def product_task(bench: Bench) -> Command:
@@ -130,7 +135,7 @@ def product_command(bench: Bench, *arguments: str, cwd: Path | None = None) -> C
     Raises:
         NotMeasured: It is not installed.
     """
-    program = Path(sys.executable).parent / "py-mono"
+    program = INSTALLED / "py-mono"
     if not program.exists():
         raise NotMeasured("py-mono is not installed beside this Python: run `make setup`")
     base = f"http://127.0.0.1:{bench.server.port}"
