@@ -18,6 +18,7 @@ _READY_S = 15.0
 _CANCEL_GRACE_S = 3.0
 _KEYS = ".keys.enc"
 _HEAD_START_S = 0.1
+_REPLACED = "was removed or replaced while this turn ran, so nothing can be done in it; the next turn looks again"
 
 
 class DirectBranch:
@@ -27,6 +28,7 @@ class DirectBranch:
         """``keys`` says whether there was a key file when the worker entered its lock; only that one is covered."""
         self._link = link
         self._workspace = workspace
+        self._folder = _identity(workspace)
         self._keys = keys
         self._on_close = on_close
         self._writing = asyncio.Lock()
@@ -51,6 +53,8 @@ class DirectBranch:
             return ToolResult(call.id, call.name, f"there is no tool {call.name!r}; there are {known}", is_error=True)
         if call.malformed:
             return ToolResult(call.id, call.name, "the arguments are not a JSON object", is_error=True)
+        if _identity(self._workspace) != self._folder:  # the worker's mount still shows the old one
+            return ToolResult(call.id, call.name, f"{self._workspace} {_REPLACED}", is_error=True)
         if spec.effect == "read":
             return await self._run(call, on_output)
         async with self._writing:
@@ -136,6 +140,7 @@ class WorkerSandbox:
         self._launcher = launcher
         self._launched = launched
         self._keys = _keys_mode(launcher.workspace) is not None
+        self._folder = _identity(launcher.workspace)
         self._link: Link | None = None
         self._open: DirectBranch | None = None
 
@@ -159,10 +164,12 @@ class WorkerSandbox:
         return lock
 
     async def _living_link(self) -> Link:
-        if self._link is not None and self._link.dead:
+        folder = _identity(self._launcher.workspace)
+        if self._link is not None and (self._link.dead or folder != self._folder):
             await self._link.end()
             self._link = None
         if self._link is None:
+            self._folder = folder
             if self._launched is None:
                 self._keys = _keys_mode(self._launcher.workspace) is not None
                 self._launched = self._launcher.start()
@@ -195,6 +202,15 @@ async def _hello(link: Link) -> dict[str, Any]:
 
 def _spec(said: dict[str, Any]) -> ToolSpec:
     return ToolSpec(said["name"], said["description"], said["parameters"], said["effect"])
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """What a folder is, apart from its name; None where there is none."""
+    try:
+        seen = os.stat(folder)
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
 
 
 def _keys_mode(workspace: str) -> int | None:

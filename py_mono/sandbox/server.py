@@ -34,6 +34,7 @@ class _Screen:
         self._pending = ""
         self._dropped = 0
         self._sent_at = 0.0
+        self._reminded = False
 
     def emit(self, text: str) -> None:
         """Take a piece; show it now where the last one is long enough ago."""
@@ -47,7 +48,9 @@ class _Screen:
             if now - self._sent_at >= _INTERVAL_S:
                 self._send(now)
                 return
-        self._call.server.remind()
+            reminded, self._reminded = self._reminded, True
+        if not reminded:
+            self._call.server.remind()
 
     def flush(self) -> None:
         """Show what is left."""
@@ -57,7 +60,7 @@ class _Screen:
     def _send(self, now: float) -> None:
         if not self._pending:
             return
-        text, self._pending = self._pending, ""
+        text, self._pending, self._reminded = self._pending, "", False
         if self._dropped:
             text = f"\n[{self._dropped} characters not shown]\n{text}"
             self._dropped = 0
@@ -125,15 +128,16 @@ class Server:
         poll.register(self._wire, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         poll.register(self._commands.init, 0)  # reports a hang-up: without init there is no command, and no end of one
-        reminded = False
+        due = 0.0  # when pending output is to be shown; 0 where there is none
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll(_INTERVAL_S * 1000 if reminded else None)}
-            if reminded:
-                reminded = False
+            wait = max(0.0, due - time.monotonic()) * 1000 if due else None
+            ready = {descriptor for descriptor, _ in poll.poll(wait)}
+            if due and time.monotonic() >= due:
+                due = 0.0
                 self._flush()
             if self._wake in ready:
                 os.read(self._wake, 4096)
-                reminded = True
+                due = due or time.monotonic() + _INTERVAL_S
             if self._commands.init in ready:
                 return
             if self._wire.fileno() not in ready:
