@@ -24,6 +24,7 @@ _COMMANDS = {
     "demo": "py_mono.wiring:demo",
     "sessions": "py_mono.wiring:sessions",
 }
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WITHOUT_WORKER = {"sessions", "demo"}
 
 
@@ -51,9 +52,10 @@ def _run(arguments: "Arguments", settings: "Settings") -> int:
     if arguments.command in _WITHOUT_WORKER:
         status: int = load(target)(arguments, settings)
         return status
-    _end_on_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # what is started and made is known before it is to be undone
     launcher, worker = _started(settings)
     try:
+        _end_on_signals()
         status = load(target)(arguments, settings, launcher, worker)
     except BaseException:
         worker.wire.close()  # whereupon it ends
@@ -77,6 +79,7 @@ def _end_on_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _leave(*_: object) -> None:

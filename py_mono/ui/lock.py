@@ -41,9 +41,9 @@ async def describe(report: Report, *, network: bool) -> Lock:
     if len(off) == len(layers):
         return Lock("NO LOCK: --sandbox off", gaps)
     on = ", ".join(_NAMES.get(name, name) for name in layers if name not in off)
-    reach = "network" if network else "no network"
+    reach = "the network is on" if network else "no network"
     if not off:
-        return Lock(f"lock: {on}; {reach}", gaps if network else ())
+        return Lock(f"lock: {on}; {reach}", ())
     missing = ", ".join(
         f"{_NAMES.get(name, name)} ({one_line(state.removeprefix('off: '))})" for name, state in off.items()
     )
