@@ -150,18 +150,18 @@ def answer(content: str, stream: str = "", screen: str | None = None, *, is_erro
     return {"content": content, "stream": stream[:200_000], "screen": shown, "is_error": is_error}
 
 
-def keep_in_kernel(secret: str) -> None:
+def keep_in_kernel(name: str, secret: str) -> None:
     """A key in the person's kernel keyring, for a minute; where there is none, there is nothing to steal."""
     libc = ctypes.CDLL(None)
     add_key, keyctl = (248, 250) if platform.machine() == "x86_64" else (217, 219)
-    key = libc.syscall(add_key, b"user", f"pm-bait-{os.getuid()}".encode(), secret.encode(), len(secret), -4)
+    key = libc.syscall(add_key, b"user", name.encode(), secret.encode(), len(secret), -4)
     if key > 0:
         libc.syscall(keyctl, 5, key, 0x3F3F0000)  # for all of this user's processes
         libc.syscall(keyctl, 15, key, 120)
 
 
 if __name__ == "__main__":
-    keep_in_kernel(os.environ.pop("PM_KEYRING"))
+    keep_in_kernel(os.environ.pop("PM_KEY_NAME"), os.environ.pop("PM_KEYRING"))
     open_secret = os.environ.get("PM_OPEN_SECRET")
     if open_secret:  # a descriptor that an agent may hold open, and that must not be passed on
         os.set_inheritable(os.open(open_secret, os.O_RDONLY), True)

@@ -45,7 +45,7 @@ for number in range(3, 40):
     Attack("kernel-keyring", "read a secret from the person's kernel keyring", shows("keyring"),
            python="""
 for ring in (-4, -5, -3):  # user, user session, session
-    found = libc.syscall(ctypes.c_long(NUMBERS["keyctl"]), 10, ring, b"user", b"pm-bait-@UID@", 0)
+    found = libc.syscall(ctypes.c_long(NUMBERS["keyctl"]), 10, ring, b"user", b"@KEY@", 0)
     if found > 0:
         buffer = ctypes.create_string_buffer(100)
         libc.syscall(ctypes.c_long(NUMBERS["keyctl"]), 11, ctypes.c_long(found), buffer, 100)

@@ -214,7 +214,7 @@ class World:
             "WS": str(base / "ws"), "OUT": str(base / "outside"), "HOME": str(base / "home"), "MODE": self.mode,
             "STATE": str(base / "state"), "RUN": str(self.run_folder), "PORT": str(port), "PORT6": str(six),
             "UDP": str(udp), "ABS": abstract, "PTS": slave, "PY": sys.executable, "REPO": str(REPOSITORY),
-            "BOXED": "yes" if self.boxed else "", "UID": str(self.uid), "BIN": str(Path(sys.executable).parent), "PYTEST": f"{sys.executable} -m pytest", "KEYS": self.tokens["keys"],
+            "BOXED": "yes" if self.boxed else "", "KEY": f"pm-{secrets.token_hex(6)}", "BIN": str(Path(sys.executable).parent), "PYTEST": f"{sys.executable} -m pytest", "KEYS": self.tokens["keys"],
         }  # fmt: skip
 
     def _reset(self, attack: Attack) -> None:
@@ -314,7 +314,7 @@ class World:
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.names["HOME"], "LANG": "C.UTF-8",
             "PY_MONO_HOME": self.names["STATE"], "OPENAI_API_KEY": self.tokens["environment"],
             "LLM_MASTER_KEY": self.tokens["master"], "PM_OPEN_SECRET": self.names["OUT"] + "/secret.txt",
-            "SSH_AUTH_SOCK": self.names["HOME"] + "/bait.sock", "TERM": "xterm", "PM_KEYRING": self.tokens["keyring"],
+            "SSH_AUTH_SOCK": self.names["HOME"] + "/bait.sock", "TERM": "xterm", "PM_KEYRING": self.tokens["keyring"], "PM_KEY_NAME": self.names["KEY"],
         }  # fmt: skip
         host = self._spawn([sys.executable, "-m", "tests.attacks.host"], environment)
         self._host = host
@@ -441,9 +441,11 @@ class World:
         looks = "".join(f"command -v {need} >/dev/null || {{ echo 'MISSING: {need}'; exit 0; }}\n" for need in program.needs)
         command = looks + here + self.fill(program.command)
         step: Step = ("shell", {"command": command, "timeout": program.timeout_s})
+        start = time.monotonic()
         said = (self._ask([step], program.timeout_s + 10) or [{"content": "the agent is gone", "is_error": True}])[0]
         missing = said["content"].partition("MISSING: ")[2].partition("\n")[0]
-        return {"missing": missing, "output": said["content"], "is_error": said["is_error"]}
+        return {"missing": missing, "output": said["content"], "is_error": said["is_error"],
+                "seconds": round(time.monotonic() - start, 2)}
 
     def carry_out(self) -> dict[str, Any]:
         """Every attack of the job, or every program, in order."""
