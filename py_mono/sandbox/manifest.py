@@ -24,13 +24,14 @@ Entry = tuple[int, ...]
 class Manifest:
     """The entries by path (``os.fsdecode``), what was left out, and what could not be looked at."""
 
-    __slots__ = ("entries", "latest_ns", "left_out", "stop", "unreadable")
+    __slots__ = ("entries", "latest_ns", "left_out", "limit", "stop", "unseen")
 
-    def __init__(self, stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, stop: Callable[[], bool] = lambda: False, limit: int = MAX_ENTRIES) -> None:
         self.stop = stop
+        self.limit = limit
         self.entries: dict[str, Entry] = {}
         self.left_out: set[str] = set()
-        self.unreadable: list[str] = []
+        self.unseen: dict[str, str] = {}  # a folder that could not be looked at ("": all of it), and how to say so
         self.latest_ns = 0
 
 
@@ -38,21 +39,21 @@ class _TooMany(Exception):
     """The workspace has more entries than are looked at."""
 
 
-def scan(workspace: str, stop: Callable[[], bool] = lambda: False) -> Manifest:
+def scan(workspace: str, stop: Callable[[], bool] = lambda: False, limit: int = MAX_ENTRIES) -> Manifest:
     """Look at everything below ``workspace`` without following a link or opening a file.
 
     ``stop`` is asked at each folder; once it says so, what was found so far is returned: nobody will read it.
     """
-    found = Manifest(stop)
+    found = Manifest(stop, limit)
     try:
         root = os.open(workspace, _OPEN)
     except OSError as error:
-        found.unreadable.append(f"the workspace itself ({error.strerror})")
+        found.unseen[""] = f"the workspace itself ({error.strerror})"
         return found
     try:
         _scan_folder(found, root, "", 0)
     except _TooMany:
-        found.unreadable.append(f"everything beyond the first {MAX_ENTRIES} entries")
+        found.unseen[""] = f"a workspace of more than {limit} entries"
     return found
 
 
@@ -74,12 +75,12 @@ def _scan_folder(found: Manifest, descriptor: int, prefix: str, depth: int) -> N
                 _take(found, entry, prefix, folders)
         for name in () if found.stop() else folders:
             if depth >= _MAX_DEPTH:
-                found.unreadable.append(prefix + name)
+                found.unseen[prefix + name] = _shown(prefix + name)
                 continue
             try:
                 below = os.open(name, _OPEN, dir_fd=descriptor)
             except OSError:  # no permission, or no longer a folder
-                found.unreadable.append(prefix + name)
+                found.unseen[prefix + name] = _shown(prefix + name)
                 continue
             _scan_folder(found, below, f"{prefix}{name}/", depth + 1)
     finally:
@@ -105,7 +106,7 @@ def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list
             seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino,
         )  # fmt: skip
     found.latest_ns = max(found.latest_ns, seen.st_ctime_ns)
-    if len(found.entries) > MAX_ENTRIES:
+    if len(found.entries) > found.limit:
         raise _TooMany
 
 
@@ -115,20 +116,27 @@ def compare(before: Manifest, after: Manifest) -> Changes:
     kinds: dict[str, ChangeKind] = dict.fromkeys(new.keys() - old.keys(), "added")
     kinds |= dict.fromkeys(old.keys() - new.keys(), "deleted")
     kinds |= dict.fromkeys((path for path in old.keys() & new.keys() if old[path] != new[path]), "modified")
+    missed = before.unseen | after.unseen
+    for path in [path for path in kinds if _below(path, missed)]:
+        del kinds[path]  # that only one of the two looks saw it says nothing
     parents = {path[:end] for path in kinds for end in _slashes(path)}
     changes = [
         Change(_shown(path), kind)
         for path, kind in kinds.items()
         if kind == "modified" or path not in parents or not stat.S_ISDIR((new if kind == "added" else old)[path][0])
     ]
-    missed = list(dict.fromkeys(before.unreadable + after.unreadable))
     notes = []
     if missed:
         more = f" and {len(missed) - _MAX_NOTED} more" if len(missed) > _MAX_NOTED else ""
-        notes.append("could not be looked at: " + ", ".join(map(_shown, missed[:_MAX_NOTED])) + more)
+        notes.append("could not be looked at: " + ", ".join(list(missed.values())[:_MAX_NOTED]) + more)
     if left_out := sorted(before.left_out | after.left_out):
         notes.append("not looked into: " + ", ".join(left_out))
     return Changes(tuple(sorted(changes, key=lambda change: change.path)), not missed, "; ".join(notes))
+
+
+def _below(path: str, folders: dict[str, str]) -> bool:
+    """Whether a path is below one of the folders."""
+    return bool(folders) and ("" in folders or any(path[:end] in folders for end in _slashes(path)))
 
 
 def _slashes(path: str) -> list[int]:
