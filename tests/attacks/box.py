@@ -84,11 +84,13 @@ def reap_until(child: int) -> int:
             return os.waitstatus_to_exitcode(status) & 0xFF
 
 
-def run(job: dict[str, Any], boxed: bool) -> dict[str, Any]:
+def run(job: dict[str, Any], *, boxed: bool) -> dict[str, Any]:
     """Lay out the world and carry out the job in it."""
     paths = [Path(sys.base_prefix), ROOT, Path(sys.prefix)]
     if job["who"] == "user" and os.geteuid() == 0 and not boxed and any(map(closed_ancestor, paths)):
-        return {"skipped": "no other user may read this Python, and this machine gives no mount namespace to show it in"}
+        return {
+            "skipped": "no other user may read this Python, and this machine gives no mount namespace to show it in"
+        }
     if job["who"] == "root" and os.geteuid() != 0:
         return {"skipped": "this is not root"}
     base = Path("/srv/pm") if boxed else Path(tempfile.mkdtemp(prefix="pm-attack-", dir="/var/tmp"))
@@ -113,7 +115,7 @@ def main() -> int:
         child = os.fork()
         if child:
             return reap_until(child)
-    answer = {"boxed": boxed, **run(job, boxed)}
+    answer = {"boxed": boxed, **run(job, boxed=boxed)}
     print(json.dumps(answer), flush=True)
     return 0
 

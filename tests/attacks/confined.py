@@ -81,7 +81,11 @@ class Confined:
         pieces: list[str] = []
         call = ToolCall(f"call-{self._calls}", tool, arguments)
         result = await self._branch.call(call, pieces.append)
-        events = [ToolStarted(call), *(ToolOutput(call.id, piece) for piece in pieces), ToolFinished(result, 1)]
+        events: list[Event] = [
+            ToolStarted(call),
+            *(ToolOutput(call.id, piece) for piece in pieces),
+            ToolFinished(result, 1),
+        ]
         return answer(result.content, "".join(pieces), shown(*events), is_error=result.is_error)
 
     async def close(self) -> None:

@@ -49,29 +49,36 @@ class Bare:
         path = self._workspace / str(arguments.get("path", "."))
         if tool == "shell":
             return self._shell(arguments)
-        if tool == "read_file":
-            return path.read_text(errors="replace")
+        if tool.startswith("@"):
+            return self._own(tool, arguments)
+        if tool in {"read_file", "grep", "list_files"}:
+            return self._look(tool, path, arguments)
         if tool == "write_file":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(arguments["content"])
         elif tool == "edit_file":
             path.write_text(path.read_text().replace(arguments["old_content"], arguments["new_content"]))
-        elif tool == "grep":
-            command = ["grep", "-rn", arguments["pattern"], path]
-            return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace").stdout
-        elif tool == "list_files":
+        return "done"
+
+    def _look(self, tool: str, path: Path, arguments: dict[str, Any]) -> str:
+        if tool == "read_file":
+            return path.read_text(errors="replace")
+        if tool == "list_files":
             return "\n".join(str(found) for found in path.rglob("*"))
-        elif tool == "@changes":
+        command = ["grep", "-rn", arguments["pattern"], path]
+        return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace").stdout
+
+    def _own(self, tool: str, arguments: dict[str, Any]) -> str:
+        """What the agent does itself."""
+        if tool == "@changes":
             return self._every_file()
-        elif tool == "@pause":
+        if tool == "@pause":
             time.sleep(arguments["seconds"])
-        elif tool == "@say":
-            return str(arguments["text"])
         elif tool == "@rekey":
             rewrite_keys(str(self._workspace), arguments["content"])
         elif tool == "@reopen":
             subprocess.run([sys.executable, "-c", "import json, ctypes"], cwd=self._workspace, check=False)
-        return "done"
+        return str(arguments.get("text", "done"))
 
     def _shell(self, arguments: dict[str, Any]) -> str:
         program = subprocess.Popen(
@@ -164,6 +171,6 @@ if __name__ == "__main__":
     keep_in_kernel(os.environ.pop("PM_KEY_NAME"), os.environ.pop("PM_KEYRING"))
     open_secret = os.environ.get("PM_OPEN_SECRET")
     if open_secret:  # a descriptor that an agent may hold open, and that must not be passed on
-        os.set_inheritable(os.open(open_secret, os.O_RDONLY), True)
-        os.set_inheritable(os.open(os.path.dirname(open_secret), os.O_RDONLY), True)
+        for path in (open_secret, os.path.dirname(open_secret)):
+            os.set_inheritable(os.open(path, os.O_RDONLY), True)  # noqa: FBT003  # the C library's own order
     asyncio.run(serve())

@@ -40,18 +40,18 @@ _GENERIC = {
 NUMBERS = _X86_64 if platform.machine() == "x86_64" else _GENERIC
 
 
-def win(*words):  # type: ignore[no-untyped-def]  # guest text, pasted before programs
+def win(*words: object) -> None:
     """The goal was reached. Spelled in two parts, so that an error showing this line is no success."""
     print("PWN" + "ED", *words, flush=True)
 
 
-def impossible(why):  # type: ignore[no-untyped-def]  # guest text
+def impossible(why: str) -> None:
     """This machine cannot do it at all, lock or no lock."""
     print("IMPOS" + "SIBLE:", why, flush=True)
     sys.exit(0)
 
 
-def call(name, *arguments):  # type: ignore[no-untyped-def]  # guest text
+def call(name: str, *arguments: object) -> int:
     """Ask the kernel; raises OSError. Integers are passed as longs."""
     if name not in NUMBERS:
         impossible(f"no {name} on {platform.machine()}")
@@ -61,10 +61,10 @@ def call(name, *arguments):  # type: ignore[no-untyped-def]  # guest text
     if result == -1 and ctypes.get_errno():
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), name)
-    return result
+    return int(result)
 
 
-def reaches(name, *arguments, also=()):  # type: ignore[no-untyped-def]  # guest text
+def reaches(name: str, *arguments: object, also: tuple[int, ...] = ()) -> bool:
     """Whether a call gets past the question of rights: it succeeds, or fails over its (harmless, wrong) arguments."""
     try:
         call(name, *arguments)

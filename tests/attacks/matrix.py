@@ -39,21 +39,26 @@ def outcome(who: str, layers: tuple[str, ...]) -> dict[str, Any]:
 def cell(attack: Attack, runs: dict[tuple[str, ...], dict[str, Any]]) -> tuple[str, str]:
     """Which layers hold it alone, and which are needed."""
     if attack.name not in runs[()]:
-        return "–", "–"
+        return "-", "-"
     won = {layers: results[attack.name]["won"] for layers, results in runs.items()}
     if not won[()]:
         impossible = runs[()][attack.name]["impossible"]
-        return ("†" if impossible else "worker" if attack.held_off else "the system", "–")
+        return ("†" if impossible else "worker" if attack.held_off else "the system", "-")
     alone = [layer for layer in LAYERS if not won[layer,]]
     needed = [layer for layer in LAYERS if won[tuple(other for other in LAYERS if other != layer)]]
     if won[LAYERS]:
         return "**open**", "**open**"
-    return ", ".join(alone) or "together", ", ".join(needed) or "–"
+    return ", ".join(alone) or "together", ", ".join(needed) or "-"
 
 
 def table(kind: str, attacks: tuple[Attack, ...], runs: dict[str, dict[tuple[str, ...], dict[str, Any]]]) -> str:
     """One kind's table."""
-    lines = [f"## {kind}", "", "| attack | goal | root: alone | needed | user: alone | needed |", "|---|---|---|---|---|---|"]
+    lines = [
+        f"## {kind}",
+        "",
+        "| attack | goal | root: alone | needed | user: alone | needed |",
+        "|---|---|---|---|---|---|",
+    ]
     for attack in attacks:
         cells = [text for who in WHO for text in cell(attack, runs[who])]
         lines.append(f"| `{attack.name}` | {attack.goal} | {' | '.join(cells)} |")
@@ -65,7 +70,15 @@ def summary(runs: dict[str, dict[tuple[str, ...], dict[str, Any]]]) -> str:
     lines = ["## In numbers", "", "| layers | get through as root | as a user |", "|---|---|---|"]
     for layers in runs["root"]:
         left_out = [layer for layer in LAYERS if layer not in layers]
-        name = "none" if not layers else "all" if not left_out else f"all but {left_out[0]}" if len(left_out) == 1 else f"{layers[0]} alone"
+        name = (
+            "none"
+            if not layers
+            else "all"
+            if not left_out
+            else f"all but {left_out[0]}"
+            if len(left_out) == 1
+            else f"{layers[0]} alone"
+        )
         counts = [sum(facts["won"] for facts in runs[who][layers].values()) for who in WHO]
         lines.append(f"| {name} | {counts[0]} | {counts[1]} |")
     return "\n".join(lines)
@@ -73,7 +86,12 @@ def summary(runs: dict[str, dict[tuple[str, ...], dict[str, Any]]]) -> str:
 
 def main() -> None:
     """Carry all out; write the page."""
-    choices = [LAYERS, *(tuple(o for o in LAYERS if o != layer) for layer in LAYERS), *((layer,) for layer in LAYERS), ()]
+    choices = [
+        LAYERS,
+        *(tuple(o for o in LAYERS if o != layer) for layer in LAYERS),
+        *((layer,) for layer in LAYERS),
+        (),
+    ]
     runs = {who: {layers: outcome(who, layers) for layers in choices} for who in WHO}
     tables = [table(kind, attacks, runs) for kind, attacks in KINDS.items()]
     PAGE.write_text("\n\n".join([INTRODUCTION.strip(), CLOSING.strip(), summary(runs), *tables]) + "\n")

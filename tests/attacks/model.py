@@ -16,8 +16,10 @@ class World(Protocol):
     """What the person was shown."""
     tokens: dict[str, str]
     """Secret texts by where they are kept."""
-    received: dict[str, bytes]
-    """What arrived at our listeners, by name."""
+
+    @property
+    def received(self) -> dict[str, bytes]:
+        """What arrived at our listeners, by name."""
 
     def path(self, name: str) -> str:
         """The absolute path that ``@NAME@`` stands for."""

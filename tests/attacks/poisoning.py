@@ -1,6 +1,6 @@
 """Workspace files that want to be run by something outside the lock."""
 
-from tests.attacks.model import Attack, exists, says_so
+from tests.attacks.model import Attack, Step, exists, says_so
 
 REACHED = exists("@OUT@/pwned")
 EVIL = "#!/bin/sh\ntouch @OUT@/pwned\n"
@@ -8,11 +8,11 @@ EVIL_PYTHON = "import os\nopen('@OUT@/pwned', 'w').close()\n"
 GIT = {
     ".git/HEAD": "ref: refs/heads/main\n",
     ".git/config": "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n\tpager = ./evil\n\tsshCommand = ./evil\n"
-                   "\teditor = ./evil\n\thooksPath = .git/hooks\n[diff]\n\texternal = ./evil\n[filter \"x\"]\n\tclean = ./evil\n",
+                   '\teditor = ./evil\n\thooksPath = .git/hooks\n[diff]\n\texternal = ./evil\n[filter "x"]\n\tclean = ./evil\n',
     ".git/objects/x": "", ".git/refs/heads/x": "", ".gitattributes": "* filter=x\n", "evil": EVIL,
     ".git/hooks/pre-commit": EVIL, ".git/hooks/post-checkout": EVIL, ".git/hooks/post-index-change": EVIL, "a.txt": "text\n",
 }  # fmt: skip
-ALL_TOOLS = (
+ALL_TOOLS: tuple[Step, ...] = (
     ("list_files", {"path": ".", "recursive": True}), ("grep", {"pattern": "text", "path": "."}),
     ("write_file", {"path": "a.txt", "content": "other\n"}), ("@changes", {}),
 )  # fmt: skip

@@ -22,12 +22,19 @@ def beside(flip: str, tool: str, arguments: dict[str, Any], times: int) -> tuple
     """A program that swaps in the background, and a tool called again and again meanwhile."""
     command = f"exec -a @MARK@ @PY@ -I -S - <<'EOF'\nimport os\n{flip}\nEOF"
     started: Step = ("shell", {"command": command, "background": True})
-    return (started, ("@pause", {"seconds": 0.3}), *((tool, arguments) for _ in range(times)), ("@pause", {"seconds": 0.1}))
+    return (
+        started,
+        ("@pause", {"seconds": 0.3}),
+        *((tool, arguments) for _ in range(times)),
+        ("@pause", {"seconds": 0.1}),
+    )
 
 
 def keys_changed(world: World) -> bool:
     """The key store is not what the agent wrote, or was read."""
-    return world.text(world.path("@WS@/.keys.enc")) != world.tokens["keys"] + "\n" or world.tokens["keys"] in world.output
+    return (
+        world.text(world.path("@WS@/.keys.enc")) != world.tokens["keys"] + "\n" or world.tokens["keys"] in world.output
+    )
 
 
 RACES = (

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.catalogue import ATTACKS, BY_NAME, KINDS
+from tests.attacks.matrix import PAGE
 from tests.attacks.model import Attack
 from tests.attacks.shards import boxes
 
@@ -67,3 +68,9 @@ def test_every_kind_the_lock_promises_to_hold_is_attacked() -> None:
     assert {kind: bool(attacks) for kind, attacks in KINDS.items()} == dict.fromkeys(KINDS, True)
     for attack in ATTACKS:
         assert bool(attack.shell) + bool(attack.python) + bool(attack.steps) == 1, attack.name
+
+
+def test_the_page_tells_of_every_attack_and_of_none_besides() -> None:
+    lines = PAGE.read_text().splitlines()
+    told_of = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    assert sorted(told_of) == sorted(BY_NAME)

@@ -3,6 +3,7 @@
 The world runs outside every lock, as root where it can, and is the one that says whether an attack got anywhere.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -28,7 +29,20 @@ from tests.everyday.programs import Program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KIT = (Path(__file__).parent / "kit.py").read_text()
-TOKENS = ("file", "environment", "master", "ssh", "keys", "journal", "argument", "memory", "victim", "keyring", "rootonly", "netrc")
+TOKENS = (
+    "file",
+    "environment",
+    "master",
+    "ssh",
+    "keys",
+    "journal",
+    "argument",
+    "memory",
+    "victim",
+    "keyring",
+    "rootonly",
+    "netrc",
+)
 VICTIM = """
 import ctypes, signal, sys, time
 ctypes.CDLL(None).prctl(0x59616d61, ctypes.c_ulong(-1), 0, 0, 0)
@@ -64,13 +78,13 @@ class Listeners:
             Path(address).chmod(0o600 if owner >= 0 else 0o666)
         if kind == socket.SOCK_STREAM:
             sock.listen(64)
-        sock.setblocking(False)
+        sock.settimeout(0)
         self._selector.register(sock, selectors.EVENT_READ, (name, kind == socket.SOCK_STREAM))
         return sock.getsockname()
 
     def watch(self, name: str, descriptor: int) -> None:
         """Write down what can be read from a descriptor."""
-        os.set_blocking(descriptor, False)
+        os.set_blocking(descriptor, False)  # the C library's own order
         self._selector.register(descriptor, selectors.EVENT_READ, (name, False))
 
     def _serve(self) -> None:
@@ -88,7 +102,7 @@ class Listeners:
         if accepts:
             connection, _ = source.accept()
             self.received[name] = self.received.get(name, b"") + b"(connected)"
-            connection.setblocking(False)
+            connection.settimeout(0)
             self._selector.register(connection, selectors.EVENT_READ, (name, False))
             return
         piece = os.read(source if isinstance(source, int) else source.fileno(), 65536)
@@ -194,12 +208,15 @@ class World:
 
     def _lay_out(self) -> None:
         listen, base, own = self.listeners, self.base, self.uid
-        for folder in ("outside", "home", "home/.ssh", "state", "state/sessions"):
-            self._folder(base / folder)
+        for name in ("outside", "home", "home/.ssh", "state", "state/sessions"):
+            self._folder(base / name)
         self._own(base)
         self._folder(self.run_folder)
         port = listen.add("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1]
-        six = listen.add("tcp6", socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0))[1] if socket.has_ipv6 else 0
+        try:
+            six = listen.add("tcp6", socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0))[1]
+        except OSError:  # no IPv6 on this machine
+            six = 0
         udp = listen.add("udp", socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))[1]
         abstract = "pm-" + secrets.token_hex(6)
         listen.add("abstract", socket.AF_UNIX, socket.SOCK_STREAM, "\0" + abstract)
@@ -288,11 +305,19 @@ class World:
     # processes -------------------------------------------------------------------------------------------------------
 
     def _spawn(self, argv: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-        other = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid != os.geteuid() else {}
+        other = self.uid if self.uid != os.geteuid() else None
         return subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, cwd=REPOSITORY,
-            start_new_session=True, **other
-        )  # type: ignore[call-overload,no-any-return]  # the stubs want each keyword by name
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+            cwd=REPOSITORY,
+            start_new_session=True,
+            user=other,
+            group=other,
+            extra_groups=None if other is None else [],
+        )
 
     def _ensure_victim(self) -> None:
         if self.victim_alive():
@@ -328,11 +353,9 @@ class World:
     def _say(self, message: Any) -> None:
         assert self._host is not None
         assert self._host.stdin is not None
-        try:
+        with contextlib.suppress(OSError):
             self._host.stdin.write(json.dumps(message) + "\n")
             self._host.stdin.flush()
-        except OSError:
-            pass
 
     def _hear(self, patience_s: float = 25.0) -> Any:
         """The agent's next line; an agent that says nothing for too long is ended."""
@@ -347,11 +370,11 @@ class World:
         except ValueError:
             return []
 
-    def _ask(self, steps: list[Step], patience_s: float = 25.0) -> list[dict[str, str]]:
+    def _ask(self, steps: list[Step], patience_s: float = 25.0) -> list[dict[str, Any]]:
         if not self.host_alive():
             return []
         self._say(steps)
-        answers: list[dict[str, str]] = self._hear(patience_s)
+        answers: list[dict[str, Any]] = self._hear(patience_s)
         return answers
 
     def _stop_host(self) -> None:
@@ -359,10 +382,8 @@ class World:
         if host is None:
             return
         assert host.stdin is not None
-        try:
+        with contextlib.suppress(OSError):
             host.stdin.close()
-        except OSError:
-            pass
         try:
             host.wait(3)
         except subprocess.TimeoutExpired:
@@ -390,10 +411,8 @@ class World:
             if not marked:
                 return
             for pid in marked:
-                try:
+                with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    pass
             time.sleep(0.01)
 
     # carrying out ----------------------------------------------------------------------------------------------------
@@ -438,14 +457,20 @@ class World:
     def _work(self, program: Program) -> dict[str, Any]:
         """Do one everyday thing, in a folder of its own."""
         here = f"mkdir everyday-{program.name} && cd everyday-{program.name} || exit 99\n"
-        looks = "".join(f"command -v {need} >/dev/null || {{ echo 'MISSING: {need}'; exit 0; }}\n" for need in program.needs)
+        looks = "".join(
+            f"command -v {need} >/dev/null || {{ echo 'MISSING: {need}'; exit 0; }}\n" for need in program.needs
+        )
         command = looks + here + self.fill(program.command)
         step: Step = ("shell", {"command": command, "timeout": program.timeout_s})
         start = time.monotonic()
         said = (self._ask([step], program.timeout_s + 10) or [{"content": "the agent is gone", "is_error": True}])[0]
         missing = said["content"].partition("MISSING: ")[2].partition("\n")[0]
-        return {"missing": missing, "output": said["content"], "is_error": said["is_error"],
-                "seconds": round(time.monotonic() - start, 2)}
+        return {
+            "missing": missing,
+            "output": said["content"],
+            "is_error": said["is_error"],
+            "seconds": round(time.monotonic() - start, 2),
+        }
 
     def carry_out(self) -> dict[str, Any]:
         """Every attack of the job, or every program, in order."""
@@ -464,7 +489,11 @@ class World:
             results[attack.name] = self.attempt(attack)
             if self.job.get("verbose"):
                 facts = results[attack.name]
-                print(f"    {'WON' if facts['won'] else 'held'} {facts['seconds']} {facts['impossible']}", file=sys.stderr, flush=True)
+                print(
+                    f"    {'WON' if facts['won'] else 'held'} {facts['seconds']} {facts['impossible']}",
+                    file=sys.stderr,
+                    flush=True,
+                )
         return {"results": results, "lock": self.lock}
 
     def close(self) -> None:

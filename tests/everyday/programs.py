@@ -103,7 +103,7 @@ PROGRAMS = (
     Program("sed-in-place", "seq 3 > a && sed -i 's/2/two/' a && perl -pi -e 's/3/three/' a && cat a", "two\nthree", ("perl",), "perl"),
     Program("find-and-xargs", "mkdir -p a/b && touch a/1 'a/b/2 x' && find . -type f -exec chmod 600 {} + && find . -type f -print0 | xargs -0 -P 4 -n 1 basename | sort | tr '\\n' ';'", "1;2 x;"),
     Program("temporary-files", "f=$(mktemp) && d=$(mktemp -d) && echo x > $f && mv $f $d/y && cat $d/y && echo z > /tmp/own && cat /tmp/own /var/tmp/own && rm -r $d", "x\nz"),
-    Program("home", "mkdir -p ~/.cache/t && echo kept > ~/.cache/t/x && cat ~/.cache/t/x && [ -w \"$HOME\" ]", "kept"),
+    Program("home", 'mkdir -p ~/.cache/t && echo kept > ~/.cache/t/x && cat ~/.cache/t/x && [ -w "$HOME" ]', "kept"),
     Program("flock", "flock l -c 'echo held' && flock -n l true && echo again", "again", ("flock",), "util-linux"),
     Program("keys-and-hashes", "ssh-keygen -q -t ed25519 -N '' -f k -C c && ssh-keygen -lf k.pub | grep -c ED25519 && openssl rand -hex 4 | wc -c && "
             "openssl req -x509 -newkey rsa:2048 -nodes -keyout p -out c -days 1 -subj /CN=localhost 2>/dev/null && openssl x509 -in c -noout -subject", "CN", ("ssh-keygen", "openssl"), "openssh-client openssl"),

@@ -22,7 +22,9 @@ def test_everyday_programs_work_in_the_lock(backend: str, who: str, subtests: py
     for name, facts in answer["results"].items():
         with subtests.test(name):
             if facts["missing"]:
-                pytest.skip(f"{facts['missing']} is not installed where tools may read it (package {BY_NAME[name].package})")
+                pytest.skip(
+                    f"{facts['missing']} is not installed where tools may read it (package {BY_NAME[name].package})"
+                )
             assert BY_NAME[name].prints in facts["output"]
             assert not facts["is_error"], facts["output"]
 
