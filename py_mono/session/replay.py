@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.events import (
     Envelope,
     HistoryCleared,
@@ -18,9 +17,7 @@ from py_mono.protocol.events import (
     TurnStarted,
     TurnStop,
 )
-from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, UserMessage
-from py_mono.protocol.ports import ModelRequest, Redact
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
 
@@ -28,7 +25,7 @@ class RecordedStep(Struct):
     """One request of a recording.
 
     Attributes:
-        steered: What was put in before it, notes of guards included (``origin`` says which: a guard will say them again).
+        steered: What was put in before it, typed by the person or said by a guard (``origin`` says which).
         digest: Of the request.
         reply: None where none came.
     """
@@ -45,7 +42,7 @@ class RecordedTurn(Struct):
     Attributes:
         cleared: The conversation was cleared before it.
         bound: The provider and model that answered, where recorded.
-        prompt: The front of its requests; None where it never made one.
+        prompt: The front of its requests; None where there was none yet when it ended.
         late: What was put in after its last request.
         stop_reason: None where the recording ends before the turn does.
     """
@@ -57,6 +54,10 @@ class RecordedTurn(Struct):
     steps: list[RecordedStep] = []
     late: tuple[MessageSteered, ...] = ()
     stop_reason: TurnStop | None = None
+
+    def steered_after(self, step: int) -> tuple[MessageSteered, ...]:
+        """What was put in between step number ``step`` (from 1) and the next one, or the turn's end."""
+        return self.steps[step].steered if step < len(self.steps) else self.late
 
 
 def turns_of(envelopes: Iterable[Envelope]) -> list[RecordedTurn]:
@@ -162,22 +163,6 @@ def compare(recorded: Iterable[Envelope], replayed: Iterable[Envelope]) -> Repla
     left, right = _digests(recorded), _digests(replayed)
     places = sorted(left.keys() | right.keys())
     return ReplayReport(tuple(ReplayedStep(*place, left.get(place, ""), right.get(place, "")) for place in places))
-
-
-def refold(envelopes: Iterable[Envelope], redact: Redact) -> ReplayReport:
-    """Make each request again from the facts before it, with no loop: is what the journal holds what was sent?"""
-    history, digest, turn = History(), PrefixDigest(redact), 0
-    steps: list[ReplayedStep] = []
-    for envelope in envelopes:
-        event = envelope.event
-        if isinstance(event, TurnStarted):
-            turn = event.turn
-        elif isinstance(event, StepStarted):
-            prompt = history.prompt or PromptFrozen("", ())
-            request = ModelRequest(prompt.system, tuple(history.messages), prompt.tools)
-            steps.append(ReplayedStep(turn, event.step, event.request_digest, digest.extend(request, event.model)[0]))
-        history.apply(event)
-    return ReplayReport(tuple(steps))
 
 
 def _digests(envelopes: Iterable[Envelope]) -> dict[tuple[int, int], str]:

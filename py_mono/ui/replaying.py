@@ -1,4 +1,7 @@
-"""A recorded session through the real loop once more, offline: the model and the tools answer from the journal."""
+"""A recorded session through the real loop once more, offline: everything that came from outside comes from the journal.
+
+That is the model's replies, the tools' results, what the person typed, and what ended a turn: its guards' words too.
+"""
 
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -7,17 +10,19 @@ from typing import Literal
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.replay import ReplayProvider
-from py_mono.protocol.errors import BadResponse, SessionError
+from py_mono.protocol.errors import BadResponse, SandboxError, SessionError
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
-from py_mono.protocol.ports import Changes, ModelChunk, ModelRequest, Redact
+from py_mono.protocol.messages import UserMessage
+from py_mono.protocol.ports import Changes, ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.session.replay import RecordedStep, RecordedTools, RecordedTurn, ReplayReport, compare, turns_of
 
-_NOTHING = PromptFrozen("", ())
 
-
-async def replay(envelopes: Sequence[Envelope], redact: Redact) -> ReplayReport:
+async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
     """Run every turn again and compare its requests with the recorded ones.
+
+    Nothing is redacted anew: a recording is, and the recorded digests were taken over the redacted form, so it does not
+    depend on what is a secret here and now.
 
     Raises:
         SessionError: There is nothing to replay.
@@ -25,30 +30,29 @@ async def replay(envelopes: Sequence[Envelope], redact: Redact) -> ReplayReport:
     turns = turns_of(envelopes)
     if not turns or not isinstance(envelopes[0].event, SessionStarted):
         raise SessionError("the session holds no turn to replay")
-    stage = _Stage(turns[0], RecordedTools(envelopes))
+    stage = _Stage(RecordedTools(envelopes))
     replayed: list[Envelope] = []
     count = itertools.count(1)
     agent = Agent(
         provider=_RecordedModel(stage),
         sandbox=stage,
         compose=lambda branch: branch,
-        system=lambda: (stage.turn.prompt or _NOTHING).system,
+        system=lambda: stage.prompt.system,
         session=envelopes[0].event,
         limits=Limits(),
-        redact=redact,
+        redact=str,
         journal=replayed.append,
         sync=_nothing_to_sync,
         wall_clock=lambda: float(next(count)),
         monotonic=lambda: 0.0,
+        guard=lambda: stage,
     )
-    stage.steer = agent.steer
     for turn in turns:
-        stage.turn = turn
+        stage.play(turn, agent.steer)
         if turn.cleared:
             await agent.clear()
-        if turn.steps:
-            agent.limits = Limits(max_steps=len(turn.steps))
-            await agent.prompt(turn.message.text)
+        agent.limits = Limits(max_steps=len(turn.steps))
+        await agent.prompt(turn.message.text)
     return compare(envelopes, replayed)
 
 
@@ -57,19 +61,46 @@ async def _nothing_to_sync() -> None:
 
 
 class _Stage:
-    """A sandbox and a branch at once, whose tools answer from the recording; and what plays at the moment."""
+    """A sandbox, a branch and a guard at once, all from the recording; and what plays at the moment."""
 
-    def __init__(self, turn: RecordedTurn, tools: RecordedTools) -> None:
-        self.turn = turn
-        self.steer: Callable[[str], None] = lambda _: None
+    def __init__(self, tools: RecordedTools) -> None:
         self._tools = tools
+        self._steer: Callable[[str], None] = lambda _: None
+        self.turn = RecordedTurn(UserMessage(""))
+        self.step = 0
+
+    def play(self, turn: RecordedTurn, steer: Callable[[str], None]) -> None:
+        """Begin a turn; ``steer`` takes what the person typed in it."""
+        self.turn, self.step, self._steer = turn, 0, steer
+
+    @property
+    def prompt(self) -> PromptFrozen:
+        return self.turn.prompt or PromptFrozen("", ())
+
+    def next_step(self) -> RecordedStep:
+        """The recording of the request that is made now; what was typed until the next one is typed."""
+        step = self.turn.steps[self.step]
+        self.step += 1
+        for steered in self._steered("user"):
+            self._steer(steered)
+        return step
+
+    def after_step(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> str | None:
+        """See ``StepGuard``: says what was said then, whatever today's guards would say."""
+        del calls, results
+        return next(iter(self._steered("guard")), None)
+
+    def _steered(self, origin: str) -> list[str]:
+        return [each.message.text for each in self.turn.steered_after(self.step) if each.origin == origin]
 
     async def open(self, mode: Literal["direct"]) -> "_Stage":
         assert mode == "direct"  # noqa: S101 - the only mode there is
+        if self.turn.prompt is None:
+            raise SandboxError("the recorded turn ended before its tools were known")
         return self
 
     async def specs(self) -> Sequence[ToolSpec]:
-        return (self.turn.prompt or _NOTHING).tools
+        return self.prompt.tools
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         return await self._tools.call(call, on_output)
@@ -82,38 +113,22 @@ class _Stage:
 
 
 class _RecordedModel:
-    """Plays the turn's replies in order, and types what the person typed meanwhile."""
+    """Plays the turn's replies in order."""
+
+    name, window = "replay", 0
 
     def __init__(self, stage: _Stage) -> None:
         self._stage = stage
-        self._turn: RecordedTurn | None = None
-        self._next = 0
-
-    @property
-    def name(self) -> str:
-        return "replay"
 
     @property
     def model(self) -> str:
-        return self._upcoming().model
-
-    @property
-    def window(self) -> int:
-        return 0
-
-    def _upcoming(self) -> RecordedStep:
-        if self._turn is not self._stage.turn:
-            self._turn, self._next = self._stage.turn, 0
-        return self._turn.steps[min(self._next, len(self._turn.steps) - 1)]
+        steps = self._stage.turn.steps
+        return steps[min(self._stage.step, len(steps) - 1)].model if steps else ""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
-        step = self._upcoming()
-        self._next += 1
+        step = self._stage.next_step()
         if step.reply is None:
             raise BadResponse("the recorded request got no reply")
-        following = self._stage.turn.steps[self._next : self._next + 1]
-        for steered in (steered for after in following for steered in after.steered if steered.origin == "user"):
-            self._stage.steer(steered.message.text)
         async for chunk in ReplayProvider([step.reply], model=step.model).stream(request):
             yield chunk
 

@@ -1,13 +1,10 @@
 """A recorded session is played once more, offline."""
 
-from pathlib import Path
-
 from py_mono.protocol.codec import is_fact
 from py_mono.protocol.events import Envelope, MessageSteered, ModelBound, PromptFrozen, StepStarted, TurnStarted
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.security.redact import Redactor
-from py_mono.session.journal import read
 from py_mono.session.replay import (
     RecordedStep,
     RecordedTools,
@@ -15,10 +12,9 @@ from py_mono.session.replay import (
     ReplayedStep,
     ReplayReport,
     compare,
-    refold,
     turns_of,
 )
-from tests.session.facts import ONE, SECRET, TOOLS, TWO, conversation, saved, store
+from tests.session.facts import ONE, SECRET, TOOLS, TWO, conversation
 
 redact = Redactor([SECRET])
 LIVE = [envelope for envelope in conversation(redact) if is_fact(envelope.event)]
@@ -32,28 +28,6 @@ REPLIES = [
 
 def ignore(_: str) -> None:
     """Output nobody looks at."""
-
-
-def test_requests_made_again_from_a_journal_have_the_digests_that_were_sent(tmp_path: Path) -> None:
-    report = refold(read(saved(tmp_path).path), redact)
-    assert [(step.turn, step.step) for step in report.steps] == [(1, 1), (1, 2), (2, 1)]
-    assert [step.replayed for step in report.steps] == [step.request_digest for step in STEPS]
-    assert report.equal
-    assert report.first_difference is None
-
-
-def test_a_changed_word_shows_from_the_next_request_on(tmp_path: Path) -> None:
-    path = saved(tmp_path).path
-    path.write_text(path.read_text().replace("line", "lime"))
-    report = refold(read(path), redact)
-    assert [step.equal for step in report.steps] == [True, False, False]
-    assert report.first_difference == report.steps[1]
-
-
-def test_a_forked_and_resumed_session_still_makes_the_same_requests(tmp_path: Path) -> None:
-    fork = store(tmp_path).fork(saved(tmp_path).id, LIVE[-2].seq)
-    fork.close()
-    assert refold(fork.envelopes, redact).equal
 
 
 def test_a_recording_is_told_turn_by_turn() -> None:

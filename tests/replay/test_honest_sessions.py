@@ -1,0 +1,167 @@
+"""Whatever happens to a session, its replay asks the same: interrupts, limits, steering, guards, secrets, crashes."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from py_mono.agent.guards import Limits
+from py_mono.protocol.codec import decode_envelope, encode, is_fact
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.events import Envelope, MessageSteered, StepStarted, TurnFinished, TurnStarted
+from py_mono.protocol.tools import ToolCall
+from py_mono.security.redact import Redactor
+from py_mono.session.heal import healing
+from py_mono.ui.replaying import replay
+from tests.agent.fakes import FakeBranch, FakeSandbox, Rig
+
+SECRETS = ('tr"icky\\pass-one', "hunter2-hunter2-ü")
+BLOCKS = (
+    "text: ok",
+    "text: half\nstop: length",
+    f'call: look {{"q": "{SECRETS[1]}", "n": 1.5, "password": "abcdefgh12345"}}\nusage: 30 10 0 0.01',
+    "call: look\ncall: look\ncall: act",
+    "reasoning: hm\ncall: act\nrepeat: 6",
+    "call: look\nrepeat: 6",
+    "malformed: look {broken\ncall: fly",
+    "cut: broken\nwait: 0\ncall: act",
+    "fault: unavailable away",
+)
+RESULTS = ("same", "error: no", *SECRETS, "count")
+
+
+class Play(Struct, frozen=True):
+    """What happens in and round one turn; moments are counted in rounds of the event loop."""
+
+    cleared: bool = False
+    locked_out: bool = False
+    limits: Limits = Limits()
+    interrupt: int | None = None
+    steered: tuple[int, ...] = ()
+    keeps_queue: bool = True
+
+
+class Story(Struct, frozen=True):
+    """A session: its processes, each with its turns; how many facts each loses when it is killed."""
+
+    blocks: tuple[str, ...] = ("text: ok",)
+    results: tuple[str, ...] = ("same",)
+    processes: tuple[tuple[Play, ...], ...] = ((Play(),),)
+    lost: int = 0
+
+
+moments = st.integers(0, 60)
+plays = st.builds(
+    Play,
+    cleared=st.booleans(),
+    locked_out=st.sampled_from([False, False, False, True]),
+    limits=st.builds(Limits, st.integers(0, 8), st.none() | st.integers(1, 100), st.none() | st.just(0.02)),
+    interrupt=st.none() | moments,
+    steered=st.lists(moments, max_size=3).map(tuple),
+    keeps_queue=st.booleans(),
+)
+stories = st.builds(
+    Story,
+    blocks=st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=12).map(tuple),
+    results=st.lists(st.sampled_from(RESULTS), min_size=1, max_size=6).map(tuple),
+    processes=st.lists(st.lists(plays, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(tuple),
+    lost=st.integers(0, 12),
+)
+
+
+class Lockable(FakeSandbox):
+    """Cannot always be had."""
+
+    locked_out = False
+
+    async def open(self, mode: Literal["direct"]) -> FakeBranch:
+        if self.locked_out:
+            raise SandboxError("no lock")
+        return await super().open(mode)
+
+
+async def recorded(story: Story) -> list[Envelope]:
+    """What the journal holds after all of it."""
+    redact = Redactor(SECRETS)
+    results, count = itertools.cycle(story.results), itertools.count()
+
+    async def answer(call: ToolCall) -> str:
+        await asyncio.sleep(0)
+        result = next(results)
+        return f"{call.name} {next(count)}" if result == "count" else result
+
+    facts: list[Envelope] = []
+    for process in story.processes:
+        sandbox = Lockable(Rig("text: unused", handlers={"look": answer, "act": answer}).branch)
+        rig = Rig("\n---\n".join(story.blocks), past=facts, redact=redact, sandbox=sandbox)
+        for play in process:
+            await _play(rig, sandbox, play)
+        written = [envelope for envelope in rig.journal if is_fact(envelope.event)]
+        facts += _read_back(written[: max(1, len(written) - story.lost)], redact)
+        facts += healing(facts, next_seq=facts[-1].seq + 1, at=0.5)
+    return facts
+
+
+async def _play(rig: Rig, sandbox: Lockable, play: Play) -> None:
+    sandbox.locked_out = play.locked_out
+    rig.agent.limits = play.limits
+    if play.cleared:
+        await rig.agent.clear()
+    turn = asyncio.ensure_future(rig.agent.prompt(f"go, with {SECRETS[0]}"))
+    for moment in range(61):
+        if turn.done():
+            break
+        if moment == play.interrupt:
+            rig.agent.interrupt()
+        if moment in play.steered:
+            rig.agent.steer(f"at {moment}, {SECRETS[1]}")
+        await asyncio.sleep(0)
+    await turn
+    if not play.keeps_queue:
+        rig.agent.take_queued()
+
+
+def _read_back(written: Sequence[Envelope], redact: Redactor) -> Iterator[Envelope]:
+    for envelope in written:
+        read = decode_envelope(redact(encode(envelope).decode()).encode())
+        assert read is not None
+        yield read
+
+
+CYCLE = ("call: look\nrepeat: 9",)
+NO_CIRCLE = tuple(SECRETS[number] for number in (0, 1, 1, 0, 1, 0, 0, 1, 1))
+"""Nothing comes three times in a row here, alone or as a cycle, unless the secrets are taken for the same."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(stories)
+@example(Story(processes=((Play(interrupt=1), Play()),)))
+@example(Story(processes=((Play(locked_out=True), Play(), Play(locked_out=True), Play()),)))
+@example(Story(blocks=CYCLE, processes=((Play(limits=Limits(max_steps=1), steered=(3,)), Play()),)))
+@example(Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(), Play()),)))
+@example(Story(blocks=CYCLE, processes=((Play(steered=tuple(range(60))), Play()),)))
+@example(Story(blocks=CYCLE, processes=((Play(limits=Limits(max_steps=3)), Play()),)))
+def test_every_request_of_a_session_is_asked_again_by_its_replay(story: Story) -> None:
+    facts = asyncio.run(recorded(story))
+    assume(any(isinstance(fact.event, TurnStarted) for fact in facts))
+    report = asyncio.run(replay(facts))
+    assert len(report.steps) == sum(isinstance(fact.event, StepStarted) for fact in facts)
+    assert report.equal, report.first_difference
+    assert not any(secret in encode(facts).decode() for secret in SECRETS)
+
+
+def test_the_stories_hold_what_they_are_about() -> None:
+    def tell(story: Story) -> list[Envelope]:
+        return asyncio.run(recorded(story))
+
+    steered_at_the_limit = tell(Story(blocks=CYCLE, processes=((Play(limits=Limits(max_steps=1), steered=(3,)),),)))
+    names = [type(fact.event) for fact in steered_at_the_limit]
+    assert names[-2:] == [MessageSteered, TurnFinished]
+    secretive = tell(Story(blocks=CYCLE, results=NO_CIRCLE))
+    assert not any(isinstance(fact.event, MessageSteered) for fact in secretive)
+    unasked = tell(Story(processes=((Play(interrupt=1),),)))
+    assert not any(isinstance(fact.event, StepStarted) for fact in unasked)
