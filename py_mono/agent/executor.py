@@ -95,9 +95,9 @@ class ToolExecutor:
 
 async def _end(tasks: Sequence["asyncio.Future[ToolFinished]"]) -> None:
     """Cancel what still runs and wait until it has ended; another cancellation meanwhile only hurries it."""
-    running = [task for task in tasks if not task.done()]
-    if not running:  # no await then: a cancellation that came there would be lost
-        return
+    running = [
+        task for task in tasks if not task.done()
+    ]  # where none does nothing is awaited, so no cancellation is lost
     for task in running:
         task.cancel()
     try:
