@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox.profile import Profile
@@ -11,19 +12,21 @@ NAMES = ("auto", "bubblewrap", "container", "off")
 boundary, the layers that can be had besides; ``off``: a clean environment and nothing else."""
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from py_mono.sandbox.worker import main; main()"
-_BUBBLEWRAP = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")  # never what a PATH may point at
+BUBBLEWRAP = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")  # never what a PATH may point at
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def command(profile: Profile, report: int) -> list[str]:
-    """The program that becomes the worker, with its arguments; ``report`` is the descriptor the pid is told on.
+def command(profile: Profile, report: int, *, bubblewrap: Sequence[str] = BUBBLEWRAP) -> list[str]:
+    """The program that becomes the worker, with its arguments.
+
+    ``report`` is the descriptor its pid is told on, ``bubblewrap`` where that program is looked for.
 
     Raises:
         SandboxError: The backend is unknown, or not installed.
     """
     worker = [sys.executable, "-I", "-S", "-c", _BOOT, _ROOT, profile.to_json()]
     if profile.backend == "bubblewrap":
-        return [*_bubblewrap(profile, report), *worker]
+        return [*_bubblewrap(profile, report, bubblewrap), *worker]
     if profile.backend not in NAMES:
         raise SandboxError(
             f"there is no sandbox backend {profile.backend!r}", remedy=f"Choose one of {', '.join(NAMES)} (--sandbox)."
@@ -31,8 +34,8 @@ def command(profile: Profile, report: int) -> list[str]:
     return worker
 
 
-def _bubblewrap(profile: Profile, report: int) -> list[str]:
-    program = next((path for path in _BUBBLEWRAP if os.access(path, os.X_OK)), None)
+def _bubblewrap(profile: Profile, report: int, places: Sequence[str]) -> list[str]:
+    program = next((path for path in places if os.access(path, os.X_OK)), None)
     if program is None:
         raise SandboxError(
             "the backend bubblewrap was chosen, and the program bwrap is not installed",

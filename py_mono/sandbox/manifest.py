@@ -93,7 +93,7 @@ def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list
     except FileNotFoundError:
         return
     except OSError:  # a folder that may be listed and not entered
-        found.unreadable.append(prefix + entry.name)
+        found.unseen[prefix + entry.name] = _shown(prefix + entry.name)
         return
     if stat.S_ISDIR(seen.st_mode):
         if entry.name in LEFT_OUT:
@@ -117,7 +117,8 @@ def compare(before: Manifest, after: Manifest) -> Changes:
     kinds |= dict.fromkeys(old.keys() - new.keys(), "deleted")
     kinds |= dict.fromkeys((path for path in old.keys() & new.keys() if old[path] != new[path]), "modified")
     missed = before.unseen | after.unseen
-    for path in [path for path in kinds if _below(path, missed)]:
+    unknown = before.unseen.keys() - old.keys() | after.unseen.keys() - new.keys()  # themselves, not only what is below
+    for path in [path for path in kinds if path in unknown or _below(path, missed)]:
         del kinds[path]  # that only one of the two looks saw it says nothing
     parents = {path[:end] for path in kinds for end in _slashes(path)}
     changes = [

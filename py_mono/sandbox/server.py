@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from threading import Event, Lock
 
 from py_mono.sandbox.wire import FrameReader, WireError, encode
@@ -164,8 +165,9 @@ class Server:
         try:
             with self._writing:
                 self._wire.sendall(line)
-        except OSError:  # the host is gone, and with it all reason to go on
-            os._exit(0)
+        except OSError:  # the host is gone, and with it all reason to go on: have the reading thread notice
+            with suppress(OSError):
+                self._wire.shutdown(socket.SHUT_RDWR)
 
     def remind(self) -> None:
         """Have pending output shown a moment later."""
