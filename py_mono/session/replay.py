@@ -1,6 +1,6 @@
 """A session played once more, offline: what was said, what tools answered, and whether the same was asked."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ from py_mono.protocol.events import (
     TurnStop,
 )
 from py_mono.protocol.messages import AssistantMessage, UserMessage
-from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.protocol.tools import ToolCall, ToolResult
 
 
 class RecordedStep(Struct):
@@ -99,7 +99,7 @@ def _within_turn(turn: RecordedTurn, envelope: Envelope) -> None:
 
 
 class RecordedTools:
-    """A ``ToolSource`` that runs nothing: each call gets the result the recording has for it.
+    """Answers each call with the result the recording has for it, and runs nothing.
 
     By the call's id; where ids repeat, in the order of the recording. A call it has no result for gets an error that
     says so, which the next request's digest then shows.
@@ -107,21 +107,13 @@ class RecordedTools:
 
     def __init__(self, envelopes: Iterable[Envelope]) -> None:
         self._results: dict[str, list[ToolResult]] = {}
-        self._specs: tuple[ToolSpec, ...] = ()
         for envelope in envelopes:
-            event = envelope.event
-            if isinstance(event, ToolFinished):
-                self._results.setdefault(event.result.call_id, []).append(event.result)
-            elif isinstance(event, PromptFrozen) and not self._specs:
-                self._specs = event.tools
+            if isinstance(envelope.event, ToolFinished):
+                result = envelope.event.result
+                self._results.setdefault(result.call_id, []).append(result)
 
-    async def specs(self) -> Sequence[ToolSpec]:
-        """The tools of the first frozen prompt."""
-        return self._specs
-
-    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
-        """What the recording says this call came to; no output comes before it."""
-        del on_output
+    def answer(self, call: ToolCall) -> ToolResult:
+        """What the recording says this call came to."""
         results = self._results.get(call.id)
         if results:
             return results.pop(0)

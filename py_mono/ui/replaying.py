@@ -103,7 +103,8 @@ class _Stage:
         return self.prompt.tools
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
-        return await self._tools.call(call, on_output)
+        del on_output
+        return self._tools.answer(call)
 
     async def changes(self) -> Changes:
         return Changes(())

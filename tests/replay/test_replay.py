@@ -26,10 +26,6 @@ REPLIES = [
 ]
 
 
-def ignore(_: str) -> None:
-    """Output nobody looks at."""
-
-
 def test_a_recording_is_told_turn_by_turn() -> None:
     bound, frozen = ModelBound("scripted", "m1"), PromptFrozen("You work.", TOOLS)
     steered = MessageSteered(UserMessage("faster"))
@@ -60,19 +56,18 @@ def test_a_recording_cut_short_has_a_step_without_reply() -> None:
     assert (turns[0].steps[0].reply, turns[0].stop_reason) == (None, None)
 
 
-async def test_tools_answer_from_the_recording() -> None:
+def test_tools_answer_from_the_recording() -> None:
     tools = RecordedTools(LIVE)
-    assert await tools.specs() == TOOLS
-    assert await tools.call(TWO, ignore) == ToolResult("b", "shell", "ä", details={"exit_code": 0})
-    assert await tools.call(ONE, ignore) == ToolResult("a", "shell", f"{SECRET}\nline\n")
+    assert tools.answer(TWO) == ToolResult("b", "shell", "ä", details={"exit_code": 0})
+    assert tools.answer(ONE) == ToolResult("a", "shell", f"{SECRET}\nline\n")
 
 
-async def test_a_call_that_was_not_recorded_gets_an_error() -> None:
+def test_a_call_that_was_not_recorded_gets_an_error() -> None:
     tools = RecordedTools(LIVE)
-    await tools.call(ONE, ignore)
+    tools.answer(ONE)
     for call in (ONE, ToolCall("c", "shell", {})):
         expected = ToolResult(call.id, call.name, "the recording has no result for this call", is_error=True)
-        assert await tools.call(call, ignore) == expected
+        assert tools.answer(call) == expected
 
 
 def test_two_runs_are_compared_request_by_request() -> None:
