@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 
 from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.events import StepStarted
 from py_mono.protocol.ports import Changes
 from py_mono.tools.registry import DISPATCHER
 from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang
@@ -53,6 +54,17 @@ async def test_a_turn_that_starts_while_the_tools_are_listed_waits_for_its_trans
     assert listed == (READ, WRITE, DISPATCHER)
     assert finished.stop_reason == "end"
     assert sandbox.opened == 2
+
+
+async def test_a_turn_that_is_interrupted_while_it_waits_for_its_transaction_asks_nothing() -> None:
+    rig = Rig("text: never", sandbox=OneAtATime(Rig("text: x").branch))
+    listing = asyncio.ensure_future(rig.agent.list_tools())
+    turn = asyncio.ensure_future(rig.agent.prompt("go"))
+    await asyncio.sleep(0)
+    rig.agent.interrupt()
+    assert (await turn).stop_reason == "cancelled"
+    assert rig.of(StepStarted) == []
+    assert await listing == (READ, WRITE, DISPATCHER)
 
 
 async def test_a_sandbox_that_cannot_be_had_says_so_when_the_tools_are_listed() -> None:
