@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 import sys
 
 from py_mono.utils.lazy import load
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 CONFIGURATION = 2
 INTERRUPTED = 130
-TERMINATED = 143
 
 _COMMANDS = {
     "run": "py_mono.wiring:run",
@@ -24,7 +22,9 @@ _COMMANDS = {
     "demo": "py_mono.wiring:demo",
     "sessions": "py_mono.wiring:sessions",
 }
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_HELD = (1, 2, 15)
+"""SIGHUP, SIGINT and SIGTERM; the module that names them is not free, and --version is asked often."""
+
 _WITHOUT_WORKER = {"sessions", "demo"}
 
 
@@ -52,16 +52,11 @@ def _run(arguments: "Arguments", settings: "Settings") -> int:
     if arguments.command in _WITHOUT_WORKER:
         status: int = load(target)(arguments, settings)
         return status
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # what is started and made is known before it is to be undone
+    # What is started now has to be ended: signals wait for the moment when ``ui.signals.guarded`` takes them.
+    load("signal:pthread_sigmask")(load("signal:SIG_BLOCK"), _HELD)
     launcher, worker = _started(settings)
-    try:
-        _end_on_signals()
-        status = load(target)(arguments, settings, launcher, worker)
-    except BaseException:
-        worker.wire.close()  # whereupon it ends
-        launcher.remove_private()
-        raise
-    return status
+    status = load(target)(arguments, settings, launcher, worker)
+    return status  # noqa: RET504 - its type is known by its name
 
 
 def _open_closed_streams() -> None:
@@ -72,18 +67,6 @@ def _open_closed_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - stays open
-
-
-def _end_on_signals() -> None:
-    """Until ``wiring`` takes them, SIGTERM and SIGHUP unwind: there is a worker, and a folder, to be cleaned up."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _leave)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-
-
-def _leave(*_: object) -> None:
-    sys.exit(TERMINATED)
 
 
 def _started(settings: "Settings") -> "tuple[Launcher, Launched]":

@@ -51,7 +51,7 @@ def tool(arguments: "Arguments", settings: "Settings", launcher: Launcher, worke
     """``py-mono tool``; ends the process with its exit status."""
     del settings
     sandbox = WorkerSandbox(launcher, worker)
-    _leave(asyncio.run(guarded(lambda _: _tool(arguments, sandbox))))
+    _leave(asyncio.run(guarded(lambda signals: _tool(arguments, sandbox, signals))))
 
 
 def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
@@ -99,14 +99,16 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
             status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
         else:
             status = await load("py_mono.ui.repl:run")(app, arguments.prompt)
-        await app.agent.close()
-        session.close()
+        with signals.ignored():
+            await app.agent.close()
+            session.close()
     finally:
-        await sandbox.close()
+        with signals.ignored():
+            await sandbox.close()
     return status
 
 
-async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
+async def _tool(arguments: "Arguments", sandbox: WorkerSandbox, signals: Signals) -> int:
     _settle()
     opened: list[Branch] = []
 
@@ -126,7 +128,8 @@ async def _tool(arguments: "Arguments", sandbox: WorkerSandbox) -> int:
         else:
             status = await load("py_mono.ui.tool_command:call_one")(registry, arguments.name, arguments.tool_arguments)
     finally:
-        await sandbox.close()
+        with signals.ignored():
+            await sandbox.close()
     return status
 
 
@@ -149,7 +152,8 @@ async def _demo(settings: "Settings", signals: Signals) -> int:
     try:
         status: int = await load("py_mono.ui.demo:run")(app, run_tests)
     finally:
-        await app.agent.close()
+        with signals.ignored():
+            await app.agent.close()
     return status
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -38,6 +38,10 @@ class Signals:
         finally:
             self._act = before
 
+    def ignored(self) -> AbstractContextManager[None]:
+        """Within the block a signal is only noted: what is being cleaned up is cleaned up whole."""
+        return self.to(lambda: None)
+
     def take(self, number: int) -> None:
         """A signal came."""
         self.came = True
@@ -48,7 +52,7 @@ class Signals:
 async def guarded(body: Callable[[Signals], Awaitable[int]]) -> int:
     """Run ``body`` and return its exit status; a signal that it does not take itself cancels it, once.
 
-    A signal that was ignored when the program began (``nohup``, a shell's ``&``) stays ignored.
+    Signals that ``main`` held back are taken now. One that was ignored when the program began (``nohup``, a shell's ``&``) stays ignored.
     """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in one
@@ -57,6 +61,7 @@ async def guarded(body: Callable[[Signals], Awaitable[int]]) -> int:
     for number in _NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, signals.take, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _NUMBERS)
     try:
         status = await body(signals)
     except asyncio.CancelledError:
