@@ -121,7 +121,7 @@ def _dotenv(folder: str) -> dict[str, str]:
     wrong = [str(binding.original.line) for binding in bindings if binding.error]
     if wrong:
         said = f"line{'s' if len(wrong) > 1 else ''} {', '.join(wrong)}"
-        sys.stderr.write(f"py-mono: {path}: {said} cannot be understood and is passed over\n")
+        sys.stderr.write(f"py-mono: {path}: {said} cannot be understood, and what they say is passed over\n")
     return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
 
 
