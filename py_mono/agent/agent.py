@@ -74,11 +74,6 @@ class Agent:
         """Whether a turn runs."""
         return self._turn is not None
 
-    @property
-    def tools(self) -> tuple[ToolSpec, ...]:
-        """The frozen tool list; empty before the first turn."""
-        return self.history.prompt.tools if self.history.prompt else ()
-
     async def list_tools(self) -> tuple[ToolSpec, ...]:
         """The tools that the model can call: the frozen list, or before there is one, what the next turn would freeze.
 
@@ -87,8 +82,10 @@ class Agent:
         Raises:
             SandboxError: There is no frozen list yet, and no sandbox to ask.
         """
-        if self.tools or self.running:
-            return self.tools
+        if self.history.prompt is not None:
+            return self.history.prompt.tools
+        if self.running:
+            return ()
         async with self._transaction:
             branch = await self._sandbox.open("direct")
             try:
