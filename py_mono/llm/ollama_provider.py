@@ -12,6 +12,7 @@ from contextlib import aclosing
 from py_mono.llm import ollama_errors as errors
 from py_mono.llm.endpoint import parse_endpoint
 from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
+from py_mono.llm.measure import PromptMeasure
 from py_mono.llm.ollama_errors import Failure
 from py_mono.llm.ollama_reply import Lines, Reply
 from py_mono.llm.ollama_wire import (
@@ -30,12 +31,6 @@ from py_mono.protocol.events import ModelRetried, ModelWaiting, Notice
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 
 DEFAULT_MODEL = "lfm2.5-thinking:latest"
-BYTES_PER_TOKEN = 8.0
-"""Of a request's JSON, until the server has counted one: more than any text has, so that only what surely does not fit
-is held back. Indented code and logs come to 6 and more; the server refuses the rest itself (``truncate`` is false)."""
-
-_RATIOS = (2.0, 12.0)
-
 _BODY_LIMIT = 8 << 20
 _DRAIN_S = 0.25
 _OK = 200
@@ -67,7 +62,7 @@ class OllamaProvider:
         self._encoder: RequestEncoder | None = None
         self._facts = ModelFacts()
         self._window = 0
-        self._bytes_per_token = BYTES_PER_TOKEN
+        self._measure = PromptMeasure()
         self._answered = False
         self._refuses_think = False
 
@@ -131,16 +126,10 @@ class OllamaProvider:
             self._window = min(self._facts.max_window or cap, cap)
             self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
         body = self._encoder.encode(request, think)
-        tokens = int(len(body) / self._bytes_per_token)
+        tokens = self._measure.tokens(body)
         if tokens > self._window:
             raise errors.oversize(tokens, self._window)
         return body
-
-    def _learn(self, size: int, tokens: int) -> None:
-        """Take the server's count of a request for the measure of the next; some count only what was not cached."""
-        if tokens:
-            least, most = _RATIOS
-            self._bytes_per_token = min(max(size / tokens, least), most)
 
     async def _choose_window(self) -> str:
         """Ask ``/api/show`` for the model's maximum, shortly; whatever comes of it, the chat goes on.
@@ -200,7 +189,7 @@ class OllamaProvider:
             await exchange.drain(_DRAIN_S)
             self._answered = True
             message = reply.message(request.messages, may_think=may_think)
-            self._learn(len(body), message.usage.input_tokens)
+            self._measure.learn(body, message.usage.input_tokens)
             self._http.release()
             yield message
         except TransportError as error:
