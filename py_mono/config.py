@@ -100,7 +100,24 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings.max_steps = flags.max_steps or 200
     settings.max_tokens = flags.max_tokens
     settings.max_budget_usd = flags.max_budget_usd
+    if settings.backend != "off":
+        _keep_apart(settings)
     return settings
+
+
+def _keep_apart(settings: Settings) -> None:
+    """Refuse to let tools at our own folders: they could read keys there, change settings, and rewrite sessions.
+
+    No layer of the lock can take a folder out of one that may be written, so that its parents cannot be renamed.
+    """
+    own = [os.path.realpath(path) for path in (settings.folders.config, settings.folders.state)]
+    for root in filter(None, (settings.workspace, *settings.extra_roots)):
+        inside = [path for path in own if path == root or path.startswith(root.rstrip("/") + "/")]
+        if inside:
+            raise ConfigError(
+                f"{root} holds py-mono's own folder {inside[0]}, which tools must not reach",
+                remedy="start in your project's folder, or set PY_MONO_HOME to a folder elsewhere",
+            )
 
 
 def _absolute(path: str | None) -> str | None:

@@ -178,3 +178,12 @@ def test_keys_in_the_environment_reach_neither_tools_nor_journal(program: Progra
     journal = next(program.home.rglob("*.jsonl")).read_text(encoding="utf-8")
     assert key not in journal
     assert "[redacted:" in journal
+
+
+@pytest.mark.parametrize("arguments", [("-C", ".."), ("--add-dir", "..")])
+def test_a_workspace_that_holds_our_own_folders_is_refused(program: Program, arguments: tuple[str, str]) -> None:
+    played = program.run("-p", "go", *arguments)
+    assert (played.status, played.stdout) == (2, "")
+    assert "which tools must not reach" in played.stderr
+    assert "PY_MONO_HOME" in played.stderr
+    assert program.run("-p", "go", *arguments, "--sandbox", "off").status == 0
