@@ -8,7 +8,7 @@ import os
 import resource
 import struct
 
-from py_mono.sandbox import kernel, landlock, namespaces, seccomp
+from py_mono.sandbox import home, kernel, landlock, namespaces, seccomp
 from py_mono.sandbox.profile import LAYERS, Limits, Profile
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
@@ -20,7 +20,6 @@ _CAPABILITY_VERSION = 0x20080522
 _SECUREBITS = 0b1110_1111  # NOROOT, NO_SETUID_FIXUP, no ambient, each locked; KEEP_CAPS locked off
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - what POSIX names are made in; multiprocessing needs it
-_GIT_IDENTITY = "[user]\n\tname = py-mono\n\temail = py-mono@localhost\n"  # the workspace's own configuration wins
 _TRUNCATE_ABI = 3
 _WITHOUT = {
     "namespaces": (
@@ -96,15 +95,12 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
 
 def _prepare(profile: Profile) -> None:
     """What is easier before anything is closed: folders for the tools, and a place at the head of the queue when memory runs out."""
-    home = os.path.join(profile.private_tmp, "home")
-    settings = os.path.join(home, ".gitconfig")
-    os.makedirs(home, 0o700, exist_ok=True)
-    if not os.path.lexists(settings):
-        with open(settings, "x", encoding="utf-8") as file:
-            file.write(_GIT_IDENTITY)
-    if profile.uid is not None and profile.gid is not None and os.geteuid() == 0:
-        for path in (profile.private_tmp, home, settings):
-            os.chown(path, profile.uid, profile.gid)
+    try:
+        home.prepare(profile)
+    except OSError as error:
+        raise ConfineError(
+            f"the tools' home in {profile.private_tmp} cannot be made: {error}", remedy="Start py-mono again."
+        ) from None
     if "limits" in profile.layers:
         try:
             with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:

@@ -3,6 +3,7 @@
 ``Launcher.start`` returns at once; ``branch`` talks to what it started.
 """
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -76,6 +77,8 @@ class Launcher:
             SandboxError: The backend cannot be had, or no process could be started.
         """
         argv = backends.command(self.profile, _REPORT)
+        with contextlib.suppress(OSError):  # the worker says better what is wrong
+            os.chmod(self.private_tmp, 0o700)  # a former worker's tools may have closed it
         wire, wire_end = socket.socketpair()
         report, report_end = os.pipe()
         errors, errors_end = os.pipe()

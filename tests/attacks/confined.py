@@ -48,6 +48,14 @@ class Confined:
         self._branch: DirectBranch = await self._sandbox.open("direct")
         await self._branch.specs()
 
+    async def _restart(self) -> None:
+        """What the agent does when a worker died: the next turn starts another, in the same private folder."""
+        assert self._sandbox._link is not None
+        await self._sandbox._link.end()
+        await self._branch.close()
+        self._branch = await self._sandbox.open("direct")
+        await self._branch.specs()
+
     async def lock(self) -> dict[str, Any]:
         """What the worker says of its lock."""
         return await self._sandbox.lock()
@@ -59,6 +67,8 @@ class Confined:
         elif tool == "@reopen":
             await self._sandbox.close()
             await self._open()
+        elif tool == "@restart":
+            await self._restart()
         elif tool == "@pause":
             await asyncio.sleep(arguments["seconds"])
         elif tool == "@rekey":

@@ -5,6 +5,7 @@ product's own sandbox.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -74,6 +75,9 @@ class Bare:
             return self._every_file()
         if tool == "@pause":
             time.sleep(arguments["seconds"])
+        elif tool == "@restart":
+            with contextlib.suppress(OSError):
+                (self._workspace / "home/.gitconfig").write_text("[user]\n")
         elif tool == "@rekey":
             rewrite_keys(str(self._workspace), arguments["content"])
         elif tool == "@reopen":

@@ -70,6 +70,20 @@ open("h", "w").write("taken")
                ("write_file", {"path": "d/a.txt", "content": "taken"})),
     ),
     Attack(
+        "home-swapped",
+        "replace the tools' home by a link, for the next worker to be set up through", outside_changed,
+        held_off=LOOKS,
+        steps=(("shell", {"command": "d=${TMPDIR:-.}; mv $d/home $d/old; ln -s @OUT@ $d/home"}),
+               ("@restart", {}), ("shell", {"command": "true"})),
+    ),
+    Attack(
+        "home-closed",
+        "close the tools' home, so that no further worker can be set up", lambda world: "well-again" not in world.output,
+        held_off=LOOKS,
+        steps=(("shell", {"command": "d=${TMPDIR:-@WS@}; chmod 0 $d/home $d"}),
+               ("@restart", {}), ("shell", {"command": "cd @WS@ && echo well-'again'"})),
+    ),
+    Attack(
         "changes-walk-out", "have the agent's own look at changes walk out", lambda world: "target.txt" in world.output,
         steps=(("shell", {"command": "ln -s @OUT@ d; ln -s . loop"}), ("@changes", {})),
         held_off="changes are found without following links",

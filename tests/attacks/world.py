@@ -444,7 +444,7 @@ class World:
                 won = attack.proof(self)
         finally:
             self._sweep()
-        spent = any(step[0] in {"@close", "@reopen"} or step[1].get("background") for step in steps)
+        spent = any(step[0] in {"@close", "@reopen", "@restart"} or step[1].get("background") for step in steps)
         if spent or attack.no_keys or LOST in self.output or not answers:
             self._stop_host()
         return {
