@@ -22,8 +22,11 @@ with `make test`. Each is first shown to succeed where nothing is confined: with
 it even then, by a bare agent without one. Each is then carried out under the lock, as root and as an ordinary user.
 
 How to read the tables: *alone* names the layers that hold the attack without any other; where none is named, it takes
-several together, or the worker itself. *needed* names the layers without which it succeeds although all others are on: there the lock is one layer deep. *worker* means that
-it fails even with every layer off. Attacks that this machine could not carry out even unconfined are marked †.
+several together. *needed* names the layers without which it succeeds although all others are on: there the lock is one
+layer deep. *worker* means that it fails even with every layer off, *the system* that it takes root. With any layer on, each
+command is also in a Landlock domain of its own that keeps signals and tracing within it; that is why a layer which does not
+look as if it could may hold an attack on a process. Attacks that this machine could not carry out even unconfined are
+marked with a dagger (†).
 """
 
 
