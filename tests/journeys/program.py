@@ -64,6 +64,7 @@ class Program:
         self.workspace = base / "project"
         self.workspace.mkdir()
         self.home = base / "home"
+        self.more: dict[str, str] = {}
         self._script = base / "script.txt"
 
     def write(self, files: Mapping[str, str]) -> None:
@@ -79,6 +80,7 @@ class Program:
             "PY_MONO_HOME": str(self.home),
             "PY_MONO_SCRIPT": str(self._script),
             "LLM_PROVIDER": "scripted",
+            **self.more,
             **more,
         }
 

@@ -109,12 +109,14 @@ def test_a_list_is_of_everywhere_or_of_one_workspace(program: Program, tmp_path:
     assert second in here
 
 
-def test_what_a_command_does_not_use_cannot_break_it(program: Program) -> None:
-    nonsense = {"OLLAMA_HOST": "://", "OLLAMA_CONTEXT_LENGTH": "12", "WORKSPACE_ROOT": "/nowhere"}
-    assert program.run("sessions", "list", **nonsense).status == 0
-    assert program.run("tool", "list", "-C", ".", **nonsense).status == 0
-    assert program.run("-p", "hi", "-C", ".", **nonsense).status == 0
-    assert program.run("-p", "hi", LLM_PROVIDER="ollama", OLLAMA_CONTEXT_LENGTH="12").status == 2
+@pytest.mark.parametrize(("name", "value"), [("OLLAMA_HOST", "://"), ("OLLAMA_CONTEXT_LENGTH", "12")])
+def test_what_a_command_does_not_use_cannot_break_it(program: Program, name: str, value: str) -> None:
+    program.more[name] = value
+    program.more["WORKSPACE_ROOT"] = "/nowhere"
+    for arguments in (["sessions", "list"], ["tool", "list", "-C", "."], ["-p", "hi", "-C", "."]):
+        assert program.run(*arguments).status == 0
+    assert program.run("-p", "hi", "-C", ".", LLM_PROVIDER="ollama").status == 2
+    assert program.run("-p", "hi").status == 2
 
 
 def test_a_journal_that_cannot_be_gone_on_with_is_said_on_the_screen(program: Program) -> None:

@@ -1,11 +1,14 @@
 """Signals, pipes and closed descriptors, from the shell's side: everything ends in time, and nothing stays behind."""
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +43,7 @@ def start(program: Program, tmp_path: Path) -> Iterator[Start]:
     for process in begun:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+            process.communicate()
 
 
 def _ignore(number: int) -> None:
@@ -68,6 +71,42 @@ def test_a_signal_ends_a_direct_call_and_cleans_up(
     process.send_signal(number)
     _, stderr = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, stderr) == (status, b"")
+    assert not privates(tmp_path)
+
+
+def ask(process: "subprocess.Popen[bytes]", line: bytes) -> dict[str, Any]:
+    """One line of ``tool --session``, and its answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line + b"\n")
+    process.stdin.flush()
+    answer: dict[str, Any] = json.loads(process.stdout.readline())
+    return answer
+
+
+def workers(folder: Path) -> list[int]:
+    """The processes of the sandbox whose private folder is below ``folder``: they are told of it."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if f"{folder}/tmp/py-mono-" in Path("/proc", pid, "cmdline").read_text(encoding="utf-8", errors="replace"):
+                found.append(int(pid))
+    return found
+
+
+def test_a_worker_that_was_killed_is_replaced_and_only_one_call_fails(start: Start, tmp_path: Path) -> None:
+    process = start("tool", "--session", stdin=subprocess.PIPE)
+    call = b'{"tool": "list_files"}'
+    assert ask(process, call)["ok"]
+    killed = workers(tmp_path)
+    assert killed
+    for pid in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    answers = [ask(process, call)["ok"] for _ in range(3)]
+    assert answers == [False, True, True]
+    process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0
     assert not privates(tmp_path)
 
 

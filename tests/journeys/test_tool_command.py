@@ -72,3 +72,14 @@ def test_a_session_keeps_what_the_model_has_read(program: Program) -> None:
 
 def test_nothing_is_asked_of_a_model(program: Program) -> None:
     assert program.run("tool", "list_files", LLM_PROVIDER="ollama", OLLAMA_BASE_URL="http://127.0.0.1:9").status == 0
+
+
+def test_a_line_nested_too_deeply_is_refused_and_the_session_goes_on(program: Program) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    nested = b'{"tool": "list_files", "args": ' + deep + b"}"
+    played = program.run("tool", "--session", stdin=b"\n".join((deep, nested, b'{"tool": "list_files"}', b"")))
+    answers = [json.loads(line) for line in played.stdout.splitlines()]
+    assert (played.status, played.stderr) == (0, "")
+    assert [answer["ok"] for answer in answers] == [False, False, True]
+    assert "nested too deeply" in answers[0]["output"]
+    assert program.run("tool", "list_files", deep.decode()[:100_000]).status == 1

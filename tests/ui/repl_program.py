@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from py_mono.protocol.events import (
     Envelope,
@@ -31,6 +31,9 @@ from py_mono.ui.lock import Lock
 from py_mono.ui.repl import run
 from py_mono.ui.signals import Signals, guarded
 
+if TYPE_CHECKING:
+    from py_mono.protocol.errors import SandboxError
+
 
 class FakeAgent:
     """Answers by what a prompt begins with: ``slow`` waits, ``tool`` calls, ``evil`` tries the terminal, else an echo."""
@@ -38,12 +41,14 @@ class FakeAgent:
     def __init__(self) -> None:
         self.tools: tuple[ToolSpec, ...] = (ToolSpec("shell", "Run a command. And more.", {}),)
         self.running = False
+        self.failure: SandboxError | None = None
         self._subscribers: list[Callable[[Envelope], None]] = []
         self._queued: list[str] = []
         self._interrupted = asyncio.Event()
         self._steered = asyncio.Event()
         self._seq = 0
         self._turn = 0
+        self._late = ""
 
     def subscribe(self, subscriber: Callable[[Envelope], None]) -> Callable[[], None]:
         self._subscribers.append(subscriber)
@@ -54,10 +59,15 @@ class FakeAgent:
         self._steered.set()
 
     def take_queued(self) -> tuple[str, ...]:
+        if self._late:  # a person who types right after this look
+            asyncio.get_running_loop().call_soon(self.steer, self._late)
+            self._late = ""
         queued, self._queued = tuple(self._queued), []
         return queued
 
     async def list_tools(self) -> tuple[ToolSpec, ...]:
+        if self.failure is not None:
+            raise self.failure
         return self.tools
 
     def interrupt(self) -> None:
@@ -71,6 +81,7 @@ class FakeAgent:
         self._interrupted.clear()
         self._steered.clear()
         self._turn += 1
+        self._late = "typed too late" if text == "late" else ""
         self._emit(TurnStarted(self._turn, UserMessage(text)))
         self._emit(StepStarted(1, "fake", "00"))
         self._emit(ModelWaiting("first_token"))

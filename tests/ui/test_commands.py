@@ -1,5 +1,6 @@
 import pytest
 
+from py_mono.protocol.errors import SandboxError
 from py_mono.ui.commands import COMMANDS, NAMES, Leave, is_command, run_command
 from tests.ui.repl_program import fake_app
 
@@ -55,3 +56,9 @@ async def test_tools_are_listed_once_there_are_any() -> None:
 def test_every_name_that_completes_is_known() -> None:
     assert all(is_command(name) for name in NAMES)
     assert {command.name for command in COMMANDS} <= set(NAMES)
+
+
+async def test_tools_that_cannot_be_asked_are_said_and_end_nothing() -> None:
+    app, agent = fake_app()
+    agent.failure = SandboxError("no lock can be had", remedy="install bubblewrap")
+    assert await run_command(app, "/tools") == "no lock can be had\ninstall bubblewrap"

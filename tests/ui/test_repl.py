@@ -406,3 +406,18 @@ def test_a_file_as_stdin_is_read_to_its_end(tmp_path: Path) -> None:
             check=True,
         )
     assert re.findall(rb"you said (\w+)", done.stdout) == [b"one", b"two"]
+
+
+def test_what_is_typed_while_a_turn_is_ending_starts_the_next_one(start: Start) -> None:
+    terminal = start()
+    terminal.say("late")
+    terminal.wait_for("you said typed too late")
+    terminal.wait_input(">")
+
+
+def test_what_the_lock_leaves_open_is_said_before_the_first_turn(start: Start) -> None:
+    terminal = start(TEST_GAP="1")
+    terminal.wait_for("A gap.")
+    terminal.say("hello")
+    terminal.wait_for("you said hello")
+    assert terminal.text().index("lock: pretended") < terminal.text().index("A gap.")
