@@ -19,6 +19,7 @@ class Program:
         needs: Programs it cannot do without.
         package: What brings them on Debian.
         timeout_s: How long it may take.
+        once: Slow, so tried in one combination of backend and user only.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Program:
     needs: tuple[str, ...] = ()
     package: str = ""
     timeout_s: float = 30.0
+    once: bool = False
 
 
 def python(name: str, program: str, prints: str, **more: float) -> Program:
@@ -39,7 +41,7 @@ PROGRAMS = (
             "@PYTEST@ -q -p no:cacheprovider test_a.py", "1 passed"),
     Program("pytest-failing", "printf 'def test_a():\\n    assert 1 == 2\\n' > test_a.py; @PYTEST@ -q test_a.py; [ $? = 1 ] && echo told", "told"),
     Program("pytest-parallel", "printf 'import pytest\\n@pytest.mark.parametrize(\"n\", range(8))\\ndef test_a(n):\\n    assert n < 8\\n' > test_a.py; "
-            "@PYTEST@ -q -n 2 test_a.py", "8 passed"),
+            "@PYTEST@ -q -n 2 test_a.py", "8 passed", once=True),
     Program("unittest", "printf 'import unittest\\nclass T(unittest.TestCase):\\n    def test_a(self): self.assertTrue(1)\\n' > test_a.py; "
             "python3 -m unittest -q 2>&1; echo status $?", "status 0", ("python3",), "python3"),
     Program("git-commit", f"{GIT} init -q . && echo a > a && git add . && git commit -qm first && echo b >> a && git diff --stat && "
@@ -53,7 +55,7 @@ PROGRAMS = (
             "git checkout -q a && git apply ../p.diff && patch -R -p1 < ../p.diff && git status --short && echo clean", "clean", ("git", "patch"), "git patch"),
     Program("venv", "python3 -m venv --without-pip v && v/bin/python -c 'import sys; print(sys.prefix != sys.base_prefix)'", "True", ("python3",), "python3"),
     Program("venv-with-pip", "python3 -c 'import ensurepip' 2>/dev/null || { echo 'MISSING: ensurepip (package python3-venv)'; exit 0; }; "
-            "python3 -m venv v && v/bin/pip --version", "pip ", ("python3",), "python3", 60),
+            "python3 -m venv v && v/bin/pip --version", "pip ", ("python3",), "python3", 60, once=True),
     Program("uv-venv", "@BIN@/uv venv -q --offline --no-config -p python3 u && u/bin/python -c 'print(6 * 7)'", "42"),
     Program("install-offline", "mkdir -p src/thing && echo 'answer = 42' > src/thing/__init__.py && "
             "printf '[project]\\nname = \"thing\"\\nversion = \"1\"\\n[build-system]\\nrequires = [\"uv_build>=0.0\"]\\nbuild-backend = \"uv_build\"\\n' > pyproject.toml && "
