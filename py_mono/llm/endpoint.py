@@ -49,7 +49,7 @@ def parse_endpoint(address: str) -> Endpoint:
     text = address.strip().strip("\"'") or "localhost"
     bare = "://" not in text
     wrong = ConfigError(
-        f"{address!r} is not the address of a server",
+        f"{_without_user(address)!r} is not the address of a server",
         remedy="write it like http://localhost:11434 (OLLAMA_BASE_URL)",
     )
     if any(letter <= " " or letter == "\x7f" for letter in text) or not text.isascii():
@@ -69,6 +69,13 @@ def parse_endpoint(address: str) -> Endpoint:
     user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else ""
     found = Endpoint("", parts.scheme == "https", host, port, path, user)
     return Endpoint(f"{parts.scheme}://{found.authority}{path}", found.tls, host, port, path, user)
+
+
+def _without_user(address: str) -> str:
+    """An address that may be none, as it may be shown: without what stands before an ``@``."""
+    scheme, found, rest = address.rpartition("://")
+    before, _, server = rest.rpartition("@")
+    return f"{scheme}{found}{'…@' if before else ''}{server}"
 
 
 def proxy_for(target: Endpoint, environment: Mapping[str, str]) -> Endpoint | None:

@@ -67,3 +67,11 @@ def test_a_kind_of_proxy_that_is_not_supported_is_said() -> None:
         proxy_for(parse_endpoint("http://gpu"), {"http_proxy": "socks5://a:1"})
     with pytest.raises(ConfigError, match="to be reached by https"):
         proxy_for(parse_endpoint("http://gpu"), {"http_proxy": "https://a:1"})
+
+
+@pytest.mark.parametrize("address", ["http://me:hunter22@/x y", "me:hunter22@host:port", "ftp://me:p@hunter22@h/"])
+def test_an_address_that_is_none_is_shown_without_its_password(address: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_endpoint(address)
+    assert "hunter22" not in str(refused.value)
+    assert "…@" in str(refused.value)
