@@ -43,7 +43,8 @@ def start(program: Program, tmp_path: Path) -> Iterator[Start]:
     for process in begun:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+        with contextlib.suppress(BrokenPipeError), process:
+            pass  # close its pipes, and reap it
 
 
 def _ignore(number: int) -> None:
