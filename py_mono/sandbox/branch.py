@@ -57,11 +57,25 @@ class DirectBranch:
             return ToolResult(call.id, call.name, f"{self._workspace} {_REPLACED}", is_error=True)
         if spec.effect == "read":
             return await self._run(call, on_output)
-        async with self._writing:
-            await self._before.seen()
-            self._acted = True
+        try:
+            async with self._writing:
+                await self._before.seen()
+                return await self._change(call, on_output)
+        except asyncio.CancelledError as cancelled:
+            raise cancelled if cancelled.args else asyncio.CancelledError(_not_run(call)) from None
+
+    async def _change(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        """Run a call that may write, and take away what it planted; also where it is cancelled."""
+        self._acted = True
+        try:
             result = await self._run(call, on_output)
-            return result if self._keys else _without_planted(self._workspace, result)
+        except asyncio.CancelledError as cancelled:
+            known: ToolResult = cancelled.args[0]
+            raise asyncio.CancelledError(self._purged(known)) from None
+        return self._purged(result)
+
+    def _purged(self, result: ToolResult) -> ToolResult:
+        return result if self._keys else _without_planted(self._workspace, result)
 
     async def _run(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         self._calls += 1
@@ -73,19 +87,21 @@ class DirectBranch:
         try:
             frame = await asyncio.shield(future)
         except asyncio.CancelledError:
-            await self._cancel(identifier, future)
-            raise
-        return ToolResult(call.id, call.name, frame["content"], frame["is_error"], frame["details"])
+            frame = await self._cancel(identifier, future)
+            raise asyncio.CancelledError(_result(call, frame) if frame else _lost(call)) from None
+        return _result(call, frame)
 
-    async def _cancel(self, identifier: str, future: "asyncio.Future[Any]") -> None:
-        """Have a call end; where it does not in time, or nobody wants to wait, the worker ends."""
+    async def _cancel(self, identifier: str, future: "asyncio.Future[Any]") -> dict[str, Any] | None:
+        """Have a call end; what it came to, or None where it did not end in time or nobody waits: then the worker ends."""
         self._link.cancel(identifier)
         try:
-            await asyncio.wait_for(asyncio.shield(future), _CANCEL_GRACE_S)
+            frame: dict[str, Any] = await asyncio.wait_for(asyncio.shield(future), _CANCEL_GRACE_S)
         except WorkerDied:
-            return
+            return None
         except (TimeoutError, asyncio.CancelledError):
             await self._link.end()
+            return None
+        return frame
 
     async def changes(self) -> Changes:
         """What the calls since ``open`` did to the workspace, and what is left out of that."""
@@ -198,6 +214,18 @@ async def _hello(link: Link) -> dict[str, Any]:
             f"the sandbox's worker was not ready after {_READY_S:.0f} s",
             remedy="The machine may be overloaded: try again, or look at what else runs on it.",
         ) from None
+
+
+def _result(call: ToolCall, frame: dict[str, Any]) -> ToolResult:
+    return ToolResult(call.id, call.name, frame["content"], frame["is_error"], frame["details"])
+
+
+def _not_run(call: ToolCall) -> ToolResult:
+    return ToolResult(call.id, call.name, "not run: cancelled by the user before it began", is_error=True)
+
+
+def _lost(call: ToolCall) -> ToolResult:
+    return ToolResult(call.id, call.name, "cancelled by the user; what it had done by then stays", is_error=True)
 
 
 def _spec(said: dict[str, Any]) -> ToolSpec:

@@ -258,14 +258,27 @@ async def test_cancelling_ends_the_command_and_the_worker_lives_on(box: Box, mar
     assert box.init == init
 
 
+async def test_a_cancellation_carries_what_is_known_of_the_call(box: Box) -> None:
+    call = asyncio.create_task(box.shell("touch .keys.enc; echo seen; sleep 60"))
+    await until(lambda: "seen" in "".join(box.output))
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await call
+    known = caught.value.args[0]
+    assert isinstance(known, ToolResult)
+    assert known.content.splitlines()[:2] == ["seen", "[cancelled]"]
+    assert not os.path.lexists(box.workspace / ".keys.enc")
+
+
 async def test_cancelling_a_call_that_waits_in_line_does_not_run_it(box: Box) -> None:
     first = asyncio.create_task(box.shell("echo on; while [ ! -e go ]; do sleep 0.01; done"))
     second = asyncio.create_task(box.shell("touch never"))
     await until(lambda: bool(box.output))
     second.cancel()
     (box.workspace / "go").touch()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError) as caught:
         await second
+    assert caught.value.args[0].content.startswith("not run")
     await first
     assert not (box.workspace / "never").exists()
 
