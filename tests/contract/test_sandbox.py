@@ -267,7 +267,7 @@ async def test_a_cancellation_carries_what_is_known_of_the_call(box: Box) -> Non
     known = caught.value.args[0]
     assert isinstance(known, ToolResult)
     assert known.content.splitlines()[:2] == ["seen", "[cancelled]"]
-    assert not os.path.lexists(box.workspace / ".keys.enc")
+    assert not (box.workspace / ".keys.enc").exists()
 
 
 async def test_cancelling_a_call_that_waits_in_line_does_not_run_it(box: Box) -> None:
