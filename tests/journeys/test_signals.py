@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.journeys.program import Program
@@ -193,3 +194,30 @@ def test_what_cannot_be_written_is_a_failure(program: Program, tmp_path: Path, a
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert not [path for path in tmp_path.glob("py-mono-[0-9]*") if os.path.isdir(path)]
+
+
+def test_sigterm_ends_the_demo_and_cleans_up(start: Start, tmp_path: Path) -> None:
+    process = start("demo")
+    until(lambda: privates(tmp_path))
+    process.terminate()
+    process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 143
+    assert not privates(tmp_path)
+
+
+def test_a_person_is_told_that_stdin_is_waited_for(program: Program) -> None:
+    program.script("text: ok")
+    child = pexpect.spawn(
+        "sh",
+        ["-c", 'sleep 60 | exec "$@"', "sh", *program.command("-p", "hi")],
+        cwd=program.workspace,
+        env={**program.environment(), "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=LIMIT_S,
+    )
+    try:
+        child.expect_exact("reading stdin until it ends")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
