@@ -11,7 +11,7 @@ NAMES = ("auto", "bubblewrap", "container", "off")
 """``auto``: our own layers; ``bubblewrap``: its namespaces, our other layers; ``container``: the container is the
 boundary, the layers that can be had besides; ``off``: a clean environment and nothing else."""
 
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from py_mono.sandbox.worker import main; main()"
+_BOOT = "import gc, sys; gc.disable(); sys.path.append(sys.argv[1]); from py_mono.sandbox.worker import main; main()"
 BUBBLEWRAP = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")  # never what a PATH may point at
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

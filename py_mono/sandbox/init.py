@@ -51,8 +51,7 @@ class Init:
         poll = select.poll()
         for descriptor in (self._wake, self._notes, self._sweeps.fileno(), self._requests.fileno()):
             poll.register(descriptor, select.POLLIN)
-        gc.freeze()  # keeps forked children from copying pages only to count references
-        gc.disable()
+        gc.freeze()  # keeps forked children from copying pages only to look at them; collecting is off since the start
         self._fork()
         while not self._over:
             idle = any(self._runners.values())

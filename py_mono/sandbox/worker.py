@@ -4,6 +4,7 @@ Started as ``python -I -S -c BOOT ROOT PROFILE-JSON`` with a clean environment, 
 4, to which the process that stays (init) has its pid written, in decimal with a newline, as the starter knows it.
 """
 
+import gc
 import os
 import socket
 import sys
@@ -117,6 +118,8 @@ def _serve(wire: socket.socket, commands: WorkerCommands, profile: Profile, lock
                 timeout_ceiling_s=profile.timeout_ceiling_s,
             )
 
+        gc.freeze()
+        gc.enable()
         Server(wire, TOOLS, commands, make_context).serve(lock)
         status = 0
     finally:
