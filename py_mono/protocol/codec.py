@@ -1,5 +1,6 @@
 """JSON in and out. Facts of newer versions are skipped, not refused."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -7,7 +8,6 @@ import msgspec
 from py_mono.protocol.events import SIGNALS, Envelope, Event
 
 _encoder = msgspec.json.Encoder()
-_envelopes = msgspec.json.Decoder(Envelope)
 
 
 class _AnyEvent(msgspec.Struct):
@@ -20,8 +20,13 @@ class _AnyEnvelope(msgspec.Struct):
     event: _AnyEvent
 
 
-_any_envelopes = msgspec.json.Decoder(_AnyEnvelope)
 _known = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
+
+
+@cache
+def _envelopes() -> msgspec.json.Decoder[Envelope]:
+    """Made when it is first needed: that takes as long as loading a module."""
+    return msgspec.json.Decoder(Envelope)
 
 
 def encode(value: object) -> bytes:
@@ -54,9 +59,9 @@ def decode_envelope(line: bytes) -> Envelope | None:
         ValueError: The line is not an envelope (``msgspec.DecodeError`` is one).
     """
     try:
-        return _envelopes.decode(line)
+        return _envelopes().decode(line)
     except msgspec.ValidationError:
-        if _any_envelopes.decode(line).event.type in _known:
+        if msgspec.json.decode(line, type=_AnyEnvelope).event.type in _known:
             raise
         return None
 
