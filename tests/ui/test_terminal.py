@@ -1,8 +1,10 @@
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from py_mono.ui.terminal import cell_width, clip, duration, first_lines, harmless, one_line, wrap
+from py_mono.ui.terminal import Screen, cell_width, clip, duration, first_lines, harmless, last_lines, one_line, wrap
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,35 @@ def test_a_duration_reads_well(seconds: float, expected: str) -> None:
 def test_first_lines_never_hide_a_single_line() -> None:
     assert first_lines("a\nb\nc\n", 2) == ["a", "b", "c"]
     assert first_lines("a\nb\nc\nd", 2) == ["a", "b", "… 2 more lines"]
+
+
+def test_the_last_lines_come_after_how_many_stand_before() -> None:
+    assert last_lines("1\n2\n3\n4\n", 2) == ["… 2 lines before", "3", "4"]
+    assert last_lines("1\n2\n3\n", 2) == ["1", "2", "3"]
+
+
+def test_a_screen_shows_no_secret() -> None:
+    shown = io.StringIO()
+    Screen(shown, {}, redact=lambda text: text.replace("secret", "[redacted]")).write("a secret\n")
+    assert shown.getvalue() == "a [redacted]\n"
+
+
+class Broken(io.StringIO):
+    """Fails at each write as it was told."""
+
+    def __init__(self, failure: OSError) -> None:
+        super().__init__()
+        self._failure = failure
+
+    def write(self, _: str, /) -> int:
+        raise self._failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "lost"), [(OSError(28, "no space left"), True), (BrokenPipeError(32, "the reader has enough"), False)]
+)
+def test_a_screen_knows_whether_something_was_lost(failure: OSError, *, lost: bool) -> None:
+    screen = Screen(Broken(failure), {})
+    screen.write("a\n")
+    screen.write("b\n")
+    assert screen.lost == lost
