@@ -214,7 +214,7 @@ def _changes_staged(view: Renderer, event: ChangesStaged) -> None:
         view.line(f"{signs[change.kind]} {clip(one_line(change.path), view.screen.width - 2)}", "dim")
     if len(event.changes) > _CHANGES:
         view.line(f"… and {len(event.changes) - _CHANGES} more files changed", "dim")
-    if event.note:
+    if event.note and not event.complete:  # what is always left out (caches) is for who reads the event
         view.line(one_line(event.note), "yellow")
 
 
