@@ -91,7 +91,7 @@ def run(job: dict[str, Any], *, boxed: bool) -> dict[str, Any]:
         return {
             "skipped": "no other user may read this Python, and this machine gives no mount namespace to show it in"
         }
-    if job["who"] == "root" and os.geteuid() != 0:
+    if job["who"] != "user" and os.geteuid() != 0:
         return {"skipped": "this is not root"}
     base = Path("/srv/pm") if boxed else Path(tempfile.mkdtemp(prefix="pm-attack-", dir="/var/tmp"))
     base.mkdir(exist_ok=True)

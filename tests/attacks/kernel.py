@@ -230,7 +230,7 @@ for line in open("/proc/self/status"):
     if line.startswith(("CapEff", "CapPrm", "CapInh", "CapAmb")) and int(line.split()[1], 16):
         win(line.strip())
 """),
-    Attack("setuid-program", "gain rights from a setuid program", shows("rootonly"), shell="./suid-cat rootonly", needs="user"),
+    Attack("setuid-program", "gain rights from a setuid program", shows("rootonly"), shell="[ -e suid-cat ] || echo IMPOSSIBLE: nobody here can make such a program; ./suid-cat rootonly", needs="user"),
     Attack("become-other", "become another user", says_so, needs="root",
            python="""
 os.setgroups([0, 6])

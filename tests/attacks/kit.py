@@ -74,3 +74,12 @@ def reaches(name: str, *arguments: object, also: tuple[int, ...] = ()) -> bool:
             impossible(f"this kernel has no {name}")
         return error.errno in {errno.EINVAL, errno.EFAULT, errno.ENOENT, errno.EBADF, errno.ENOTBLK, *also}
     return True
+
+
+def command_line(pid: "int | str") -> bytes:
+    """Another process's; empty where it ended meanwhile or does not show it."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -37,7 +37,7 @@ import signal, time
 def parent(pid):
     return int(open(f"/proc/{pid}/stat").read().rpartition(") ")[2].split()[1])
 def is_agent(pid):
-    return b"tests.attacks.host" in open(f"/proc/{pid}/cmdline", "rb").read()
+    return b"tests.attacks.host" in command_line(pid)
 def pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 chain, pid = [], os.getpid()
@@ -82,7 +82,7 @@ def below(pid):
             return True
         pid = parent(pid)
     return top == 1
-if top == 1 and b"-S" not in open("/proc/1/cmdline", "rb").read():
+if top == 1 and b"-S" not in command_line(1):
     top = -1  # not our worker's: leave it alone
 for pid in sorted(pids()):
     try:

@@ -39,7 +39,7 @@ if "@MODE@" == "bare":
            python=FRAMES + """
 for name in os.listdir("/proc"):
     try:
-        numbers = os.listdir(f"/proc/{name}/fd") if name.isdigit() and b"py_mono" in open(f"/proc/{name}/cmdline", "rb").read() else ()
+        numbers = os.listdir(f"/proc/{name}/fd") if name.isdigit() and b"py_mono" in command_line(name) else ()
     except OSError:
         continue
     for number in numbers:
@@ -54,7 +54,7 @@ if "@MODE@" == "bare":
            python=FRAMES + """
 import socket
 for name in os.listdir("/proc"):
-    if not name.isdigit() or b"py_mono" not in open(f"/proc/{name}/cmdline", "rb").read():
+    if not name.isdigit() or b"py_mono" not in command_line(name):
         continue
     try:
         held = os.pidfd_open(int(name))
@@ -77,7 +77,7 @@ time.sleep(0.1)
            python=FRAMES + """
 import socket
 for name in os.listdir("/proc"):
-    if not name.isdigit() or b"py_mono" not in open(f"/proc/{name}/cmdline", "rb").read():
+    if not name.isdigit() or b"py_mono" not in command_line(name):
         continue
     try:
         held = os.pidfd_open(int(name))
@@ -99,7 +99,7 @@ import time
 if "@MODE@" == "bare":
     os.kill(@HOST@, 9)
 for name in os.listdir("/proc"):
-    if not name.isdigit() or int(name) == os.getpid() or b"py_mono" not in open(f"/proc/{name}/cmdline", "rb").read():
+    if not name.isdigit() or int(name) == os.getpid() or b"py_mono" not in command_line(name):
         continue
     try:
         with open(f"/proc/{name}/mem", "r+b", 0) as memory:

@@ -133,6 +133,7 @@ class World:
         self._host: subprocess.Popen[str] | None = None
         self._victim: subprocess.Popen[str] | None = None
         self._before: dict[str, Any] = {}
+        self._workspace = 0
         self._terminal = pty.openpty()
         self._lay_out()
 
@@ -245,9 +246,10 @@ class World:
         self._put(base / "home/.netrc", f"password {tokens['netrc']}\n", 0o600)
         self._put(base / "home/.ssh/id_ed25519", f"{tokens['ssh']}\n", 0o600)
         self._put(base / "state/sessions/other.jsonl", f"{tokens['journal']}\n", 0o600)
-        if os.path.realpath(base / "ws") != str(base / "ws") or not (base / "ws").is_dir():
-            self._stop_host()
         self._folder(base / "ws", self.owner)
+        if (base / "ws").stat().st_ino != self._workspace:  # moved away: the agent holds on to the one it knew
+            self._stop_host()
+            self._workspace = (base / "ws").stat().st_ino
         self._empty(base / "ws", keep={".keys.enc"})
         keys = base / "ws/.keys.enc"
         if attack.no_keys:
@@ -341,6 +343,8 @@ class World:
             "LLM_MASTER_KEY": self.tokens["master"], "PM_OPEN_SECRET": self.names["OUT"] + "/secret.txt",
             "SSH_AUTH_SOCK": self.names["HOME"] + "/bait.sock", "TERM": "xterm", "PM_KEYRING": self.tokens["keyring"], "PM_KEY_NAME": self.names["KEY"],
         }  # fmt: skip
+        if "PYTHONPATH" in os.environ:  # where that is how this Python finds what the agent needs
+            environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
         host = self._spawn([sys.executable, "-m", "tests.attacks.host"], environment)
         self._host = host
         self.names["HOST"] = str(host.pid)

@@ -31,9 +31,9 @@ class Program:
     once: bool = False
 
 
-def python(name: str, program: str, prints: str, **more: float) -> Program:
+def python(name: str, program: str, prints: str) -> Program:
     """A program for the system's Python."""
-    return Program(name, f"python3 - <<'EOF'\n{program}\nEOF", prints, ("python3",), "python3", **more)
+    return Program(name, f"python3 - <<'EOF'\n{program}\nEOF", prints, ("python3",), "python3")
 
 
 PROGRAMS = (
