@@ -51,7 +51,7 @@ for ring in (-4, -5, -3):  # user, user session, session
         libc.syscall(ctypes.c_long(NUMBERS["keyctl"]), 11, ctypes.c_long(found), buffer, 100)
         print(buffer.value)
 """),
-    reach("add-key", "keep a key in the kernel beyond the call", 'b"user", b"pm-@MARK@", b"x", 1, -3', needs="", call="add_key"),
+    reach("add-key", "keep a key in the kernel beyond the call", 'b"user", b"pm-@MARK@", None, 0, -3', needs="", call="add_key"),
     reach("bpf", "load a program into the kernel", "5, None, 0", also="(errno.E2BIG,)"),
     reach("io-uring", "open a ring that does calls unseen", "4, ctypes.create_string_buffer(248)", needs="", call="io_uring_setup"),
     reach("userfaultfd", "halt the kernel in a page fault", "1", needs=""),

@@ -79,7 +79,7 @@ open("h", "w").write("taken")
     Attack(
         "home-closed",
         "close the tools' home, so that no further worker can be set up", lambda world: "well-again" not in world.output,
-        held_off=LOOKS,
+        needs="user", held_off=LOOKS,
         steps=(("shell", {"command": "d=${TMPDIR:-@WS@}; chmod 0 $d/home $d"}),
                ("@restart", {}), ("shell", {"command": "cd @WS@ && echo well-'again'"})),
     ),

@@ -484,7 +484,7 @@ class World:
             return {"results": done, "lock": self.lock}
         wanted = set(self.job.get("wanted") or ())
         chosen = [attack for attack in ATTACKS if not wanted or attack.name in wanted]
-        if self.uid == 0:  # who is root already has nothing to gain there
+        if self.uid == self.owner == 0:  # who is root already has nothing to gain there
             chosen = [attack for attack in chosen if attack.needs != "user"]
         results = {}
         for attack in chosen:
