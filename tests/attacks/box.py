@@ -22,6 +22,7 @@ from tests.attacks.world import World
 ROOT = Path(__file__).resolve().parents[2]
 NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+NEEDED = [Path(sys.base_prefix), ROOT, Path(sys.prefix)]
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -71,6 +72,8 @@ def enter() -> bool:
     mount("proc", "/proc", "proc")
     mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
     mount("tmpfs", "/srv", "tmpfs", 0, "mode=755")
+    if not any(path.is_relative_to("/tmp") for path in NEEDED):  # agents that get killed leave their folders there
+        mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777")
     with socket.socket() as probe:  # our loopback, up
         fcntl.ioctl(probe, 0x8914, struct.pack("16sh22x", b"lo", 1))
     return True
@@ -86,8 +89,7 @@ def reap_until(child: int) -> int:
 
 def run(job: dict[str, Any], *, boxed: bool) -> dict[str, Any]:
     """Lay out the world and carry out the job in it."""
-    paths = [Path(sys.base_prefix), ROOT, Path(sys.prefix)]
-    if job["who"] == "user" and os.geteuid() == 0 and not boxed and any(map(closed_ancestor, paths)):
+    if job["who"] == "user" and os.geteuid() == 0 and not boxed and any(map(closed_ancestor, NEEDED)):
         return {
             "skipped": "no other user may read this Python, and this machine gives no mount namespace to show it in"
         }
@@ -111,7 +113,7 @@ def main() -> int:
     boxed = enter()
     if boxed:
         if job["who"] == "user":
-            open_up([Path(sys.base_prefix), ROOT, Path(sys.prefix)])
+            open_up(NEEDED)
         child = os.fork()
         if child:
             return reap_until(child)

@@ -209,7 +209,7 @@ class World:
 
     def _lay_out(self) -> None:
         listen, base, own = self.listeners, self.base, self.uid
-        for name in ("outside", "home", "home/.ssh", "state", "state/sessions"):
+        for name in ("outside", "home", "home/.ssh", "state", "state/sessions", "tmp"):
             self._folder(base / name)
         self._own(base)
         self._folder(self.run_folder)
@@ -343,6 +343,8 @@ class World:
             "LLM_MASTER_KEY": self.tokens["master"], "PM_OPEN_SECRET": self.names["OUT"] + "/secret.txt",
             "SSH_AUTH_SOCK": self.names["HOME"] + "/bait.sock", "TERM": "xterm", "PM_KEYRING": self.tokens["keyring"], "PM_KEY_NAME": self.names["KEY"],
         }  # fmt: skip
+        if not self.boxed:  # what an agent leaves that gets killed goes with all this
+            environment["TMPDIR"] = str(self.base / "tmp")
         if "PYTHONPATH" in os.environ:  # where that is how this Python finds what the agent needs
             environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
         host = self._spawn([sys.executable, "-m", "tests.attacks.host"], environment)
