@@ -6,6 +6,9 @@ import os
 from contextlib import suppress
 from threading import Condition, Thread
 
+_PAUSE_S = 0.02
+"""How long writes are gathered before a sync that nobody waits for: a thread that wakes at each fact slows a step down."""
+
 
 class Syncer:
     """Calls ``fdatasync`` after writes, in a thread of its own that starts with the first.
@@ -23,6 +26,7 @@ class Syncer:
         self._written = 0
         self._synced = 0
         self._stopping = False
+        self._idle = False
         self._thread: Thread | None = None
         self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
@@ -33,7 +37,8 @@ class Syncer:
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="journal-sync", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if self._idle:
+                self._changed.notify()
 
     async def synced(self) -> None:
         """Wait until everything written so far is on the disk, or ``error`` is set."""
@@ -43,6 +48,7 @@ class Syncer:
                 return
             done = loop.create_future()
             self._waiting.append((self._written, loop, done))
+            self._changed.notify()
         await done
 
     def stop(self) -> None:
@@ -56,8 +62,12 @@ class Syncer:
     def _run(self) -> None:
         while True:
             with self._changed:
+                self._idle = True
                 while self._synced >= self._written and not self._stopping:
                     self._changed.wait()
+                self._idle = False
+                if not self._waiting and not self._stopping:
+                    self._changed.wait(_PAUSE_S)
                 target = self._written
                 if self._synced >= target:
                     return
