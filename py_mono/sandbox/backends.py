@@ -58,7 +58,8 @@ def _bubblewrap(profile: Profile, report: int, places: Sequence[str]) -> list[st
 
 
 def _same_place(option: str, path: str) -> list[str]:
-    """Show a path where it is; a link (such as /bin on many systems) as the link it is."""
+    """Show a path where it is; a link (such as /bin on many systems) as the link it is, with what it points to."""
     if os.path.islink(path):
-        return ["--symlink", os.readlink(path), path]
+        real = os.path.realpath(path)
+        return [*_same_place(option, real), "--symlink", os.readlink(path), path]
     return [option, path, path] if os.path.exists(path) else []
