@@ -51,6 +51,11 @@ def _bubblewrap(profile: Profile, report: int, places: Sequence[str]) -> list[st
         arguments += _same_place("--ro-bind", path)
     for path in profile.writable:
         arguments += ["--bind", path, path]
+    for (
+        path
+    ) in profile.readable:  # our own code and interpreter, where they lie in the workspace: never the tools' to change
+        if any(path.startswith(f"{writable}/") for writable in profile.writable):
+            arguments += _same_place("--ro-bind", path)
     for path in profile.hidden:
         if os.path.exists(path):
             arguments += ["--ro-bind", "/dev/null", path]
