@@ -82,7 +82,10 @@ def _confine(
         try:
             lock = confine.enter(profile, report_pid)
         except (confine.ConfineError, OSError) as error:
-            remedy = getattr(error, "remedy", "") or "Allow user namespaces or Landlock on this machine, or choose another --sandbox."
+            remedy = (
+                getattr(error, "remedy", "")
+                or "Allow user namespaces or Landlock on this machine, or choose another --sandbox."
+            )
             message = f"the sandbox could not be set up: {error}"
             wire.sendall(encode("hello", tools=[], lock={}, error=message, remedy=remedy))
             os._exit(1)
