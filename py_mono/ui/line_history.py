@@ -38,8 +38,9 @@ class LineHistory(FileHistory):
 
 
 def _make_private(filename: str) -> bool:
-    """Create the file, readable by its owner only; False where it cannot be."""
+    """Create the file and its folder, readable by their owner only; False where it cannot be."""
     try:
+        os.makedirs(os.path.dirname(filename), 0o700, exist_ok=True)
         descriptor = os.open(filename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:
         return False
