@@ -24,7 +24,7 @@ text: Still here.
 
 
 @pytest.fixture
-def terminal(program: Program) -> "Iterator[pexpect.spawn[str]]":
+def terminal(program: Program) -> Iterator["pexpect.spawn[str]"]:
     program.script(SCRIPT)
     child = pexpect.spawn(
         program.command()[0],
