@@ -11,6 +11,7 @@ from tests.attacks.model import Attack
 from tests.attacks.shards import boxes
 
 pytestmark = pytest.mark.timeout(180)
+TRIES = 3
 WHO = ("root", "user")
 """Who the agent is. ``mixed`` is a root whose workspace belongs to a user: the worker becomes that user."""
 
@@ -33,25 +34,34 @@ def told(answer: dict[str, Any], names: list[str]) -> str:
     return "\n".join(f"--- {name}:\n{answer['results'][name]['output']}" for name in names)
 
 
-def unproven(answer: dict[str, Any], who: str) -> str:
-    """Attacks that did not succeed though nothing held them."""
-    return told(answer, [
-        name
-        for name, facts in answer["results"].items()
-        if not facts["won"] and not facts["impossible"] and (who == "root" or BY_NAME[name].needs != "root")
-    ])  # fmt: skip
+def unproven(mode: str, who: str, attacks: list[Attack]) -> str:
+    """What those attacks had to say that did not succeed though nothing held them.
+
+    Many of them race with something: on a busy machine one may need another try, and has proved itself with one that works.
+    """
+    results: dict[str, Any] = {}
+    for _ in range(TRIES):
+        results.update(run(mode, who, attacks)["results"])
+        attacks = [
+            attack
+            for attack in attacks
+            if not results[attack.name]["won"]
+            and not results[attack.name]["impossible"]
+            and (who == "root" or attack.needs != "root")
+        ]
+        if not attacks:
+            break
+    return told({"results": results}, [attack.name for attack in attacks])
 
 
 @pytest.mark.parametrize("who", WHO)
 def test_each_attack_succeeds_with_the_lock_off(who: str) -> None:
-    answer = run("off", who, [attack for attack in ATTACKS if not attack.held_off])
-    assert not unproven(answer, who)
+    assert not unproven("off", who, [attack for attack in ATTACKS if not attack.held_off])
 
 
 @pytest.mark.parametrize("who", WHO)
 def test_what_the_worker_holds_by_itself_succeeds_without_a_worker(who: str) -> None:
-    answer = run("bare", who, [attack for attack in ATTACKS if attack.held_off])
-    assert not unproven(answer, who)
+    assert not unproven("bare", who, [attack for attack in ATTACKS if attack.held_off])
 
 
 @pytest.mark.parametrize(("backend", "who"), [
