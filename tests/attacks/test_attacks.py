@@ -45,7 +45,8 @@ def unproven(mode: str, who: str, attacks: list[Attack]) -> str:
         attacks = [
             attack
             for attack in attacks
-            if not results[attack.name]["won"]
+            if attack.name in results  # some are for one kind of user only
+            and not results[attack.name]["won"]
             and not results[attack.name]["impossible"]
             and (who == "root" or attack.needs != "root")
         ]
