@@ -39,7 +39,7 @@ def resume(bench: Bench) -> list[Row]:
         session.append(Envelope(seq, 1.8e9 + seq, event))
     session.close()
     taken = [_resume(folder, session.id) for _ in range(bench.rounds + 1)][1:]
-    size = session.path.stat().st_size / 1e6
+    size = Path(session.path).stat().st_size / 1e6
     note = (
         f"{TURNS * (2 * CALLS + 2):,} messages, {size:.1f} MB; the floor is the standard library's `json` on each line"
     )

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from py_mono.agent.agent import Agent
@@ -67,7 +66,7 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
     """``py-mono sessions``; ends the process with its exit status."""
     _settle()
     redact = _redactor(settings)
-    store = Sessions(Path(settings.folders.state), redact=redact, notice=_Notices())
+    store = Sessions(settings.folders.state, redact=redact, notice=_Notices())
     command = load("py_mono.ui.sessions_command:run")
     _leave(command(store, arguments, settings.workspace, settings.environment))
 
@@ -89,7 +88,7 @@ def _leave(status: int) -> NoReturn:
 async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox, signals: Signals) -> int:
     redact = _redactor(settings)
     notices = _Notices()
-    store = Sessions(Path(settings.folders.state), redact=redact, notice=notices)
+    store = Sessions(settings.folders.state, redact=redact, notice=notices)
     try:
         session = _session(arguments, settings, store)
         provider = create(_provider_settings(settings, _replies(arguments, settings, store)))
@@ -138,7 +137,7 @@ async def _demo(settings: "Settings", signals: Signals) -> int:
     redact = _redactor(settings)
     launcher = Launcher(settings.workspace, backend=settings.backend)
     sandbox = WorkerSandbox(launcher)
-    store = Sessions(Path(settings.folders.state), redact=redact, notice=_Notices())
+    store = Sessions(settings.folders.state, redact=redact, notice=_Notices())
     session = store.new(settings.workspace, keep=False)
     provider = create(_provider_settings(settings))
     app = _app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=_Notices())

@@ -1,6 +1,5 @@
 """What ends a turn that does not end by itself: limits of steps, tokens and money, and calls that go round in circles."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from py_mono.protocol.events import ErrorInfo, TurnStop
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import Redact
 from py_mono.protocol.tools import ToolCall, ToolResult
+from py_mono.utils.digests import blake2b
 
 LONGEST_CYCLE = 8
 WARN_AFTER = 3
@@ -146,4 +146,4 @@ def _signature(calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> byte
         (call.name, sorted(call.arguments.items()), call.malformed, result.is_error, result.content)
         for call, result in zip(calls, results, strict=True)
     ]
-    return hashlib.blake2b(encode(parts), digest_size=16).digest()
+    return blake2b(encode(parts), digest_size=16).digest()

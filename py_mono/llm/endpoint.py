@@ -1,14 +1,18 @@
 """Where a model server is: its address, and whether a proxy stands before it."""
 
+import re
 from collections.abc import Mapping
-from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
 from py_mono.protocol.errors import ConfigError
+from py_mono.utils.lazy import load
 
 OLLAMA_PORT = 11434
 _PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"(https?)://([a-z0-9][a-z0-9.-]*)?(?::(\d{1,4}))?/?")
+"""Nearly every address; the others are left to the parser of the standard library, which takes longer to load."""
+
 _LOCAL = ("localhost", "ip6-localhost", "host.docker.internal", "::1")
 
 
@@ -55,20 +59,29 @@ def parse_endpoint(address: str) -> Endpoint:
     if any(letter <= " " or letter == "\x7f" for letter in text) or not text.isascii():
         raise wrong
     try:
-        parts = urlsplit(f"http://{text}" if bare else text)
-        port = parts.port
+        scheme, named, port, path, user = _split(f"http://{text}" if bare else text)
     except ValueError as error:
         raise wrong from error
-    if parts.scheme not in _PORTS or (not bare and not parts.hostname):
+    if scheme not in _PORTS or (not bare and not named):
         raise wrong
-    host = parts.hostname or "localhost"
+    host = named or "localhost"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - turned into an address to ask
     if port is None:
-        port = OLLAMA_PORT if bare else _PORTS[parts.scheme]
-    path = parts.path.rstrip("/").removesuffix("/api").removesuffix("/v1")
+        port = OLLAMA_PORT if bare else _PORTS[scheme]
+    path = path.rstrip("/").removesuffix("/api").removesuffix("/v1")
+    found = Endpoint("", scheme == "https", host, port, path, user)
+    return Endpoint(f"{scheme}://{found.authority}{path}", found.tls, host, port, path, user)
+
+
+def _split(url: str) -> tuple[str, str | None, int | None, str, str]:
+    """Scheme, host, port, path, and the decoded user and password of a URL. Raises ValueError."""
+    if plain := _PLAIN.fullmatch(url):
+        scheme, host, port = plain.groups()
+        return scheme, host, int(port) if port else None, "", ""
+    parts = load("urllib.parse:urlsplit")(url)
+    unquote = load("urllib.parse:unquote")
     user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else ""
-    found = Endpoint("", parts.scheme == "https", host, port, path, user)
-    return Endpoint(f"{parts.scheme}://{found.authority}{path}", found.tls, host, port, path, user)
+    return parts.scheme, parts.hostname, parts.port, parts.path, user
 
 
 def _without_user(address: str) -> str:

@@ -1,12 +1,11 @@
 """The prefix guard: what a request looks like to a server's cache, as a digest, and where it breaks from the last one."""
 
-import hashlib
-
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import PrefixBroken
 from py_mono.protocol.messages import Message
 from py_mono.protocol.ports import ModelRequest, Redact
 from py_mono.protocol.tools import ToolSpec
+from py_mono.utils.digests import blake2b
 
 
 class PrefixDigest:
@@ -30,14 +29,14 @@ class PrefixDigest:
         broken = self._first_break(request, model)
         if self._system is None or (broken and broken.part in {"system", "tools"}):
             front = encode((request.system, request.tools)).decode()
-            self._chain = [hashlib.blake2b(self._redact(front).encode(), digest_size=16).digest()]
+            self._chain = [blake2b(self._redact(front).encode(), digest_size=16).digest()]
             self._messages = []
         same = self._same_messages(request.messages)
         del self._messages[same:]
         del self._chain[same + 1 :]
         for message in request.messages[same:]:
             body = self._redact(encode(message).decode()).encode()
-            self._chain.append(hashlib.blake2b(self._chain[-1] + body, digest_size=16).digest())
+            self._chain.append(blake2b(self._chain[-1] + body, digest_size=16).digest())
             self._messages.append(message)
         self._system, self._tools, self._model = request.system, request.tools, model
         return self._chain[-1].hex(), broken

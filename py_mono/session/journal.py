@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -13,6 +12,7 @@ from py_mono.protocol.errors import SessionError
 from py_mono.protocol.events import Envelope
 from py_mono.protocol.ports import Redact
 from py_mono.session.sync import Syncer
+from py_mono.session.where import name_of
 
 _BLOCK = 65_536
 
@@ -24,7 +24,7 @@ class _Numbered(msgspec.Struct):
 _numbers = msgspec.json.Decoder(_Numbered)
 
 
-def read(path: Path) -> Iterator[Envelope]:
+def read(path: str | os.PathLike[str]) -> Iterator[Envelope]:
     """The facts of a journal, one after the other; those that only a newer version knows are passed over.
 
     A last line without its end is what a crash leaves: it counts if it is whole, else it is dropped.
@@ -37,10 +37,10 @@ def read(path: Path) -> Iterator[Envelope]:
             yield envelope
 
 
-def read_numbered(path: Path) -> Iterator[tuple[int, Envelope | None]]:
+def read_numbered(path: str | os.PathLike[str]) -> Iterator[tuple[int, Envelope | None]]:
     """Like ``read``, with each fact's number, and None for a fact that only a newer version knows."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     envelope = decode_envelope(line)
@@ -48,7 +48,7 @@ def read_numbered(path: Path) -> Iterator[tuple[int, Envelope | None]]:
                 except ValueError as error:
                     if not line.endswith(b"\n"):
                         return
-                    raise _damaged(path, number, error) from error
+                    raise _damaged(os.fspath(path), number, error) from error
                 yield seq, envelope
     except OSError as error:
         raise SessionError(f"The journal {path} cannot be read: {_reason(error)}.") from error
@@ -63,8 +63,8 @@ class Journal:
     the session goes on without its journal.
     """
 
-    def __init__(self, path: Path, *, redact: Redact, notice: Callable[[str], None]) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str], *, redact: Redact, notice: Callable[[str], None]) -> None:
+        self.path = os.fspath(path)
         self._redact = redact
         self._notice = notice
         self._fd = -1
@@ -123,11 +123,11 @@ class Journal:
         self._release()
 
     def _create(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self.path, flags, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._syncer = Syncer(self._fd, str(self.path.parent))
+        self._syncer = Syncer(self._fd, os.path.dirname(self.path))
 
     def _open_existing(self) -> None:
         try:
@@ -135,7 +135,7 @@ class Journal:
         except OSError as error:
             if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
-            self._size = self.path.stat().st_size
+            self._size = os.stat(self.path).st_size
             self._turn_off(error)
             return
         try:
@@ -144,8 +144,8 @@ class Journal:
             holder = _lock_holder(self._fd)
             self._release()
             raise SessionError(
-                f"The session {self.path.stem} is in use by another process{f' (pid {holder})' if holder else ''}.",
-                remedy=f"End that one first, or work on a copy of the session: --fork {self.path.stem}",
+                f"The session {name_of(self.path)} is in use by another process{f' (pid {holder})' if holder else ''}.",
+                remedy=f"End that one first, or work on a copy of the session: --fork {name_of(self.path)}",
             ) from error
         self._size = os.fstat(self._fd).st_size
 
@@ -202,7 +202,7 @@ class Journal:
             self._fd = -1
 
 
-def _damaged(path: Path, number: int, error: ValueError) -> SessionError:
+def _damaged(path: str, number: int, error: ValueError) -> SessionError:
     return SessionError(
         f"The journal {path} is damaged in line {number}: {error}.",
         remedy=f"Keep the lines before it: head -n {number - 1} of that file is a whole session.",
@@ -217,7 +217,8 @@ def _lock_holder(fd: int) -> int:
     """The process that has this file locked, 0 where the kernel does not say (proc_locks(5))."""
     inode = str(os.fstat(fd).st_ino)
     try:
-        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        with open("/proc/locks", encoding="ascii") as file:
+            lines = file.read().splitlines()
     except (OSError, UnicodeError):
         return 0
     for line in lines:

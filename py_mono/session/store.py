@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from py_mono.protocol.codec import is_fact
 from py_mono.protocol.errors import SessionError
@@ -27,7 +26,7 @@ class Session:
         next_seq: The number for the next event.
     """
 
-    def __init__(self, name: str, workspace: str, journal: Journal | None, path: Path) -> None:
+    def __init__(self, name: str, workspace: str, journal: Journal | None, path: str) -> None:
         self.id = name
         self.workspace = workspace
         self.path = path
@@ -62,8 +61,8 @@ class Sessions:
     ``notice`` gets one sentence for the person where a session cannot be kept; it goes on all the same.
     """
 
-    def __init__(self, state_folder: Path, *, redact: Redact, notice: Callable[[str], None]) -> None:
-        self._folder = Path(where.folder_of(str(state_folder)))
+    def __init__(self, state_folder: str | os.PathLike[str], *, redact: Redact, notice: Callable[[str], None]) -> None:
+        self._folder = where.folder_of(os.fspath(state_folder))
         self._redact = redact
         self._notice = notice
 
@@ -91,7 +90,7 @@ class Sessions:
         for path in self._by_use():
             summary = summarise(path)
             if summary and os.path.realpath(summary.workspace) == here:
-                return self._open(path.stem)
+                return self._open(where.name_of(path))
         raise SessionError(f"There is no session of {workspace} yet.", remedy="Start one without --continue.")
 
     def fork(self, name: str, at_seq: int | None = None) -> Session:
@@ -133,7 +132,7 @@ class Sessions:
         Raises:
             SessionError: No id begins so, or more than one.
         """
-        return where.find(str(self._folder), name)
+        return where.find(self._folder, name)
 
     def _open(self, name: str) -> Session:
         path = self._path(name)
@@ -148,18 +147,18 @@ class Sessions:
             raise
         return session
 
-    def _journal(self, path: Path) -> Journal:
+    def _journal(self, path: str) -> Journal:
         return Journal(path, redact=self._redact, notice=self._notice)
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{where.ENDING}"
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name + where.ENDING)
 
-    def _by_use(self) -> Iterable[Path]:
+    def _by_use(self) -> Iterable[str]:
         """The journals, that written last first; none where the folder is missing."""
-        return [self._path(name) for name in where.ids(str(self._folder))]
+        return [self._path(name) for name in where.ids(self._folder)]
 
 
-def _read_all(path: Path) -> tuple[list[Envelope], int]:
+def _read_all(path: str) -> tuple[list[Envelope], int]:
     facts, last_seq = [], 0
     for seq, envelope in read_numbered(path):
         last_seq = max(last_seq, seq)

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
 
 from py_mono.protocol.codec import decode_envelope
 from py_mono.protocol.events import Envelope, ModelBound, SessionStarted, StepStarted, TurnStarted
+from py_mono.session.where import name_of
 
 _HEAD_LINES = 64
 _TAIL = 65_536
@@ -38,10 +38,10 @@ class Summary(Struct, frozen=True):
     parent: str
 
 
-def summarise(path: Path) -> Summary | None:
+def summarise(path: str) -> Summary | None:
     """What there is to say of a journal; None where not even its first fact can be read."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             head = list(_head(file))
             if not head or not isinstance(head[0].event, SessionStarted):
                 return None
@@ -54,7 +54,7 @@ def summarise(path: Path) -> Summary | None:
     turns = [fact.event for fact in (*head, *reversed(tail)) if isinstance(fact.event, TurnStarted)]
     models = [fact.event.model for fact in (*tail, *reversed(head)) if isinstance(fact.event, ModelBound | StepStarted)]
     return Summary(
-        id=path.stem,
+        id=name_of(path),
         started=head[0].at,
         used=max(fact.at for fact in (*head, *tail)),
         workspace=first.workspace,

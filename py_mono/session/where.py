@@ -13,6 +13,11 @@ def folder_of(state_folder: str) -> str:
     return os.path.join(state_folder, "sessions")
 
 
+def name_of(path: str) -> str:
+    """The session whose journal this is."""
+    return os.path.basename(path).removesuffix(ENDING)
+
+
 def ids(folder: str) -> list[str]:
     """The sessions there are, that written last first; none where the folder is missing.
 

@@ -4,6 +4,7 @@ import argparse
 import math
 from collections.abc import Sequence
 
+from py_mono.ui.parser import Parser
 from py_mono.utils.version import VERSION
 
 _COMMANDS = ("tool", "sessions", "demo")
@@ -90,7 +91,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         return _parse_run(options, literal)
     command = options[index]
     if command in _RESERVED:
-        _Parser(f"py-mono {command}", description="").error(
+        Parser(f"py-mono {command}", description="").error(
             f"{command} is not in this version; to say that word to the model: py-mono -- {command}"
         )
     rest = [*options[:index], *options[index + 1 :]]
@@ -100,22 +101,10 @@ def parse(argv: Sequence[str]) -> Arguments:
         return _parse_tool(arguments, rest, literal)
     if command == "sessions":
         return _parse_sessions(arguments, rest, literal)
-    parser = _Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")
+    parser = Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")
     _add_lock_options(parser)
     parser.parse_args([*rest, *literal], arguments)
     return arguments
-
-
-class _Parser(argparse.ArgumentParser):
-    def __init__(self, prog: str, *, description: str, usage: str | None = None, epilog: str | None = None) -> None:
-        super().__init__(
-            prog=prog,
-            usage=usage,
-            description=description,
-            epilog=epilog,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -186,8 +175,8 @@ def _add_workspace_options(parser: argparse.ArgumentParser) -> None:
     _add_lock_options(parser)
 
 
-def _run_parser() -> _Parser:
-    parser = _Parser(
+def _run_parser() -> Parser:
+    parser = Parser(
         "py-mono",
         usage="py-mono [OPTIONS] [PROMPT]\n       py-mono COMMAND ...",
         description="A confined coding agent. Without -p: the REPL, with PROMPT as its first message.",
@@ -239,7 +228,7 @@ def _parse_run(options: list[str], literal: list[str]) -> Arguments:
 
 
 def _parse_tool(arguments: Arguments, options: list[str], literal: list[str]) -> Arguments:
-    parser = _Parser(
+    parser = Parser(
         "py-mono tool",
         usage="py-mono tool list [--json] | NAME ['JSON-ARGS'] | --session",
         description="Call tools yourself: no model, nothing asked.",
@@ -271,7 +260,7 @@ def _parse_tool(arguments: Arguments, options: list[str], literal: list[str]) ->
 
 
 def _parse_sessions(arguments: Arguments, options: list[str], literal: list[str]) -> Arguments:
-    parser = _Parser(
+    parser = Parser(
         "py-mono sessions",
         usage="py-mono sessions list | show ID | replay ID",
         description="The recorded sessions: of all workspaces, or with -C of one.",

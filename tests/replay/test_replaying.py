@@ -45,10 +45,14 @@ async def test_a_session_cut_after_any_fact_and_healed_asks_the_same(tmp_path: P
         assert report.equal, (end, report.first_difference)
 
 
-async def test_another_result_is_noticed(tmp_path: Path) -> None:
-    path = saved(tmp_path).path
+def saved_with_another_result(folder: Path) -> Path:
+    path = Path(saved(folder).path)
     path.write_text(path.read_text().replace('"exit_code":0', '"exit_code":1'))
-    report = await replay(list(read(path)))
+    return path
+
+
+async def test_another_result_is_noticed(tmp_path: Path) -> None:
+    report = await replay(list(read(saved_with_another_result(tmp_path))))
     assert [step.equal for step in report.steps] == [True, False, False]
 
 

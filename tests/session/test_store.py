@@ -42,7 +42,12 @@ def test_a_new_session_makes_its_file_with_its_first_fact_and_leaves_signals_out
     write(session, facts)
     session.close()
     assert [fact.seq for fact in read(session.path)] == [fact.seq for fact in facts if is_fact(fact.event)]
-    assert (session.id, session.next_seq, session.envelopes, session.workspace) == (session.path.stem, 1, (), "/w")
+    assert (session.id, session.next_seq, session.envelopes, session.workspace) == (
+        Path(session.path).stem,
+        1,
+        (),
+        "/w",
+    )
 
 
 async def test_a_session_that_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
@@ -80,10 +85,10 @@ def test_the_conversation_folded_from_the_journal_is_the_live_one_redacted(tmp_p
 
 def test_a_session_cut_at_any_byte_resumes_whole(tmp_path: Path) -> None:
     session = saved(tmp_path)
-    whole = session.path.read_bytes()
+    whole = Path(session.path).read_bytes()
     first_line = whole.index(b"\n")
     for cut in range(first_line, len(whole), 7):
-        session.path.write_bytes(whole[:cut])
+        Path(session.path).write_bytes(whole[:cut])
         resumed = store(tmp_path).resume(session.id)
         resumed.close()
         history = History()
@@ -99,7 +104,7 @@ def test_a_session_cut_at_any_byte_resumes_whole(tmp_path: Path) -> None:
 
 def test_healing_is_numbered_after_facts_of_newer_versions(tmp_path: Path) -> None:
     session = saved(tmp_path)
-    with session.path.open("ab") as file:
+    with Path(session.path).open("ab") as file:
         file.write(encode(Envelope(30, 1.5, TurnStarted(3, UserMessage("x")))) + b"\n")
         file.write(b'{"seq":31,"at":1.5,"event":{"type":"dreamt","of":"sheep"}}\n')
     resumed = store(tmp_path).resume(session.id)
@@ -114,9 +119,9 @@ def test_continue_takes_the_session_of_this_workspace_used_last(tmp_path: Path) 
     here.mkdir()
     link.symlink_to(here)
     old, newer, elsewhere = (saved(tmp_path, str(place)) for place in (here, here, tmp_path))
-    age(newer.path, 100)
-    age(old.path, 50)
-    age(elsewhere.path, 10)
+    age(Path(newer.path), 100)
+    age(Path(old.path), 50)
+    age(Path(elsewhere.path), 10)
     latest = store(tmp_path).latest(str(link))
     latest.close()
     assert latest.id == old.id
@@ -161,20 +166,20 @@ def test_a_fork_has_its_parents_facts_up_to_a_point(tmp_path: Path) -> None:
 
 def test_a_damaged_session_is_refused_but_can_be_forked_before_the_damage(tmp_path: Path) -> None:
     session = saved(tmp_path)
-    lines = session.path.read_bytes().splitlines(keepends=True)
-    session.path.write_bytes(b"".join([*lines[:3], b"damage\n", *lines[4:]]))
+    lines = Path(session.path).read_bytes().splitlines(keepends=True)
+    Path(session.path).write_bytes(b"".join([*lines[:3], b"damage\n", *lines[4:]]))
     assert "is damaged in line 4" in refused(lambda: store(tmp_path).resume(session.id))
     assert "is damaged in line 4" in refused(lambda: store(tmp_path).resume(session.id))  # and not locked by the first
     fork = store(tmp_path).fork(session.id, 3)
     fork.close()
     assert len(fork.envelopes) == 4
-    age(session.path, 10)
+    age(Path(session.path), 10)
     assert [each.id for each in store(tmp_path).list()] == [fork.id, session.id]
 
 
 def test_an_empty_journal_is_no_session(tmp_path: Path) -> None:
     session = saved(tmp_path)
-    session.path.write_bytes(session.path.read_bytes()[:20])
+    Path(session.path).write_bytes(Path(session.path).read_bytes()[:20])
     assert store(tmp_path).list() == []
     assert "nothing to go on with" in refused(lambda: store(tmp_path).resume(session.id))
 
@@ -182,7 +187,7 @@ def test_an_empty_journal_is_no_session(tmp_path: Path) -> None:
 def test_the_list_tells_of_each_session_the_last_used_first(tmp_path: Path) -> None:
     assert store(tmp_path).list() == []
     first, second = saved(tmp_path, "/a"), saved(tmp_path, "/b")
-    age(second.path, 60)
+    age(Path(second.path), 60)
     (tmp_path / "sessions" / "notes.txt").write_text("not a session")
     (tmp_path / "sessions" / "folder.jsonl").mkdir()
     (tmp_path / "sessions" / "dangling.jsonl").symlink_to("nowhere")
@@ -205,9 +210,9 @@ def test_the_list_tells_of_each_session_the_last_used_first(tmp_path: Path) -> N
 
 def test_a_long_last_turn_does_not_hide_how_many_there_were(tmp_path: Path) -> None:
     session = saved(tmp_path)
-    steered = next(line for line in session.path.read_bytes().splitlines() if b"message_steered" in line)
+    steered = next(line for line in Path(session.path).read_bytes().splitlines() if b"message_steered" in line)
     long = steered.replace(b"faster", b"x" * 200_000)
-    with session.path.open("ab") as file:
+    with Path(session.path).open("ab") as file:
         file.write(encode(Envelope(40, 1.5, TurnStarted(3, UserMessage('"turn_started"')))) + b"\n" + long + b"\n")
     assert decode_envelope(long)
     assert store(tmp_path).list()[0].turns == 3
@@ -242,11 +247,11 @@ asyncio.run(main())
 def test_a_state_folder_that_cannot_be_written_is_said_once_and_the_session_goes_on() -> None:
     with public_folder() as folder:
         session = saved(folder)
-        session.path.chmod(0o444)
-        session.path.parent.chmod(0o555)
+        Path(session.path).chmod(0o444)
+        Path(session.path).parent.chmod(0o555)
         count = str(len(list(read(session.path))))
         subprocess.run([sys.executable, "-c", UNWRITABLE, folder, session.id, count], cwd=ROOT, check=True)
-        session.path.parent.chmod(0o755)
+        Path(session.path).parent.chmod(0o755)
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "x" * 300])

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -12,7 +11,7 @@ CONTEXT_FILES = ("AGENTS.md", "CLAUDE.md")
 CONTEXT_LIMIT = 12_000
 """Characters of it that are shown; about 3,000 tokens. The model can read the rest."""
 
-_SYSTEM = Path(__file__).with_name("system.md")  # importlib.resources would cost milliseconds
+_SYSTEM = os.path.join(os.path.dirname(__file__), "system.md")  # importlib.resources would cost milliseconds
 _CLOSE = "</project-context>"
 _KEPT_OUT = {".keys.enc"}
 
@@ -31,7 +30,7 @@ def read_context(workspace: str) -> ProjectContext | None:
     Only a regular file is read, and only one that lies in the workspace: a link that leads out of it could show the
     model what it must not see.
     """
-    root = Path(workspace).resolve()
+    root = os.path.realpath(workspace)
     for name in CONTEXT_FILES:
         try:
             data = _read_inside(root, name)
@@ -43,16 +42,13 @@ def read_context(workspace: str) -> ProjectContext | None:
     return None
 
 
-def _read_inside(root: Path, name: str) -> bytes:
+def _read_inside(root: str, name: str) -> bytes:
     """The beginning of a regular file in ``root``; empty where it is something else, outside, or kept from tools."""
-    descriptor = os.open(root / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(os.path.join(root, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        opened = Path(f"/proc/self/fd/{descriptor}").readlink()  # what was opened, whatever stands there by now
-        if (
-            not opened.is_relative_to(root)
-            or opened.name in _KEPT_OUT
-            or not stat.S_ISREG(os.fstat(descriptor).st_mode)
-        ):
+        opened = os.readlink(f"/proc/self/fd/{descriptor}")  # what was opened, whatever stands there by now
+        inside = opened.startswith(root + "/") and os.path.basename(opened) not in _KEPT_OUT
+        if not inside or not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
         return os.read(descriptor, 4 * CONTEXT_LIMIT + 4)
     finally:
@@ -76,7 +72,8 @@ def render(*, workspace: str, network: bool = False, shell: str = "sh", context:
         "{shell}": shell,
         "{workspace}": _printable(workspace),  # last: what a path holds is not looked at again
     }
-    text = _SYSTEM.read_text(encoding="utf-8").strip()
+    with open(_SYSTEM, encoding="utf-8") as file:
+        text = file.read().strip()
     for marker, value in values.items():
         text = text.replace(marker, value, 1)
     return text + _shown(context) if context else text

@@ -1,8 +1,9 @@
 """GUEST. What the model has read so far, for the stale-file guard."""
 
-from _blake2 import blake2b  # hashlib would load OpenSSL: 6 ms of the worker's start
 from collections import OrderedDict
 from threading import Lock
+
+from py_mono.utils.digests import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
