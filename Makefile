@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run demo test check format bench docs clean
+.PHONY: help setup run demo test check format bench soak docs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ format: setup ## put the code into its form
 bench: setup ## the numbers, as ratios to a floor
 	@UV_PROJECT_ENVIRONMENT=$(VENV)-bench $(BIN)/uv sync --quiet --frozen --no-dev --no-editable --compile-bytecode --reinstall-package py-coding-agent --python $(BIN)/python
 	@BENCH_BIN=$(VENV)-bench/bin $(BIN)/python -m benchmarks $(BENCH)
+
+soak: setup ## one session, many turns: what grows that should not
+	@$(BIN)/python -m benchmarks.soak
 
 docs: setup ## what documents take from the program: the reference and the picture
 	@$(BIN)/python scripts/reference.py docs/reference.md

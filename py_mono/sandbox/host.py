@@ -1,7 +1,5 @@
 """What the host does to itself before it starts a worker: nobody of its own user may look into it, and it inherits orphans."""
 
-import os
-
 from py_mono.sandbox import kernel
 
 
@@ -17,14 +15,3 @@ def harden_host() -> None:
     """
     kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 0)
     kernel.prctl("subreaper", kernel.PR_SET_CHILD_SUBREAPER, 1)
-
-
-def make_private_folder(parent: str) -> str:
-    """A new folder for one session, which only this user may enter; ``confine`` gives it to the workspace's owner.
-
-    Raises:
-        OSError: It cannot be made there.
-    """
-    path = os.path.join(parent, f"tmp-{os.getpid()}-{os.urandom(6).hex()}")
-    os.makedirs(path, 0o700)
-    return os.path.realpath(path)

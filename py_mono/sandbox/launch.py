@@ -11,6 +11,7 @@ import socket
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox import backends
+from py_mono.sandbox.host import harden_host
 from py_mono.sandbox.profile import Profile, make_environment, make_profile
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the prompt
@@ -76,6 +77,10 @@ class Launcher:
         Raises:
             SandboxError: The backend cannot be had, or no process could be started.
         """
+        try:
+            harden_host()
+        except OSError as error:
+            raise SandboxError(f"the agent could not be closed to its own user: {error}") from error
         argv = backends.command(self.profile, _REPORT)
         with contextlib.suppress(OSError):  # the worker says better what is wrong
             os.chmod(self.private_tmp, 0o700)  # a former worker's tools may have closed it

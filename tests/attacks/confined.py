@@ -8,7 +8,6 @@ from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import ChangesStaged, Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
-from py_mono.sandbox.host import harden_host
 from py_mono.sandbox.launch import Launcher
 from py_mono.sandbox.profile import Limits, Profile
 from py_mono.ui.render import Renderer
@@ -31,7 +30,6 @@ class Confined:
     @classmethod
     async def start(cls, job: dict[str, Any]) -> "Confined":
         """Open a sandbox for the job's workspace."""
-        harden_host()
         agent = cls(job)
         await agent._open()
         return agent

@@ -1,12 +1,9 @@
-import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from py_mono.sandbox.host import make_private_folder
 from tests.sandbox.locking import REPOSITORY
 
 _HARDENED = f"""
@@ -17,6 +14,11 @@ from py_mono.sandbox.host import harden_host, kernel
 kernel.call("capset", kernel.libc.capset, struct.pack("=Ii", 0x20080522, 0), bytes(24))
 if sys.argv[1] == "harden":
     harden_host()
+if sys.argv[1] == "launch":
+    from py_mono.sandbox.launch import Launcher
+    launcher = Launcher(os.environ["WORKSPACE"])
+    launcher.start()
+    launcher.remove_private()
 target = os.getpid()
 looker = os.fork()
 if looker == 0:
@@ -42,7 +44,8 @@ def test_a_hardened_host_cannot_be_looked_into_and_inherits_orphans(wanted: str,
     assert done.stdout.split() == outcome
 
 
-def test_private_folders_are_new_each_time_and_closed_to_others(tmp_path: Path) -> None:
-    paths = {make_private_folder(str(tmp_path)) for _ in range(3)}
-    assert len(paths) == 3
-    assert {stat.S_IMODE(os.stat(path).st_mode) for path in paths} == {0o700}
+def test_starting_a_worker_hardens_the_host(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-S", "-c", _HARDENED, "launch"]
+    environment = {"WORKSPACE": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, input="x", env=environment)
+    assert done.stdout.split()[0] == "closed"
