@@ -21,7 +21,7 @@ from py_mono.protocol.messages import AssistantMessage
 from py_mono.protocol.ports import Branch, Provider
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
-from py_mono.sandbox.launch import Launched, Launcher
+from py_mono.sandbox.launch import Launched, Launcher, temporary_base
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from py_mono.ui.arguments import Arguments
 
 _BASH = "/bin/bash"
+_SWEEP_AFTER_S = 3.0
 _DEFAULTS = OllamaSettings()
 
 
@@ -77,6 +78,11 @@ def _settle() -> None:
     gc.enable()
 
 
+def _sweep() -> None:
+    """Remove what killed sessions left, in a thread, once there is time for it."""
+    asyncio.get_running_loop().run_in_executor(None, load("py_mono.sandbox.leftovers:sweep"), temporary_base())
+
+
 def _leave(status: int) -> NoReturn:
     """End at once: tearing the interpreter down takes longer than a step, and there is nothing left to save."""
     for stream in (sys.stdout, sys.stderr):
@@ -94,6 +100,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
         provider = create(_provider_settings(settings, _replies(arguments, settings, store)))
         app = _app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=notices)
         _settle()
+        asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep)
         if arguments.print_:
             status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
         else:

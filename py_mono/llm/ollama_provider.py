@@ -252,7 +252,7 @@ class OllamaProvider:
 
     async def _deltas(self, exchange: Exchange, reply: Reply) -> AsyncGenerator[ModelChunk, None]:
         """Read the reply to the line that says it is done."""
-        lines = Lines(self._settings.max_line_bytes)
+        lines, began = Lines(self._settings.max_line_bytes), False
         while not reply.done:
             try:
                 async with asyncio.timeout(self._settings.idle_s):
@@ -263,7 +263,10 @@ class OllamaProvider:
                 try:
                     chunk = decode_chunk(line)
                 except ValueError as error:
+                    if began and not data:
+                        raise TransportError("the reply was cut in the middle of a line") from error
                     raise errors.garbage(str(error), line) from error
+                began = True
                 if chunk.error is not None:
                     raise errors.from_stream(error_text(chunk.error), self._model)
                 for delta in reply.take(chunk):

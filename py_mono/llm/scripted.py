@@ -31,6 +31,10 @@ def create(settings: ProviderSettings) -> "ScriptedProvider":
         raise ConfigError("the scripted provider has no script", remedy="set PY_MONO_SCRIPT to the path of one")
     path = Path(settings.script)
     try:
+        if path.exists() and not path.is_file():  # reading a FIFO would wait for ever
+            raise ConfigError(
+                f"the script {path} is not a regular file", remedy="set PY_MONO_SCRIPT to the path of one"
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(

@@ -99,7 +99,8 @@ def _prepare(profile: Profile) -> None:
         home.prepare(profile)
     except OSError as error:
         raise ConfineError(
-            f"the tools' home in {profile.private_tmp} cannot be made: {error}", remedy="Start py-mono again."
+            f"the tools' home in {profile.private_tmp} cannot be made: {error.strerror}",
+            remedy="Point TMPDIR at a folder with space, and start py-mono again.",
         ) from None
     if "limits" in profile.layers:
         try:

@@ -66,7 +66,7 @@ class Launcher:
         """
         self.workspace = _folder(workspace, "workspace")
         roots = [_folder(root, "further folder") for root in extra_roots]
-        self.private_tmp = _private_folder()
+        self.private_tmp, self._claim = _private_folder()
         profile = make_profile(self.workspace, self.private_tmp, extra_roots=roots, network=network, backend=backend)
         self.profile = adjust(profile) if adjust else profile
         self._environment = make_environment(self.profile, os.environ)
@@ -116,6 +116,9 @@ class Launcher:
             for name in (*files, *folders):
                 _remove(os.path.join(folder, name))
         _remove(self.private_tmp)
+        if self._claim >= 0:
+            os.close(self._claim)
+            self._claim = -1
 
 
 def _remove(path: str) -> None:
@@ -149,16 +152,23 @@ def _folder(path: str, what: str) -> str:
     return resolved
 
 
-def _private_folder() -> str:
-    """A new folder for the session's temporary files, for this user alone. Raises SandboxError."""
-    base = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the system's own default; the name in it is random
+def temporary_base() -> str:
+    """Where private folders are made."""
+    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the system's own default; the names in it are random
+
+
+def _private_folder() -> tuple[str, int]:
+    """A new folder for the session's temporary files, for this user alone, and the claim on it. Raises SandboxError."""
+    base = temporary_base()
     path = os.path.join(base, f"py-mono-{os.getpid()}-{os.urandom(8).hex()}")
     try:
         os.mkdir(path, 0o700)
         os.mkdir(os.path.join(path, "home"), 0o700)
+        claim = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ``leftovers`` removes what nobody claims
     except OSError as error:
         raise SandboxError(
             f"no private folder can be made below {base}: {error.strerror}",
             remedy="Point TMPDIR at a folder with space.",
         ) from error
-    return os.path.realpath(path)
+    return os.path.realpath(path), claim

@@ -543,3 +543,11 @@ async def test_a_server_that_goes_away_between_two_steps_is_waited_for() -> None
         with pytest.raises(ProviderUnavailable, match="connection refused"):
             await collect(provider, seen)
     assert [one.attempt for one in seen if isinstance(one, ModelRetried)] == [1, 2]
+
+
+async def test_a_body_that_ends_in_the_middle_of_a_line_is_a_cut_stream() -> None:
+    cut = Answer([line("Half"), b'{"model":"fa'])
+    with FakeOllama([cut, say("Whole.")]) as server, provider_for(server) as provider:
+        chunks = await play(provider)
+    assert any(isinstance(chunk, ModelRetried) and "cut" in chunk.reason for chunk in chunks)
+    assert message(chunks).text == "Whole."

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -191,7 +192,7 @@ async def test_the_example_of_the_documentation_plays() -> None:
             {
                 "path": "calc.py",
                 "old_content": "return a - b",
-                "new_content": "# the sum, not the difference\nreturn a + b",
+                "new_content": "# the sum, not the difference\n    return a + b",
             },
         ),
     )
@@ -212,7 +213,7 @@ def test_a_script_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
         create(ProviderSettings(provider="scripted"))
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         create(ProviderSettings(provider="scripted", script=str(tmp_path / "none")))
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="is not a regular file"):
         create(ProviderSettings(provider="scripted", script=str(tmp_path)))
     (tmp_path / "b").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
@@ -222,3 +223,9 @@ def test_a_script_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
 def test_an_unknown_provider_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="no provider 'nope'; there are ollama, replay, scripted"):
         create(ProviderSettings(provider="nope"))
+
+
+def test_a_script_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "script")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        create(ProviderSettings(provider="scripted", script=str(tmp_path / "script")))
