@@ -106,7 +106,9 @@ def main() -> int:
         if not (venv / "bin" / "uv").exists():
             make_environment(venv)
         sync(venv)
+        say(f"ready: {os.path.relpath(venv)}/bin/py-mono")
     except subprocess.CalledProcessError as error:
+        say("this did not work: packages come from PyPI. Is there a network, and are HTTPS_PROXY and SSL_CERT_FILE right?")
         return error.returncode or 1
     except OSError as error:
         sys.exit(f"could not set up {venv}: {error}")
