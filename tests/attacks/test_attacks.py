@@ -10,7 +10,7 @@ from tests.attacks.matrix import PAGE
 from tests.attacks.model import Attack
 from tests.attacks.shards import boxes
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 TRIES = 3
 WHO = ("root", "user")
 """Who the agent is. ``mixed`` is a root whose workspace belongs to a user: the worker becomes that user."""
