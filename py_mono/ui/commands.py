@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.terminal import one_line
+from py_mono.ui.tool_lines import tool_lines
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -51,7 +52,7 @@ async def _tools(app: "App", _: str) -> str:
         return "\n".join(filter(None, (str(error), error.remedy)))
     if not tools:
         return "The first turn is just about to make the list of tools: ask again in a moment."
-    return "\n".join(f"{one_line(tool.name)}  {one_line(tool.description).partition('. ')[0]}" for tool in tools)
+    return tool_lines(tools)
 
 
 async def _leave(_: "App", __: str) -> str:
@@ -67,6 +68,12 @@ COMMANDS = (
 
 _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help"}
 
+_PROMISED = frozenset({
+    "/new", "/compact", "/model", "/resume", "/fork", "/undo", "/redo", "/diff", "/cost", "/context", "/mcp", "/route",
+    "/mom", "/memory", "/export", "/doctor", "/providers", "/provider", "/key", "/skill",
+})  # fmt: skip
+"""Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
+
 _KEYS = (
     ("Esc, Ctrl-C", "interrupt the turn; Ctrl-C twice when idle leaves"),
     ("Ctrl-J, Esc Enter", "a new line"),
@@ -79,8 +86,8 @@ NAMES = tuple(sorted({*(command.name for command in COMMANDS), "/exit", "/quit"}
 
 
 def is_command(text: str) -> bool:
-    """Whether a line is for the program: it begins with a slash, or is one of the bare words."""
-    return text.startswith("/") or text.strip() in _ALIASES
+    """Whether a line is for the program: it begins with a slash or ``!``, or is one of the bare words."""
+    return text.startswith(("/", "!")) or text.strip() in _ALIASES
 
 
 async def run_command(app: "App", text: str) -> str:
@@ -91,6 +98,10 @@ async def run_command(app: "App", text: str) -> str:
     """
     name, _, arguments = text.strip().partition(" ")
     name = name.partition("\n")[0]
+    if name.startswith("!"):
+        return "!COMMAND is not in this version, and nothing was run. To say it to the model, put a blank in front."
+    if name in _PROMISED:
+        return f"{name} is not in this version: /help shows what there is."
     known = {command.name: command for command in COMMANDS}
     command = known.get(_ALIASES.get(name, name))
     if command is None:

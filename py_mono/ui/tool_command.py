@@ -12,6 +12,7 @@ from py_mono.protocol.ports import ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
+from py_mono.ui.tool_lines import tool_lines
 
 _LONGEST_LINE = 64 * 1024 * 1024
 
@@ -23,8 +24,7 @@ def print_list(specs: Sequence[ToolSpec], *, version: str, as_json: bool) -> int
         listed = {"version": version, "tools": msgspec.to_builtins(specs)}
         output.answer(json.dumps(listed, ensure_ascii=False, indent=2))
     else:
-        width = max(len(spec.name) for spec in specs)
-        output.answer("\n".join(f"{spec.name:<{width}}  {spec.description.splitlines()[0]}" for spec in specs))
+        output.answer(tool_lines(specs))
     return 1 if output.lost else 0
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.tools import ToolSpec
 from py_mono.ui.commands import COMMANDS, NAMES, Leave, is_command, run_command
 from tests.ui.repl_program import fake_app
 
@@ -46,11 +47,33 @@ async def test_a_conversation_is_not_cleared_under_a_turn() -> None:
 
 async def test_tools_are_listed_once_there_are_any() -> None:
     app, agent = fake_app()
-    assert await run_command(app, "/tools") == "shell  Run a command"
+    assert await run_command(app, "/tools") == "shell  Run a command. And more."
     agent.tools = ()
     assert await run_command(app, "/tools") == (
         "The first turn is just about to make the list of tools: ask again in a moment."
     )
+
+
+async def test_the_list_of_tools_is_in_columns_and_without_what_only_the_model_names() -> None:
+    app, agent = fake_app()
+    agent.tools = (
+        ToolSpec("grep", "Search files, e.g. for names. More.\nMuch more.", {}),
+        ToolSpec("list_files", "List.", {}),
+        ToolSpec("call_tool", "Call.", {}, source="control"),
+    )
+    assert await run_command(app, "/tools") == ("grep        Search files, e.g. for names. More.\nlist_files  List.")
+
+
+@pytest.mark.parametrize("line", ["!ls", "!rm -rf x\ny", "!"])
+async def test_an_exclamation_mark_is_not_sent_to_the_model(line: str) -> None:
+    assert is_command(line)
+    assert (await run_command(fake_app()[0], line)).startswith("!COMMAND is not in this version, and nothing was run.")
+
+
+@pytest.mark.parametrize("line", ["/key gsk_secret", "/model", "/undo 2", "/skill"])
+async def test_a_promised_command_is_said_to_be_missing_and_never_offered_to_the_model(line: str) -> None:
+    name = line.partition(" ")[0]
+    assert await run_command(fake_app()[0], line) == f"{name} is not in this version: /help shows what there is."
 
 
 def test_every_name_that_completes_is_known() -> None:
