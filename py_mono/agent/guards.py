@@ -77,7 +77,7 @@ class LimitGuard:
 
 
 def _limit(reason: TurnStop, message: str, flag: str) -> Stop:
-    return Stop(reason, ErrorInfo(reason, message, f"say 'go on' to continue, or raise {flag}"))
+    return Stop(reason, ErrorInfo(reason, message, f"continue the session, or raise {flag}"))
 
 
 class StepGuard(Protocol):

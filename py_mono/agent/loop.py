@@ -89,4 +89,4 @@ class Loop(Struct, frozen=True):
 def _cut_short(message: AssistantMessage) -> Stop:
     used = message.usage.output_tokens
     text = f"the reply was cut by the output limit{f' after {used} tokens' if used else ''}"
-    return Stop("length", ErrorInfo("length", text, "say 'go on' to let it continue"))
+    return Stop("length", ErrorInfo("length", text, "continue the session, and the model goes on"))

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from py_mono.ui.app import App
-from py_mono.ui.json_mode import FAILED, EventLines, TurnRecord, exit_status, print_object, result_object
+from py_mono.ui.json_mode import FAILED, LIMIT, EventLines, TurnRecord, exit_status, print_object, result_object
 from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
 from py_mono.ui.piped import STDIN_LIMIT, combine
@@ -38,8 +38,10 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     if output_format == "json":
         result = result_object(record, finished, session=app.session_id, version=app.version)
         print_object(output, {**result, "status": status}, app.redact)
-    elif output_format == "text" and record.answer:
+    elif output_format == "text" and record.answer and finished.stop_reason != "error":
         output.answer(app.redact(record.answer))
+    if status == LIMIT and output_format != "stream-json" and app.session_id:
+        screen.write(f'go on with: py-mono -r {app.session_id} -p "go on"\n')
     return FAILED if output.lost and not status else status
 
 

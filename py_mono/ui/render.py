@@ -122,7 +122,7 @@ def _turn_started(view: Renderer, event: TurnStarted) -> None:
 
 def _message_steered(view: Renderer, event: MessageSteered) -> None:
     if event.origin == "guard":
-        view.line("note to the model: " + one_line(event.message.text), "yellow")
+        view.line("note to the model: " + one_line(event.message.text).removeprefix("Note: "), "yellow")
     elif view.echo:
         view.line("> " + harmless(event.message.text), "bold")
     else:
@@ -164,7 +164,8 @@ def _message_finished(view: Renderer, event: MessageFinished) -> None:
 def _model_retried(view: Renderer, event: ModelRetried) -> None:
     view.text.end()
     void = "what it said above does not count; " if view.text.shown else ""
-    view.line(f"{one_line(event.reason)}: {void}asking again in {event.wait_s:g} s", "yellow")
+    after = f" in {event.wait_s:g} s" if event.wait_s else ""
+    view.line(f"{one_line(event.reason)}; {void}asking again{after}", "yellow")
     view.text.begin()
     view.status = "waiting to ask again"
 

@@ -82,7 +82,7 @@ async def test_limits_end_a_turn_and_say_how_to_go_on(limits: Limits, reason: st
     finished = await rig.agent.prompt("go")
     assert (finished.stop_reason, finished.steps) == (reason, steps)
     assert finished.error is not None
-    assert "--max" in finished.error.remedy
+    assert finished.error.remedy.startswith("continue the session, or raise --max-")
 
 
 async def test_a_request_that_failed_was_a_step() -> None:

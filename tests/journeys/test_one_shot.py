@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -58,6 +59,24 @@ def test_text_puts_the_answer_alone_on_stdout(program: Program) -> None:
     assert (played.status, played.stdout) == (0, "Fixed: `add` adds.\n")
     assert "edit_file calc.py" in played.stderr
     assert "\x1b" not in played.stderr
+
+
+def test_a_turn_that_failed_leaves_stdout_empty(program: Program) -> None:
+    played = program.run("-p", "go", script="text: I look.\ncall: list_files\n---\nfault: provider broken")
+    assert (played.status, played.stdout) == (1, "")
+    assert "broken" in played.stderr
+
+
+def test_a_turn_at_its_limit_prints_what_there_is_and_how_to_go_on(program: Program) -> None:
+    played = program.run("-p", "go", script="text: half\nstop: length")
+    assert (played.status, played.stdout) == (3, "half\n")
+    command = played.stderr.splitlines()[-1].removeprefix("go on with: py-mono ")
+    again = program.run(*shlex.split(command), script="expect-messages: go\ntext: whole")
+    assert (again.status, again.stdout) == (0, "whole\n")
+
+
+def test_without_a_session_there_is_nothing_to_go_on_with(program: Program) -> None:
+    assert "py-mono -r" not in program.run("-p", "go", "--no-session", script="text: half\nstop: length").stderr
 
 
 def test_json_is_one_object_that_says_everything(program: Program) -> None:

@@ -146,9 +146,9 @@ def test_a_retry_voids_what_was_shown() -> None:
         ModelRetried(2, 2.0, "cut"),
         TextDelta("Whole."),
     ) == snapshot("""\
-refused: asking again in 0.5 s
+refused; asking again in 0.5 s
 Half a \n\
-cut: what it said above does not count; asking again in 2 s
+cut; what it said above does not count; asking again in 2 s
 Whole.\
 """)
 
@@ -292,6 +292,19 @@ def test_twenty_columns_hold_a_call_of_wide_letters() -> None:
 
 
 HOSTILE = st.text(alphabet=st.sampled_from("ab\x1b[]0;2JmK\x07\\\x9b\x9d\x9c\r\b\x7f\x00\u202e\u2066\ud800\n文"))
+
+
+def test_a_retry_at_once_names_no_time() -> None:
+    assert shown(ModelRetried(1, 0.0, "Ollama answered 502: no reason given")) == (
+        "Ollama answered 502: no reason given; asking again\n"
+    )
+
+
+def test_a_guards_note_is_called_a_note_once() -> None:
+    steered = MessageSteered(UserMessage("Note: you repeat yourself."), "guard")
+    assert shown(steered) == "note to the model: you repeat yourself.\n"
+
+
 FORBIDDEN = set("\x1b\x07\x9b\x9d\x9c\r\b\x7f\x00\u202e\u2066\ud800")
 
 
