@@ -148,6 +148,8 @@ def _in_docker() -> bool:
 
 def _workspace(flags: "Arguments", environment: Mapping[str, str], folders: Folders) -> str:
     """Where the tools work: what ``-C`` or ``WORKSPACE_ROOT`` names, else the session's own, else the current folder."""
+    if flags.cwd == "":
+        return _folder(flags.cwd, "-C")
     named, said_by = (
         (flags.cwd, "-C") if flags.cwd is not None else (environment.get("WORKSPACE_ROOT"), "WORKSPACE_ROOT")
     )
@@ -195,6 +197,10 @@ def _here() -> str:
 
 def _folder(path: str, said_by: str) -> str:
     """An existing folder, absolute and with its links resolved."""
+    if not path:
+        raise ConfigError(
+            f"{said_by}: the name of the folder is empty", remedy=f"name an existing folder with {said_by}"
+        )
     if "\0" in path:
         raise ConfigError(f"{said_by}: a path cannot hold a NUL byte")
     real = os.path.realpath(os.path.expanduser(path))

@@ -6,6 +6,8 @@ import os
 from py_mono.protocol.errors import SessionError
 
 ENDING = ".jsonl"
+_NAMED = 5
+"""How many of the sessions that could be meant are named, the newest first."""
 
 
 def folder_of(state_folder: str) -> str:
@@ -52,8 +54,9 @@ def find(folder: str, name: str) -> str:
         return found[0]
     if not found:
         raise SessionError(f"There is no session {name!r}.", remedy="See those there are: py-mono sessions list")
+    shown = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else ".")
     raise SessionError(
-        f"{len(found)} sessions begin with {name!r}: {', '.join(found)}.",
+        f"{len(found)} sessions begin with {name!r}: {shown}",
         remedy="Give more of the id.",
     )
 

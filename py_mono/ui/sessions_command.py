@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from py_mono.protocol.errors import SessionError
 from py_mono.session.store import Sessions
 from py_mono.ui.json_mode import FAILED
 from py_mono.ui.render import Renderer
@@ -30,10 +31,18 @@ def show_list(store: Sessions, screen: Screen, workspace: str) -> int:
 
 
 def show(store: Sessions, name: str, screen: Screen) -> int:
-    """A session as it was on the screen."""
+    """A session as it was on the screen.
+
+    Raises:
+        SessionError: There is no such session, it cannot be read, or it holds nothing.
+    """
     renderer = Renderer(screen, echo=True)
+    empty = True
     for envelope in store.read(name):
+        empty = False
         renderer(envelope)
+    if empty:
+        raise SessionError(f"The session {name} holds nothing.", remedy="See those there are: py-mono sessions list")
     return 0
 
 

@@ -161,3 +161,19 @@ def test_a_lock_that_is_off_is_said_and_a_whole_one_is_not(program: Program) -> 
     assert "NO LOCK: --sandbox off" in program.run("-p", "hi", "--sandbox", "off").stderr
     assert "lock" not in program.run("-p", "hi").stderr
     assert "lock" in program.run("demo").stdout
+
+
+def test_a_session_that_holds_nothing_is_an_error_and_not_silence(program: Program) -> None:
+    folder = program.home / "state" / "sessions"
+    folder.mkdir(parents=True)
+    (folder / "empty.jsonl").touch()
+    shown = program.run("sessions", "show", "empty")
+    assert (shown.status, shown.stdout) == (1, "")
+    assert "The session empty holds nothing." in shown.stderr
+
+
+@pytest.mark.parametrize("option", ["-C", "--add-dir"])
+def test_a_folder_without_a_name_is_a_usage_error(program: Program, option: str) -> None:
+    refused = program.run("-p", "hi", option, "")
+    assert (refused.status, refused.stdout) == (2, "")
+    assert f"{option}: the name of the folder is empty" in refused.stderr

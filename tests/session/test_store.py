@@ -136,6 +136,9 @@ def test_an_id_must_be_known_and_unique(tmp_path: Path) -> None:
     assert message.startswith(f"2 sessions begin with {first.id[:2]!r}")
     assert first.id in message
     assert second.id in message
+    for _ in range(4):
+        saved(tmp_path)
+    assert refused(lambda: store(tmp_path).resume("")).endswith(", …")
     for odd in ("", "../../etc/passwd", "a/b", "\0", "*"):
         assert "session" in refused(lambda odd=odd: store(tmp_path).resume(odd))  # type: ignore[misc]  # no type for odd
 
