@@ -5,6 +5,7 @@ import os
 import sys
 
 from py_mono.utils.lazy import load
+from py_mono.utils.stdout import write
 from py_mono.utils.version import VERSION
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and --version is asked often
@@ -32,8 +33,7 @@ def main() -> int:
     """Run the program; returns its exit status, as ``interface.md`` lists them."""
     _open_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
-        sys.stdout.write(f"py-mono {VERSION}\n")
-        return 0
+        return write(f"py-mono {VERSION}\n")
     gc.disable()  # collecting while modules load finds nothing and takes a tenth of the start; ``wiring`` enables it
     known: type[Exception] = load("py_mono.protocol.errors:PyMonoError")
     try:

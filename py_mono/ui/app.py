@@ -1,10 +1,11 @@
 """App: the wired objects that commands, REPL and one shot act on."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from py_mono.agent.agent import Agent
+    from py_mono.protocol.events import Envelope
     from py_mono.protocol.ports import Provider, Redact
     from py_mono.session.store import Session
     from py_mono.ui.lock import Lock
@@ -53,6 +54,11 @@ class App:
         self.signals = signals
         self.on_shown = on_shown
         self._session = session
+
+    @property
+    def past(self) -> "Sequence[Envelope]":
+        """The facts of the session that goes on; empty for a new one."""
+        return self._session.envelopes
 
     @property
     def session_id(self) -> str:

@@ -11,6 +11,7 @@ from py_mono.ui.app import App
 from py_mono.ui.json_mode import FAILED, exit_status
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
+from py_mono.utils.stdout import lost
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 SAMPLE = os.path.join(_HERE, "sample_project")
@@ -19,7 +20,8 @@ PROMPT = "Two tests fail. Find out why, and fix the code, not the tests."
 
 _INTRODUCTION = """\
 py-mono demo: fix a failing test in a small project.
-No model is needed: the model's replies are scripted. The loop, the tools, the lock and pytest are real.
+No model is needed: the model's replies are scripted.
+The loop, the tools, the lock and pytest are real.
 The project is a fresh copy in {workspace}
 {lock}
 
@@ -66,7 +68,8 @@ async def run(app: App, run_tests: RunTests) -> int:
     """Let the scripted model do its work, then show the diff and the passing run; returns the exit status."""
     screen = Screen(sys.stdout, app.environment, redact=app.redact)
     lock = await app.lock()
-    screen.write(_INTRODUCTION.format(workspace=app.workspace, lock=lock.text, prompt=PROMPT) + "\n\n")
+    introduction = _INTRODUCTION.format(workspace=app.workspace, lock=lock.text, prompt=PROMPT)
+    screen.write(screen.fold(introduction) + "\n\n")
     app.agent.subscribe(Renderer(screen))
     with app.signals.to(app.agent.interrupt):
         finished = await app.agent.prompt(PROMPT)
@@ -80,4 +83,4 @@ async def run(app: App, run_tests: RunTests) -> int:
         screen.write(screen.paint(line, style) + "\n")  # type: ignore[arg-type]  # the three are styles
     screen.write("\n" + screen.paint("$ pytest", "bold") + f"\n{printed.strip()}\n")
     screen.write(f"\nThe project is yours to look at: {app.workspace}\n")
-    return FAILED if screen.lost or not passed else status
+    return lost(screen.failure) or (status if passed else FAILED)

@@ -4,10 +4,11 @@ import os
 from typing import BinaryIO
 
 from py_mono.ui.terminal import harmless
+from py_mono.utils.stdout import lost
 
 
 class Output:
-    """A byte stream that is flushed at each write and never raises: whoever reads it may go away.
+    """A byte stream that is flushed at each write and never raises: whoever reads it may go away. A disk that is full is said on stderr.
 
     Attributes:
         failure: What the first failed write said, or None; nothing is written after it.
@@ -27,6 +28,7 @@ class Output:
             self._stream.flush()
         except OSError as error:
             self.failure = error
+            lost(error)
             _discard_the_rest(self._stream)
 
     def answer(self, text: str) -> None:

@@ -2,6 +2,13 @@
 
 import argparse
 import os
+import sys
+
+from py_mono.utils.stdout import write
+
+TYPE_CHECKING = False  # spelled out: typing is not free
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _NARROWEST = 20
 
@@ -34,3 +41,10 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=_formatter,
         )
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print help or the version; argparse itself says nothing where stdout takes no more."""
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+        elif status := write(message):
+            raise SystemExit(status)

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from py_mono.ui.banner import banner
 from py_mono.ui.commands import Leave, is_command, run_command
 from py_mono.ui.json_mode import CANCELLED, DONE, exit_status
 from py_mono.ui.lines import LineReader
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
+from py_mono.utils.stdout import lost
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -30,10 +32,12 @@ async def run_plain(app: "App", prompt: str | None) -> int:
     app.on_shown()
     lock = await app.lock()
     if typed or lock.gaps:
-        sys.stderr.write(lock.text + "\n")
+        shown = [banner(app)] if typed else []
+        sys.stderr.write(app.redact("\n".join([*shown, lock.text])) + "\n")
     with app.signals.to(plain.signalled):
         await plain.run(prompt, typed=typed)
-    return app.signals.status if app.signals.terminated else plain.status
+    failed = lost(screen.failure)
+    return app.signals.status if app.signals.terminated else plain.status or failed
 
 
 class _Plain:
@@ -75,7 +79,7 @@ class _Plain:
         if not text.strip():
             return
         if is_command(text):
-            self._screen.write(await run_command(self._app, text) + "\n")
+            self._screen.write(self._screen.fold(await run_command(self._app, text)) + "\n")
             return
         finished = await self._app.agent.prompt(text.strip())
         self.status = exit_status(finished) or self.status

@@ -95,6 +95,7 @@ class Renderer:
         self.echo = echo
         self.started_at = 0.0
         self.at = 0.0
+        self.waited = False
         self._on_change = on_change
 
     def __call__(self, envelope: Envelope) -> None:
@@ -113,16 +114,21 @@ class Renderer:
         self.text.end()
         self.screen.write(self.screen.paint(text, style) + "\n")
 
+    def say(self, text: str, style: Style | None = None) -> None:
+        """Show the program's own words, already harmless, broken at blanks."""
+        self.line(self.screen.fold(text), style)
+
 
 def _turn_started(view: Renderer, event: TurnStarted) -> None:
     view.started_at = view.at
+    view.waited = False
     if view.echo:
         view.line("> " + harmless(event.message.text), "bold")
 
 
 def _message_steered(view: Renderer, event: MessageSteered) -> None:
     if event.origin == "guard":
-        view.line("note to the model: " + one_line(event.message.text).removeprefix("Note: "), "yellow")
+        view.say("note to the model: " + one_line(event.message.text).removeprefix("Note: "), "yellow")
     elif view.echo:
         view.line("> " + harmless(event.message.text), "bold")
     else:
@@ -136,6 +142,9 @@ def _step_started(view: Renderer, _: StepStarted) -> None:
 
 def _model_waiting(view: Renderer, event: ModelWaiting) -> None:
     view.status = _PHASES[event.phase]
+    if not (view.waited or view.final_text or view.screen.terminal):
+        view.line(view.status)  # once a turn, among the progress: a log should say what took so long
+    view.waited = True
 
 
 def _text_delta(view: Renderer, event: TextDelta) -> None:
@@ -165,7 +174,7 @@ def _model_retried(view: Renderer, event: ModelRetried) -> None:
     view.text.end()
     void = "what it said above does not count; " if view.text.shown else ""
     after = f" in {event.wait_s:g} s" if event.wait_s else ""
-    view.line(f"{one_line(event.reason)}; {void}asking again{after}", "yellow")
+    view.say(f"{one_line(event.reason)}; {void}asking again{after}", "yellow")
     view.text.begin()
     view.status = "waiting to ask again"
 
@@ -220,11 +229,11 @@ def _changes_staged(view: Renderer, event: ChangesStaged) -> None:
 
 
 def _prefix_broken(view: Renderer, event: PrefixBroken) -> None:
-    view.line(f"the model reads its prompt anew: {one_line(event.cause)}", "dim")
+    view.say(f"the model reads its prompt anew: {one_line(event.cause)}", "dim")
 
 
 def _notice(view: Renderer, event: Notice) -> None:
-    view.line(harmless(event.text), "yellow")
+    view.say(harmless(event.text), "yellow")
 
 
 def _turn_finished(view: Renderer, event: TurnFinished) -> None:
@@ -238,11 +247,11 @@ def _turn_finished(view: Renderer, event: TurnFinished) -> None:
         *([f"${usage.cost_usd:.4f}"] if usage.cost_usd else []),
         duration(max(view.at - view.started_at, 0.0)),
     ]
-    view.line(f"{_STOPS[event.stop_reason]} · {' · '.join(parts)}", "dim" if good else "yellow")
+    view.say(f"{_STOPS[event.stop_reason]} · {' · '.join(parts)}", "dim" if good else "yellow")
     if event.error is not None:
-        view.line(harmless(event.error.message), "red")
+        view.say(harmless(event.error.message), "red")
         if event.error.remedy:
-            view.line(harmless(event.error.remedy), "cyan")
+            view.say(harmless(event.error.remedy), "cyan")
 
 
 _SHOW: dict[type, Callable[[Renderer, Any], None]] = {

@@ -6,12 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import PyMonoError
+from py_mono.ui.banner import banner
 from py_mono.ui.commands import Leave, is_command, run_command
 from py_mono.ui.json_mode import DONE
 from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
 from py_mono.ui.render import Renderer
-from py_mono.ui.terminal import Screen, harmless, one_line
+from py_mono.ui.terminal import Screen, harmless
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -78,18 +79,17 @@ class Repl:
         return self._app.signals.status if self._app.signals.terminated else DONE
 
     def _greet(self, prompt: str | None) -> None:
-        self._say(banner(self._app), dim=True)
+        self._view.line(banner(self._app), "dim")
         self._app.on_shown()
         self._prepared = asyncio.ensure_future(self._tell_lock())
         self._prepared.add_done_callback(self._check)
         if prompt:
-            self._say("> " + harmless(prompt))
-            self._start(prompt)
+            self._start(prompt, said=False)
 
     async def _tell_lock(self) -> None:
         """How the tools are confined, said before the first turn."""
         lock = await self._app.lock()
-        self._view.line(lock.summary, "yellow" if lock.gaps else "dim")
+        self._view.say(lock.summary, "yellow" if lock.gaps else "dim")
         for gap in lock.gaps:
             self._say(gap, dim=True)
 
@@ -97,7 +97,7 @@ class Repl:
         """Do what a line says."""
         if not text.strip():
             return
-        self._say("> " + harmless(text))
+        self._echo(text)
         if is_command(text):
             self._say(await run_command(self._app, text))
         elif self._turn is not None:
@@ -105,14 +105,16 @@ class Repl:
         else:
             self._start(text.strip())
 
-    def _start(self, text: str) -> None:
-        self._turn = asyncio.ensure_future(self._run_turns(text))
+    def _start(self, text: str, *, said: bool = True) -> None:
+        self._turn = asyncio.ensure_future(self._run_turns(text, said=said))
         self._turn.add_done_callback(self._turn_over)
 
-    async def _run_turns(self, text: str) -> None:
-        """Run a turn, and another one for what was typed too late to steer it."""
+    async def _run_turns(self, text: str, *, said: bool) -> None:
+        """Run a turn, and another one for what was typed too late to steer it; ``said`` is whether it was shown."""
         if self._prepared is not None:
             await self._prepared
+        if not said:
+            self._echo(text)
         while text:
             finished = await self._app.agent.prompt(text)
             text = "\n".join(self._app.agent.take_queued())
@@ -120,7 +122,7 @@ class Repl:
                 self._line.put_back(text)
                 return
             if text:
-                self._say("> " + harmless(text))
+                self._echo(text)
 
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turn = None
@@ -159,11 +161,8 @@ class Repl:
         style = "dim" if self._view.text.style == "dim" else ""
         return self._view.text.open_line, style, self._view.status
 
+    def _echo(self, text: str) -> None:
+        self._view.line("> " + harmless(text))
+
     def _say(self, text: str, *, dim: bool = False) -> None:
-        self._view.line(text, "dim" if dim else None)
-
-
-def banner(app: "App") -> str:
-    """Who is there, in two lines."""
-    model = one_line(f"{app.provider.name} {app.provider.model}")
-    return f"py-mono {app.version} · {model} · {one_line(app.workspace)}\n/help shows what there is"
+        self._view.say(text, "dim" if dim else None)

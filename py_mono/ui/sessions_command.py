@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import SessionError
 from py_mono.session.store import Sessions
-from py_mono.ui.json_mode import FAILED
 from py_mono.ui.render import Renderer
 from py_mono.ui.replaying import replay as play_again
 from py_mono.ui.terminal import Screen, clip, one_line
+from py_mono.utils.stdout import lost
 
 if TYPE_CHECKING:
     from py_mono.ui.arguments import Arguments
@@ -78,4 +78,4 @@ def run(store: Sessions, arguments: "Arguments", workspace: str, environment: Ma
             status = replay(store, arguments.name, screen)
         case _:
             status = show_list(store, screen, workspace)
-    return FAILED if screen.lost else status
+    return lost(screen.failure) or status

@@ -20,6 +20,7 @@ _DANGEROUS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # bidirectional controls: they reorder what is read
 )
+_WORDS = re.compile(r"\s*\S+")
 _LINE_ENDS = re.compile(r"\r+\n|\r")
 _LONGEST_LINE = 500
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -92,6 +93,21 @@ def wrap(text: str, width: int) -> list[str]:
     return rows
 
 
+def wrap_words(text: str, width: int) -> str:
+    """Harmless text whose lines are broken at blanks to at most ``width`` columns; a longer word stays whole."""
+    return "\n".join(row for line in text.split("\n") for row in _rows(line, width))
+
+
+def _rows(line: str, width: int) -> list[str]:
+    rows = [""]
+    for word in _WORDS.findall(line):  # each with the blanks before it: columns stay columns
+        if rows[-1] and cell_width(rows[-1] + word) > width:
+            rows.append(word.lstrip())
+        else:
+            rows[-1] += word
+    return rows
+
+
 def _cells(character: str) -> int:
     if character.isascii():
         return 1
@@ -126,7 +142,7 @@ class Screen:
     Attributes:
         terminal: Whether it is one that understands escape sequences.
         colour: Whether to use them for colour (``NO_COLOR`` says no).
-        lost: Whether something was lost to anything but a reader that had enough (a full disk, for one).
+        failure: What the first failed write said, or None; nothing is written after it.
     """
 
     def __init__(
@@ -150,11 +166,10 @@ class Screen:
         self._stream = stream
         self._columns = columns
         self._redact = redact
-        self.lost = False
+        self.failure: OSError | ValueError | None = None
         known = stream.isatty() if terminal is None else terminal
         self.terminal = known and environment.get("TERM", "") not in {"dumb", ""}
         self.colour = self.terminal and not environment.get("NO_COLOR")
-        self._failed = False
         self._status = ""
 
     @property
@@ -167,6 +182,10 @@ class Screen:
         except (OSError, ValueError):
             return 80
 
+    def fold(self, text: str) -> str:
+        """Harmless text of the program's own, broken at words where a terminal would break it anywhere."""
+        return wrap_words(text, self.width) if self.terminal else text
+
     def paint(self, text: str, style: Style | None) -> str:
         """``text`` in a style, line by line, so that what is cut or redrawn does not bleed."""
         if style is None or not self.colour or not text:
@@ -176,14 +195,13 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Write text that is already harmless. Never raises: nobody is helped when the reader went away."""
-        if self._failed or not text:
+        if self.failure is not None or not text:
             return
         try:
             self._write(self._erasure() + self._redact(text))
             self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
-            self._failed = True
-            self.lost = not isinstance(error, BrokenPipeError)
+            self.failure = error
 
     def show_status(self, text: str) -> None:
         """Show what is waited for on the last line, until the next text; only on a terminal, and only harmless text."""

@@ -71,3 +71,28 @@ def test_a_person_talks_steers_interrupts_goes_on_and_leaves(program: Program, t
     assert program.run("sessions", "replay", name).status == 0
     typed = (program.home / "state" / "input_history").read_text(encoding="utf-8")
     assert "still there?" in typed
+
+
+@pytest.mark.timeout(60)
+def test_a_session_that_goes_on_says_so_and_the_first_message_comes_after_the_lock(program: Program) -> None:
+    program.run("-p", "fix it", script="text: ok")
+    program.script("text: on it")
+    child = pexpect.spawn(
+        program.command()[0],
+        ["-c", "and this"],
+        cwd=str(program.workspace),
+        env=program.environment(TERM="xterm-256color", LANG="C.UTF-8"),
+        dimensions=(40, 200),
+        encoding="utf-8",
+        timeout=20,
+    )
+    try:
+        see(child, "goes on with")
+        see(child, ': 1 turn, "fix it"')
+        see(child, "lock:")
+        see(child, "> and this")
+        see(child, "on it")
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)

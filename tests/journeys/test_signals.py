@@ -176,6 +176,10 @@ def test_a_closed_descriptor_is_no_traceback(program: Program, closed: int, argu
         ["sessions", "list"],
         ["-p", "hi"],
         ["demo"],
+        ["--version"],
+        ["--version", "-p"],
+        ["--help"],
+        ["tool", "--help"],
     ],
 )
 def test_what_cannot_be_written_is_a_failure(program: Program, tmp_path: Path, arguments: list[str]) -> None:
@@ -193,6 +197,7 @@ def test_what_cannot_be_written_is_a_failure(program: Program, tmp_path: Path, a
         )
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
+    assert done.stderr.endswith(b"py-mono: stdout: No space left on device\n")
     assert not [path for path in tmp_path.glob("py-mono-[0-9]*") if os.path.isdir(path)]
 
 

@@ -172,6 +172,7 @@ class FakeApp:
         self.provider: Provider = FakeProvider()
         self.workspace = os.getcwd()
         self.redact = str
+        self.past: tuple[Envelope, ...] = ()
         self.signals = signals or Signals()
         self.version = "0"
         self.environment = dict(os.environ)

@@ -294,6 +294,18 @@ def test_twenty_columns_hold_a_call_of_wide_letters() -> None:
 HOSTILE = st.text(alphabet=st.sampled_from("ab\x1b[]0;2JmK\x07\\\x9b\x9d\x9c\r\b\x7f\x00\u202e\u2066\ud800\n文"))
 
 
+def test_waiting_is_said_once_a_turn_where_nobody_sees_the_status() -> None:
+    turn = (TurnStarted(1, UserMessage("go")), STEP, ModelWaiting("loading"), ModelWaiting("first_token"), STEP)
+    waits = (*turn, ModelWaiting("first_token"), *turn)
+    assert shown(*waits, final_text=False) == "loading the model\nloading the model\n"
+    assert shown(*waits) == ""  # where the answers go no progress is said
+
+
+def test_the_programs_own_words_break_at_blanks() -> None:
+    story = shown(Notice("the session is not saved"), columns=12, terminal=True)
+    assert story == "\x1b[33mthe session\x1b[0m\n\x1b[33mis not saved\x1b[0m\n"
+
+
 def test_a_retry_at_once_names_no_time() -> None:
     assert shown(ModelRetried(1, 0.0, "Ollama answered 502: no reason given")) == (
         "Ollama answered 502: no reason given; asking again\n"

@@ -224,7 +224,7 @@ def test_history_survives_the_program_and_holds_no_keys(start: Start, tmp_path: 
     terminal.say("remember me")
     terminal.wait_for("you said remember me")
     terminal.say("/key openai sk-secret")
-    terminal.wait_for("There is no /key")
+    terminal.wait_for("/key is not in this version")
     terminal.type("\x04")
     assert terminal.status() == 0
     history = tmp_path / "history"
@@ -353,6 +353,7 @@ def test_no_color_means_none(start: Start) -> None:
 
 def test_a_dumb_terminal_gets_plain_lines(start: Start) -> None:
     terminal = start(TERM="dumb")
+    assert "py-mono 0 · fake none · " in terminal.text()
     terminal.type("hello\r")
     terminal.wait_for("you said hello")
     terminal.type("slow\r")

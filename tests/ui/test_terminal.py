@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from py_mono.ui.terminal import Screen, cell_width, clip, duration, first_lines, harmless, last_lines, one_line, wrap
+from py_mono.ui.terminal import (
+    Screen,
+    cell_width,
+    clip,
+    duration,
+    first_lines,
+    harmless,
+    last_lines,
+    one_line,
+    wrap,
+    wrap_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +53,22 @@ def test_clipped_and_wrapped_text_fits(text: str, width: int) -> None:
     rows = wrap(text, width)
     assert all(cell_width(row) <= width for row in rows)
     assert "".join(rows) == text
+
+
+@given(st.text(alphabet="ab文 \n"), st.integers(min_value=2, max_value=20))
+def test_text_broken_at_words_fits_and_loses_only_blanks(text: str, width: int) -> None:
+    folded = wrap_words(text, width)
+    assert folded.split() == text.split()
+    assert all(cell_width(row) <= width or len(row.split()) == 1 for row in folded.split("\n"))
+    assert all(line.rstrip() in folded for line in text.split("\n") if cell_width(line) <= width)
+
+
+def test_only_a_terminal_gets_text_broken_at_words() -> None:
+    screens = [Screen(io.StringIO(), {"TERM": "xterm"}, terminal=terminal, columns=12) for terminal in (True, False)]
+    assert [screen.fold("the model reads its prompt") for screen in screens] == [
+        "the model\nreads its\nprompt",
+        "the model reads its prompt",
+    ]
 
 
 def test_a_clipped_text_says_so() -> None:
@@ -92,11 +119,9 @@ class Broken(io.StringIO):
         raise self._failure
 
 
-@pytest.mark.parametrize(
-    ("failure", "lost"), [(OSError(28, "no space left"), True), (BrokenPipeError(32, "the reader has enough"), False)]
-)
-def test_a_screen_knows_whether_something_was_lost(failure: OSError, *, lost: bool) -> None:
+@pytest.mark.parametrize("failure", [OSError(28, "no space left"), BrokenPipeError(32, "the reader has enough")])
+def test_a_screen_knows_why_something_was_lost(failure: OSError) -> None:
     screen = Screen(Broken(failure), {})
     screen.write("a\n")
     screen.write("b\n")
-    assert screen.lost == lost
+    assert screen.failure is failure
