@@ -41,7 +41,8 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     elif output_format == "text" and record.answer and finished.stop_reason != "error":
         output.answer(app.redact(record.answer))
     if status == LIMIT and output_format != "stream-json" and app.session_id:
-        screen.write(f'go on with: py-mono -r {app.session_id} -p "go on"\n')
+        said = "do this instead: …" if finished.stop_reason == "repeated_calls" else "go on"
+        screen.write(f'go on with: py-mono -r {app.session_id} -p "{said}"\n')
     return FAILED if output.lost and not status else status
 
 

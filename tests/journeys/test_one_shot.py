@@ -75,6 +75,12 @@ def test_a_turn_at_its_limit_prints_what_there_is_and_how_to_go_on(program: Prog
     assert (again.status, again.stdout) == (0, "whole\n")
 
 
+def test_a_turn_that_went_round_in_circles_is_not_told_to_go_on(program: Program) -> None:
+    played = program.run("-p", "go", script="call: list_files\nrepeat: 50")
+    assert played.status == 3
+    assert played.stderr.endswith('-p "do this instead: …"\n')
+
+
 def test_without_a_session_there_is_nothing_to_go_on_with(program: Program) -> None:
     assert "py-mono -r" not in program.run("-p", "go", "--no-session", script="text: half\nstop: length").stderr
 
