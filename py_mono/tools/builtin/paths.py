@@ -4,6 +4,7 @@ The lock is the wall; this is courtesy and clarity. Names may be any bytes: what
 understood again, as ``\xNN``.
 """
 
+import errno
 import os
 import re
 import stat
@@ -53,7 +54,8 @@ def resolve(context: "Context", path: str) -> str:
     """The absolute path, links resolved, that the model means; it need not exist.
 
     Raises:
-        ToolFailure: Empty, not a path, outside the workspace (also through a link), or the file of the keys.
+        ToolFailure: Empty, not a path, outside the workspace (also through a link), links in a circle, or the file of
+            the keys.
     """
     _check_form(path)
     try:
@@ -70,9 +72,20 @@ def resolve(context: "Context", path: str) -> str:
         raise ToolFailure(
             f"{printable_or_repr(path)} {where} outside the workspace; give a path relative to it, or inside: {allowed}"
         )
+    _refuse_circle(real, path)
     if is_keys_file(context, real):
         raise ToolFailure(f"{KEYS_FILE} holds the encrypted keys; no tool reads or writes it")
     return real
+
+
+def _refuse_circle(real: str, given: str) -> None:
+    try:
+        os.stat(real)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ToolFailure(
+                f"{printable_or_repr(given)} leads through symbolic links that go round in a circle; name another path"
+            ) from None
 
 
 def _check_form(path: str) -> None:
@@ -136,4 +149,10 @@ def _pairs(name: str) -> set[str]:
 
 def explain(error: OSError, what: str) -> ToolFailure:
     """An operating system's refusal in words."""
-    return ToolFailure(f"{what}: {os.strerror(error.errno).lower() if error.errno else error}")
+    said = os.strerror(error.errno).lower().replace("directory", "folder") if error.errno else error
+    return ToolFailure(f"{what}: {said}")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun, such as ``1 line`` or ``2,000 lines``; ``many`` where an s is not enough."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -4,7 +4,7 @@ import os
 from io import BufferedReader, BytesIO
 
 from py_mono.tools.builtin.context import Output, ToolFailure
-from py_mono.tools.builtin.paths import missing, resolve, shown
+from py_mono.tools.builtin.paths import counted, missing, resolve, shown
 from py_mono.tools.builtin.textfile import SNIFF, WHOLE, Encoding, binary, detect, open_regular
 
 TYPE_CHECKING = False
@@ -149,14 +149,15 @@ def _output(context: "Context", real: str, page: _Page, encoding: Encoding, offs
     if not page.lines:
         if page.total == 0 and offset == 1:
             return Output(f"[{name} is empty]", details={"lines": 0})
-        raise ToolFailure(f"offset {offset} is past the end: {name} has {page.total:,} lines")
+        raise ToolFailure(f"offset {offset} is past the end: {name} has {counted(page.total, 'line')}")
     last = offset - 1 + len(page.lines)
     total = f"{page.total:,}" if page.total else "many more"
+    here = f"line {last}" if last == offset else f"lines {offset}-{last}"
     notes = []
     if page.more:
-        notes.append(f"lines {offset}-{last} of {total}; continue with offset={last + 1}")
+        notes.append(f"{here} of {total}; continue with offset={last + 1}")
     elif offset > 1:
-        notes.append(f"lines {offset}-{last} of {total}, the end")
+        notes.append(f"{here} of {total}, the end")
     if page.clipped:
         notes.append("the rest of a cut line: grep, or shell with cut -c")
     if encoding.label:

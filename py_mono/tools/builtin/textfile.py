@@ -4,13 +4,13 @@ import os
 import stat
 
 from py_mono.tools.builtin.context import ToolFailure
-from py_mono.tools.builtin.paths import explain, printable_or_repr
+from py_mono.tools.builtin.paths import counted, explain, printable_or_repr
 
 SNIFF = 65_536
 WHOLE = 32 * 1024 * 1024  # bytes of the largest file that is edited, or read in one go
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", ""), (b"\0\0\xfe\xff", ""), (b"\xff\xfe", "utf-16-le"),
          (b"\xfe\xff", "utf-16-be"))  # fmt: skip
-_KINDS = ((stat.S_ISDIR, "a directory; list_files shows what is in it"), (stat.S_ISFIFO, "a named pipe"),
+_KINDS = ((stat.S_ISDIR, "a folder; list_files shows what is in it"), (stat.S_ISFIFO, "a named pipe"),
           (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"), (stat.S_ISCHR, "a device"))  # fmt: skip
 _MAGIC = ((b"\x7fELF", "ELF program"), (b"\x89PNG", "PNG image"), (b"\xff\xd8\xff", "JPEG image"), (b"GIF8", "GIF image"),
           (b"%PDF", "PDF document"), (b"PK\x03\x04", "ZIP archive"), (b"\x1f\x8b", "gzip archive"),
@@ -106,8 +106,7 @@ def open_regular(path: str, given: str) -> tuple[int, os.stat_result]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        refuse_kind(os.stat(path), given)
-        raise explain(error, f"cannot open {printable_or_repr(given)}") from error
+        raise _not_opened(error, path, given) from error
     try:
         status = os.fstat(fd)
         refuse_kind(status, given)
@@ -117,6 +116,17 @@ def open_regular(path: str, given: str) -> tuple[int, os.stat_result]:
     return fd, status
 
 
+def _not_opened(error: OSError, path: str, given: str) -> ToolFailure:
+    """What to say of a path that cannot be opened; its kind may be the reason, as with a socket."""
+    try:
+        refuse_kind(os.stat(path), given)
+    except ToolFailure as kind:
+        return kind
+    except OSError:  # the reason why it cannot be opened is the better one
+        pass
+    return explain(error, f"cannot open {printable_or_repr(given)}")
+
+
 def refuse_kind(status: os.stat_result, given: str) -> None:
     """Raise ``ToolFailure`` for what is not a regular file."""
     for is_kind, kind in _KINDS:
@@ -124,10 +134,22 @@ def refuse_kind(status: os.stat_result, given: str) -> None:
             raise ToolFailure(f"{printable_or_repr(given)} is {kind}")
 
 
+def shown_codec(path: str) -> str:
+    """The codec in which ``read_file`` shows a file: ``latin-1``, or else ``utf-8``, also where it cannot be told."""
+    try:
+        fd, status = open_regular(path, path)
+        with open(fd, "rb", buffering=0) as file:
+            sample = file.read(WHOLE if status.st_size <= WHOLE else SNIFF) or b""
+    except (OSError, ToolFailure):
+        return "utf-8"
+    encoding = detect(sample, whole=len(sample) == status.st_size)
+    return "latin-1" if encoding and encoding.codec == "latin-1" else "utf-8"
+
+
 def binary(given: str, sample: bytes, size: int) -> ToolFailure:
     """What to say of a file that is not text."""
     kind = next((f" ({name})" for magic, name in _MAGIC if sample.startswith(magic)), "")
-    return ToolFailure(f"{printable_or_repr(given)} is a binary file{kind} of {size:,} bytes, not text")
+    return ToolFailure(f"{printable_or_repr(given)} is a binary file{kind} of {counted(size, 'byte')}, not text")
 
 
 def read_whole(path: str, given: str) -> bytes:

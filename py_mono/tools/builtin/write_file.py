@@ -5,7 +5,7 @@ import os
 from py_mono.tools.builtin.context import Output, ToolFailure
 from py_mono.tools.builtin.diffs import unified
 from py_mono.tools.builtin.guard import displayable, refuse_stale
-from py_mono.tools.builtin.paths import explain, printable_or_repr, resolve, shown
+from py_mono.tools.builtin.paths import counted, explain, printable_or_repr, resolve, shown
 from py_mono.tools.builtin.textfile import detect, read_whole, refuse_kind, write_atomic
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ def _make_parents(real: str, given: str) -> None:
 def _output(context: "Context", real: str, old: bytes, data: bytes, *, created: bool, kept: bool) -> Output:
     name = shown(context, real)
     lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
-    said = f"{'created' if created else 'overwrote'} {name}: {lines:,} lines, {len(data):,} bytes"
+    said = f"{'created' if created else 'overwrote'} {name}: {counted(lines, 'line')}, {counted(len(data), 'byte')}"
     if kept:
         said += " (its CRLF line ends were kept)"
     encoding = detect(old, whole=True)

@@ -35,7 +35,7 @@ def test_text_is_shown_as_it_stands(context: Context, data: bytes, shown: str) -
 def test_a_page_says_how_to_go_on(context: Context) -> None:
     data = b"".join(b"line %d\n" % n for n in range(1, 1201))
     assert read(context, data, offset=2, limit=2) == "line 2\nline 3\n[lines 2-3 of 1,200; continue with offset=4]"
-    assert read(context, data, offset=1200) == "line 1200\n[lines 1200-1200 of 1,200, the end]"
+    assert read(context, data, offset=1200) == "line 1200\n[line 1200 of 1,200, the end]"
     with pytest.raises(ToolFailure, match="offset 1201 is past the end: f has 1,200 lines"):
         read(context, data, offset=1201)
 
@@ -64,7 +64,7 @@ def test_a_huge_sparse_file_is_read_by_offset_without_loading_it(context: Contex
         file.write(b"first\nsecond\n" + b"x" * 70_000)
         file.truncate(10 * 1024**3)
     assert read_file.run(context, path="huge", offset=2, limit=1).content == (
-        "second\n[lines 2-2 of many more; continue with offset=3]"
+        "second\n[line 2 of many more; continue with offset=3]"
     )
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_file_is_refused_without_waiting(context: Context, workspace:
     here = os.open(workspace, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"/proc/self/fd/{here}/sock")
-        for name, kind in (("pipe", "a named pipe"), ("folder", "a directory"), ("sock", "a socket")):
+        for name, kind in (("pipe", "a named pipe"), ("folder", "a folder"), ("sock", "a socket")):
             with pytest.raises(ToolFailure, match=f"^{name} is {kind}"):
                 read_file.run(context, path=name)
     os.close(here)
@@ -91,3 +91,21 @@ def test_what_is_no_file_is_refused_without_waiting(context: Context, workspace:
 def test_names_of_any_bytes_are_read_as_they_are_listed(context: Context, workspace: Path) -> None:
     Path(os.fsdecode(os.fsencode(workspace) + b"/bad\xff\n")).write_text("found")
     assert read_file.run(context, path="bad\\xff\\x0a").content == "found"
+
+
+def test_one_line_and_one_byte_are_named_in_the_singular(context: Context) -> None:
+    assert read(context, b"a\nb\nc\n", limit=1) == "a\n[line 1 of 3; continue with offset=2]"
+    with pytest.raises(ToolFailure, match=r"^offset 2 is past the end: f has 1 line$"):
+        read(context, b"a\n", offset=2)
+    with pytest.raises(ToolFailure, match="of 1 byte, not text"):
+        read(context, b"\0")
+
+
+@pytest.mark.parametrize("path", ["ring", "ring/x", "there", "x" * 300, "f/x"])
+def test_a_path_that_cannot_be_opened_is_refused_in_words(context: Context, workspace: Path, path: str) -> None:
+    (workspace / "ring").symlink_to("ring")
+    (workspace / "there").symlink_to("back")
+    (workspace / "back").symlink_to("there")
+    (workspace / "f").write_text("a")
+    with pytest.raises(ToolFailure, match=r"in a circle|file name too long|not a folder|does not exist"):
+        read_file.run(context, path=path)

@@ -16,7 +16,7 @@ def test_a_file_is_created_with_its_folders(context: Context, workspace: Path) -
     output = write_file.run(context, path="a/b/c.py", content="x = 1\n")
     assert (workspace / "a/b/c.py").read_bytes() == b"x = 1\n"
     assert (output.content, output.details) == (
-        "created a/b/c.py: 1 lines, 6 bytes",
+        "created a/b/c.py: 1 line, 6 bytes",
         {"diff": "--- a/a/b/c.py\n+++ b/a/b/c.py\n@@ -0,0 +1 @@\n+x = 1\n", "created": True},
     )
 
