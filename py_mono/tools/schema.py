@@ -65,7 +65,18 @@ def _plain_type(schema: dict[str, Any], value: object) -> bool:
     kind = schema.get("type")
     if not schema.keys() <= _SILENT or not isinstance(kind, str) or kind not in _TYPES:
         return False
+    if isinstance(value, str) and not _is_text(value):
+        return False
     return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: a lone surrogate would reach the tool as another character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_meant(value: object, schema: dict[str, Any]) -> object:
@@ -81,8 +92,11 @@ def _as_meant(value: object, schema: dict[str, Any]) -> object:
 
 def _errors(schema: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
     """What the validator says, each with the path of the field; also where it cannot judge the arguments at all."""
-    found = []
+    found: list[str] = []
     try:
+        for value in arguments.values():  # the validator takes them for text, and the tool would get another character
+            if isinstance(value, str):
+                value.encode()
         for error in load("jsonschema_rs:validator_for")(schema).iter_errors(arguments):
             path = ".".join(str(part) for part in error.instance_path)
             found.append(f"{path}: {error.message}" if path else error.message)

@@ -119,10 +119,18 @@ def nested(depth: int) -> dict[str, Any]:
         ({"path": "a", "offset": "9" * 5000}, 'offset: "' + "9" * 291 + "…"),
         ({"path": "a", "offset": "9" * 41 + ".0"}, 'offset: "' + "9" * 41 + '.0" is not of type "integer"'),
         ({"path": "\ud800", "x": 1}, "they hold characters that are no Unicode text (lone surrogates)"),
+        ({"path": "a\udcff"}, "they hold characters that are no Unicode text (lone surrogates)"),
         ({"path": "a", "\udcff": 1}, "they hold characters that are no Unicode text (lone surrogates)"),
         ({"path": nested(2000)}, "they cannot be checked: Recursion limit reached"),
     ],
-    ids=["digits", "digits and a point", "a value's surrogate", "a name's surrogate", "depth"],
+    ids=[
+        "digits",
+        "digits and a point",
+        "a value's surrogate",
+        "a lone value's surrogate",
+        "a name's surrogate",
+        "depth",
+    ],
 )
 async def test_arguments_that_cannot_be_checked_are_refused_in_words(arguments: dict[str, Any], error: str) -> None:
     result = await call(Echo(READ), "read_file", arguments)

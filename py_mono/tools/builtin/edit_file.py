@@ -39,6 +39,7 @@ SPEC: "dict[str, Any]" = {
 def run(context: "Context", *, path: str, old_content: str, new_content: str, replace_all: bool = False) -> Output:
     """Find the old text, replace it, write the file in one step; or refuse and say what stands there instead."""
     real = resolve(context, path)
+    _refuse_halves(old_content=old_content, new_content=new_content)
     if not old_content:
         raise ToolFailure("old_content is empty; quote the text to replace, or use write_file to write a whole file")
     if old_content == new_content:
@@ -61,6 +62,17 @@ def run(context: "Context", *, path: str, old_content: str, new_content: str, re
     write_atomic(real, changed, path, os.stat(real))
     context.reads.record(real, changed)
     return _output(name, text, after, matches, drift)
+
+
+def _refuse_halves(**texts: str) -> None:
+    """Refuse lone surrogates: in a file of mixed bytes they would be written as bytes that nobody named."""
+    for name, text in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ToolFailure(
+                f"{name} holds half a surrogate pair at character {error.start}; give whole characters"
+            ) from None
 
 
 def _matches(text: str, old: str, new: str) -> tuple[list[Match], str, str, str]:

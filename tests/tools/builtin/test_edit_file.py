@@ -155,3 +155,17 @@ def test_bytes_outside_the_match_never_change(lines: list[str], ends: list[str],
         assert after.startswith(head)
         assert after.endswith(tail)
         assert len(after) >= len(head) + len(tail)
+
+
+@pytest.mark.parametrize("half", [chr(0xD800), chr(0xDCFF)], ids=["high", "escaped byte"])
+def test_half_a_surrogate_pair_is_refused_and_nothing_written(context: Context, half: str) -> None:
+    path = Path(context.workspace, "f")
+    data = "ééééééééé x\n".encode() + b"\xff\n"  # text with a byte that is none, which Python holds as \udcff
+    path.write_bytes(data)
+    for old, new, name in (("x", f"a{half}", "new_content"), (f"\n{half}", "y", "old_content")):
+        with pytest.raises(ToolFailure, match=f"^{name} holds half a surrogate pair at character 1; give whole"):
+            edit_file.run(context, path="f", old_content=old, new_content=new)
+    assert path.read_bytes() == data
+    Path(context.workspace, "bad\udcff").write_text("x")
+    edit_file.run(context, path="bad\udcff", old_content="x", new_content="y")
+    assert Path(context.workspace, "bad\udcff").read_text() == "y"
