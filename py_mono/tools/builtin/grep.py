@@ -5,18 +5,22 @@ import re
 import sys
 
 from py_mono.tools.builtin.context import Output, ToolFailure
+from py_mono.tools.builtin.foreign import foreign_above, foreign_below
 from py_mono.tools.builtin.globs import glob_expression
-from py_mono.tools.builtin.paths import KEYS_FILE, missing, resolve, shown
+from py_mono.tools.builtin.paths import KEYS_FILE, counted, missing, resolve, shown
 from py_mono.tools.builtin.pattern import normalise
-from py_mono.tools.builtin.textfile import SNIFF, binary, detect, open_regular
+from py_mono.tools.builtin.textfile import SNIFF, binary, detect, open_regular, shown_codec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from py_mono.tools.builtin.context import Context, Finished
 
 TIMEOUT_S = 60.0
+_DOUBT_S = 0.5  # a ripgrep that takes longer may wait for a pipe; it searches 100,000 files in that time
+_OWN_EXIT_CODES = 2  # more: a panic, or a signal, such as for want of memory
 _KEPT = 1_000  # matches held in memory; more are counted
 _LONG = 300
 _LEAD = 100
@@ -71,18 +75,46 @@ def search(
     if not os.path.isdir(real):
         _refuse_binary(real, path)
     hidden = os.path.join(context.workspace, KEYS_FILE)
-    if program is None:
+
+    def attempt(argv: list[str], timeout_s: float) -> "tuple[_Matches, Finished]":
+        matches = _Matches(wanted, real, hidden)
+        finished = context.commands.run(
+            argv, cwd=context.workspace, timeout_s=timeout_s, on_output=matches.feed, cancelled=context.cancelled
+        )
+        matches.close()
+        return matches, finished
+
+    found = None
+    if program is not None:
+        argv = _ripgrep_argv(program, shared, glob, real, ignore_case=case_insensitive)
+        found = _by_ripgrep(context, argv, real, attempt)
+    if found is None:
         case = "i" if case_insensitive else ""
         argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, shared, case, glob or "", hidden, real]
-    else:
-        argv = _ripgrep_argv(program, shared, glob, real, ignore_case=case_insensitive)
-    matches = _Matches(wanted, real, hidden)
-    finished = context.commands.run(
-        argv, cwd=context.workspace, timeout_s=TIMEOUT_S, on_output=matches.feed, cancelled=context.cancelled
-    )
-    matches.close()
+        found = attempt(argv, TIMEOUT_S)
+    matches, finished = found
     _refuse_failed(finished, matches)
     return _output(context, matches, finished, pattern)
+
+
+def _by_ripgrep(
+    context: "Context", argv: list[str], real: str, attempt: "Callable[[list[str], float], tuple[_Matches, Finished]]"
+) -> "tuple[_Matches, Finished] | None":
+    """What ripgrep finds, or None where it must not be left to read the ignore files, or was killed.
+
+    It opens whatever is called ``.gitignore``. Those from the searched folder upwards are looked at first; those below
+    only once it takes long, for to look at them all takes as long as the search itself.
+    """
+    if foreign_above(real if os.path.isdir(real) else os.path.dirname(real)):
+        return None
+    matches, finished = attempt(argv, _DOUBT_S)
+    if finished.timed_out and not finished.cancelled:
+        if foreign_below(real, context.cancelled):
+            return None
+        matches, finished = attempt(argv, TIMEOUT_S)
+    if finished.exit_code > _OWN_EXIT_CODES and not (finished.timed_out or finished.cancelled):
+        return None
+    return matches, finished
 
 
 def _wanted(glob: str | None) -> "re.Pattern[str] | None":
@@ -124,7 +156,7 @@ class _Matches:
         self._names: dict[bytes, bool] = {}
         self._rest = b""
         self._last: bytes | None = None  # matches of files that sort behind this one are only counted
-        self.kept: list[tuple[bytes, int, int, bytes]] = []
+        self.kept: list[tuple[bytes, int, int, bytes, bool]] = []
         self.errors: list[str] = []
         self.files: dict[bytes, int] = {}
         self.total = 0
@@ -159,8 +191,7 @@ class _Matches:
             return
         number, _, rest = rest.partition(b":")
         column, _, text = rest.partition(b":")
-        at = int(column) - 1
-        self.kept.append((name, int(number), at, text if len(text) <= 4 * _LONG else _around(text, at)))
+        self.kept.append((name, int(number), *_around(text, int(column) - 1)))
 
     def _chosen(self, name: bytes) -> bool:
         if name == self._hidden:
@@ -180,10 +211,10 @@ class _Matches:
             self.errors.append(text)
 
 
-def _around(text: bytes, at: int) -> bytes:
-    """The part of a long line round its match, marked where it is cut."""
-    start = max(0, at - 2 * _LEAD)
-    return (b"\xe2\x80\xa6" if start else b"") + text[start : start + 4 * _LONG]
+def _around(text: bytes, at: int) -> tuple[int, bytes, bool]:
+    """The part of a long line round its match: where the match is in it, the part, and whether something went before."""
+    start = max(0, at - 2 * _LEAD) if len(text) > 4 * _LONG else 0
+    return at - start, text[start : start + 4 * _LONG], start > 0
 
 
 def _refuse_failed(finished: "Finished", matches: _Matches) -> None:
@@ -201,16 +232,20 @@ def _output(context: "Context", matches: _Matches, finished: "Finished", pattern
         return Output(f"[no matches{hint}]", details={"matches": 0, "files": 0})
     lines: list[str] = []
     room = context.output_limit
-    for name, number, at, text in matches.kept:
-        line = f"{shown(context, os.fsdecode(name))}:{number}:{_clipped(text, at)}"
+    codecs: dict[bytes, str] = {}
+    for name, number, at, text, cut in matches.kept:
+        codec = "utf-8"
+        if not text.isascii() and not _is_utf8(text):
+            codec = codecs[name] = codecs.get(name) or shown_codec(os.fsdecode(name))
+        line = f"{shown(context, os.fsdecode(name))}:{number}:{_clipped(text, at, codec, cut=cut)}"
         room -= len(line) + 1
         if room < 0:
             break
         lines.append(line)
     left = matches.total - len(lines)
     if left:
-        files = len(matches.files)
-        lines.append(f"[{len(lines):,} of {matches.total:,} matches in {files:,} files; narrow path, glob or pattern]")
+        total, files = counted(matches.total, "match", "matches"), counted(len(matches.files), "file")
+        lines.append(f"[{len(lines):,} of {total} in {files}; narrow path, glob or pattern]")
     if finished.timed_out:
         lines.append(f"[stopped after {TIMEOUT_S:g} s: there may be more]")
     return Output(
@@ -218,15 +253,18 @@ def _output(context: "Context", matches: _Matches, finished: "Finished", pattern
     )
 
 
-def _clipped(text: bytes, at: int) -> str:
-    line = text.decode("utf-8", "replace").removesuffix("\r")
-    if len(line) <= _LONG:
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _clipped(text: bytes, at: int, codec: str, *, cut: bool) -> str:
+    line = text.decode(codec, "replace").removesuffix("\r")
+    if len(line) <= _LONG and not cut:
         return line
-    column = (
-        min(len(text[:at].decode("utf-8", "replace")), 2 * _LEAD + 1)
-        if line.startswith("…")
-        else len(text[:at].decode("utf-8", "replace"))
-    )
-    start = max(0, column - _LEAD)
-    cut = line[start : start + _LONG]
-    return f"{'…' if start else ''}{cut}{'…' if start + _LONG < len(line) else ''}"
+    start = max(0, len(text[:at].decode(codec, "replace")) - _LEAD)
+    part = line[start : start + _LONG]
+    return f"{'…' if start or cut else ''}{part}{'…' if start + _LONG < len(line) else ''}"

@@ -2,12 +2,13 @@
 
 import os
 import re
+import stat
 
 _CLASS_END = re.compile(r"\[[!^]?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]")
 _POSIX = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "xdigit": "0-9a-fA-F",
           "space": r"\s", "blank": r" \t", "punct": r"!-/:-@\[-`{-~", "word": r"\w"}  # fmt: skip
 _STARS = re.compile(r"\*+")
-_LARGEST = 512 * 1024
+LARGEST = 256 * 1024  # bytes of an ignore file that are read; more patterns take seconds to compile
 
 
 def translate(glob: str) -> str:
@@ -99,7 +100,7 @@ class Rules:
         self._groups.reverse()
 
     def _close(self, verdict: bool, pending: list[str]) -> None:  # noqa: FBT001  # one of two, set in one place
-        self._groups.append((verdict, re.compile("|".join(pending), re.DOTALL)))
+        self._groups.append((verdict, re.compile("|".join(dict.fromkeys(pending)), re.DOTALL)))
 
     def verdict(self, path: str) -> bool | None:
         """True ignored, False kept by name, None not mentioned; relative to the rules' folder, a folder ends with /."""
@@ -173,13 +174,18 @@ class Ignore:
 
 
 def _lines(path: str) -> list[str]:
+    """The lines of an ignore file; none where it is no regular file, for others may wait or go on for ever."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError:
         return []
     try:
-        with open(fd, "rb") as file:
-            data = file.read(_LARGEST)
+        with open(fd, "rb", buffering=0) as file:
+            data = file.read(LARGEST) if stat.S_ISREG(os.fstat(fd).st_mode) else None
     except OSError:
         return []
+    if not data:
+        return []
+    if len(data) == LARGEST:
+        data = data[: data.rfind(b"\n") + 1]  # half a pattern is another pattern
     return os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")

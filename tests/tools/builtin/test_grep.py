@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from py_mono.tools.builtin import grep
+from py_mono.tools.builtin import edit_file, grep, read_file
 from py_mono.tools.builtin.context import Context, Output, ToolFailure
 from py_mono.tools.builtin.pattern import normalise
 
@@ -64,7 +64,7 @@ def test_matches_come_sorted_with_path_line_and_text(context: Context, engine: s
         ".hidden:1:return",
         "bom.txt:1:return first",
         "last:1:no newline return",
-        "latin.txt:1:caf\ufffd return",
+        "latin.txt:1:café return",
         "src/a.py:2:return",
         "src/b.py:4:    return a{1}",
         "src/deep/c.txt:1:Grüße return",
@@ -153,6 +153,96 @@ def test_paths_that_cannot_be_searched_are_refused(context: Context, engine: str
     ):
         with pytest.raises(ToolFailure, match=said):
             search(context, engine, "a", path=path)
+
+
+PLACES = (".gitignore", "src/.gitignore", "src/deep/.gitignore", ".git/info/exclude", ".ignore", ".rgignore")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["pipe", "endless", "large", "folder", "gone", "circle"])
+def test_an_ignore_file_that_never_ends_does_not_hold_the_search_up(
+    context: Context, engine: str | None, workspace: Path, place: str, kind: str
+) -> None:
+    path = workspace / place
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "large":
+        path.write_text("*.none\n" * 200_000)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"endless": "/dev/zero", "gone": "nowhere", "circle": path.name}[kind])
+    found = search(context, engine, "^return$", glob="src/**").content
+    assert found == "src/a.py:2:return"
+    found = search(context, engine, "Gr.+ return", path="src/deep").content
+    assert found == "src/deep/c.txt:1:Grüße return"
+    assert search(context, engine, "no newline", path="last").content == "last:1:no newline return"
+
+
+def test_a_pipe_that_someone_writes_to_is_no_ignore_file(context: Context, engine: str | None, workspace: Path) -> None:
+    (workspace / ".gitignore").unlink()
+    os.mkfifo(workspace / ".gitignore")
+    writer = os.open(workspace / ".gitignore", os.O_RDWR | os.O_NONBLOCK)
+    assert search(context, engine, "no newline").content == "last:1:no newline return"
+    os.write(writer, b"last\n")
+    assert search(context, engine, "no newline").content == "last:1:no newline return"
+    os.close(writer)
+
+
+def test_a_link_to_an_ignore_file_of_ordinary_size_counts(
+    context: Context, engine: str | None, workspace: Path
+) -> None:
+    (workspace / "src/.gitignore").symlink_to("../rules")
+    (workspace / "rules").write_text("a.py\n")
+    assert search(context, engine, "^return$", glob="src/**").content == "[no matches]"
+
+
+def test_a_ripgrep_that_takes_long_or_is_killed_is_not_the_last_word(context: Context, workspace: Path) -> None:
+    program = workspace / "rg"
+    for script, found in (("kill -9 $$", "last:1:no newline return"), ("sleep 1; exit 1", "[no matches]")):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        assert search(context, str(program), "no newline").content == found
+
+
+def test_what_grep_shows_of_a_latin_1_file_can_be_edited(context: Context, engine: str | None, workspace: Path) -> None:
+    line = search(context, engine, "caf", path="latin.txt").content.removeprefix("latin.txt:1:")
+    assert read_file.run(context, path="latin.txt").content == f"{line}\n[latin-1]"
+    edit_file.run(context, path="latin.txt", old_content=line, new_content="thé")
+    assert (workspace / "latin.txt").read_bytes() == b"th\xe9\n"
+
+
+def test_a_long_latin_1_line_is_cut_round_its_match_too(context: Context, engine: str | None, workspace: Path) -> None:
+    (workspace / "latin.txt").write_bytes(b"plain words " * 200 + b"caf\xe9 needle\xe9 th\xe9" + b" plain words" * 200)
+    content = search(context, engine, "needle", path="latin.txt").content
+    assert content.startswith("latin.txt:1:…")
+    assert content.endswith("…")
+    assert "café needleé thé" in content
+    assert len(content) < 400
+
+
+def test_bytes_in_a_utf_8_file_that_are_none_are_shown_as_read_file_shows_them(
+    context: Context, engine: str | None, workspace: Path
+) -> None:
+    (workspace / "mixed").write_bytes("ééééééééé\n".encode() + b"odd \xff\n")
+    assert search(context, engine, "odd", path="mixed").content == "mixed:2:odd \ufffd"
+
+
+def test_links_in_a_circle_are_refused_in_words(context: Context, engine: str | None, workspace: Path) -> None:
+    (workspace / "ring").symlink_to("ring")
+    for path in ("ring", "ring/x"):
+        with pytest.raises(ToolFailure, match=f"^{path} leads through symbolic links that go round in a circle"):
+            search(context, engine, "a", path=path)
+
+
+def test_one_match_and_one_file_are_named_in_the_singular(
+    context: Context, engine: str | None, workspace: Path
+) -> None:
+    (workspace / "only").write_text("hit\n" * 9_000)
+    last = search(context, engine, "^hit$", path="only").content.split("\n")[-1]
+    assert last.endswith(" of 9,000 matches in 1 file; narrow path, glob or pattern]")
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -62,3 +62,19 @@ def test_a_file_or_nothing_is_refused(context: Context, workspace: Path) -> None
         list_files.run(context, path="f")
     with pytest.raises(ToolFailure, match=r"^nothing does not exist; list_files on \. "):
         list_files.run(context, path="nothing")
+
+
+def test_links_in_a_circle_are_refused_in_words_and_listed_as_links(context: Context, workspace: Path) -> None:
+    (workspace / "ring").symlink_to("ring")
+    assert list_files.run(context).content == "ring -> ring"
+    for path in ("ring", "ring/x"):
+        with pytest.raises(ToolFailure, match=f"^{path} leads through symbolic links that go round in a circle"):
+            list_files.run(context, path=path)
+
+
+def test_an_ignore_file_that_never_ends_hides_nothing(context: Context, workspace: Path) -> None:
+    (workspace / "a").mkdir()
+    os.mkfifo(workspace / ".gitignore")
+    (workspace / "a/.gitignore").symlink_to("/dev/zero")
+    (workspace / "a/b").write_text("")
+    assert list_files.run(context, recursive=True).content == ".gitignore\na/\na/.gitignore -> /dev/zero\na/b"
