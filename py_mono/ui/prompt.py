@@ -122,6 +122,10 @@ class InputLine:
         """What ``pending`` gives has changed."""
         self._session.app.invalidate()
 
+    def submit(self, text: str) -> None:
+        """Let ``read`` give this, as if it had been typed."""
+        self._typed.put_nowait(text)
+
     def put_back(self, text: str) -> None:
         """Put text into the line, before what stands there."""
         buffer = self._session.default_buffer
@@ -164,9 +168,6 @@ class InputLine:
     def _stay(self) -> None:
         self._leaving = False
 
-    def _is_busy(self) -> bool:
-        return self.busy()
-
     def _message(self) -> StyleAndTextTuples:
         """What stands above the line, and the line's own mark."""
         columns = _size(self._stdout).columns
@@ -187,7 +188,7 @@ class InputLine:
         def _(_: KeyPressEvent) -> None:
             self.press_interrupt()
 
-        @keys.add("escape", filter=typing & Condition(self._is_busy))
+        @keys.add("escape", filter=typing & Condition(lambda: self.busy()))  # noqa: PLW0108 - it is set after the keys are bound
         def _(_: KeyPressEvent) -> None:
             self.interrupt()
 

@@ -84,7 +84,7 @@ class Repl:
         self._prepared = asyncio.ensure_future(self._tell_lock())
         self._prepared.add_done_callback(self._check)
         if prompt:
-            self._start(prompt, said=False)
+            self._prepared.add_done_callback(lambda _: self._line.submit(prompt))
 
     async def _tell_lock(self) -> None:
         """How the tools are confined, said before the first turn."""
@@ -105,16 +105,14 @@ class Repl:
         else:
             self._start(text.strip())
 
-    def _start(self, text: str, *, said: bool = True) -> None:
-        self._turn = asyncio.ensure_future(self._run_turns(text, said=said))
+    def _start(self, text: str) -> None:
+        self._turn = asyncio.ensure_future(self._run_turns(text))
         self._turn.add_done_callback(self._turn_over)
 
-    async def _run_turns(self, text: str, *, said: bool) -> None:
-        """Run a turn, and another one for what was typed too late to steer it; ``said`` is whether it was shown."""
+    async def _run_turns(self, text: str) -> None:
+        """Run a turn, and another one for what was typed too late to steer it."""
         if self._prepared is not None:
             await self._prepared
-        if not said:
-            self._echo(text)
         while text:
             finished = await self._app.agent.prompt(text)
             text = "\n".join(self._app.agent.take_queued())

@@ -96,3 +96,25 @@ def test_a_session_that_goes_on_says_so_and_the_first_message_comes_after_the_lo
         child.expect(pexpect.EOF)
     finally:
         child.close(force=True)
+
+
+@pytest.mark.timeout(60)
+def test_a_first_message_that_is_a_command_is_run_and_not_sent_to_the_model(program: Program) -> None:
+    program.script("text: sent")
+    child = pexpect.spawn(
+        program.command()[0],
+        ["!ls"],
+        cwd=str(program.workspace),
+        env=program.environment(TERM="xterm-256color", LANG="C.UTF-8"),
+        dimensions=(40, 200),
+        encoding="utf-8",
+        timeout=20,
+    )
+    try:
+        see(child, "> !ls")
+        see(child, "!COMMAND is not in this version")
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+    assert program.run("sessions", "list").stdout == "There is no session yet.\n"
