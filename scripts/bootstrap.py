@@ -108,7 +108,9 @@ def main() -> int:
         sync(venv)
         say(f"ready: {os.path.relpath(venv)}/bin/py-mono")
     except subprocess.CalledProcessError as error:
-        say("this did not work: packages come from PyPI. Is there a network, and are HTTPS_PROXY and SSL_CERT_FILE right?")
+        say(
+            "this did not work: packages come from PyPI. Is there a network, and are HTTPS_PROXY and SSL_CERT_FILE right?"
+        )
         return error.returncode or 1
     except OSError as error:
         sys.exit(f"could not set up {venv}: {error}")
