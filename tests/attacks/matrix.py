@@ -27,6 +27,9 @@ layer deep. *worker* means that it fails even with every layer off, *the system*
 command is also in a Landlock domain of its own that keeps signals and tracing within it; that is why a layer which does not
 look as if it could may hold an attack on a process. Attacks that this machine could not carry out even unconfined are
 marked with a dagger (†).
+
+The tables are of one run. Many attacks race with something, so that a few cells for single layers differ from run to run; the
+row for all layers does not, and is what the tests hold.
 """
 
 
