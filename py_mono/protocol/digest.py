@@ -26,12 +26,12 @@ class PrefixDigest:
 
     def extend(self, request: ModelRequest, model: str) -> tuple[str, PrefixBroken | None]:
         """Digest ``request``; also where it breaks the prefix that the last request left, or None where it extends it."""
-        broken = self._first_break(request, model)
-        if self._system is None or (broken and broken.part in {"system", "tools"}):
+        same = self._same_messages(request.messages)
+        broken = self._first_break(request, model, same)
+        if (request.system, request.tools) != (self._system, self._tools):
             front = encode((request.system, request.tools)).decode()
             self._chain = [blake2b(self._redact(front).encode(), digest_size=16).digest()]
-            self._messages = []
-        same = self._same_messages(request.messages)
+            self._messages, same = [], 0
         del self._messages[same:]
         del self._chain[same + 1 :]
         for message in request.messages[same:]:
@@ -49,7 +49,7 @@ class PrefixDigest:
             min(len(self._messages), len(messages)),
         )
 
-    def _first_break(self, request: ModelRequest, model: str) -> PrefixBroken | None:
+    def _first_break(self, request: ModelRequest, model: str, same: int) -> PrefixBroken | None:
         if self._system is None:
             return None
         if model != self._model:
@@ -58,10 +58,9 @@ class PrefixDigest:
             return PrefixBroken("system", -1, "the system prompt changed")
         if request.tools != self._tools:
             return PrefixBroken("tools", -1, _tool_change(self._tools, request.tools))
-        return self._first_other_message(request.messages)
+        return self._first_other_message(request.messages, same)
 
-    def _first_other_message(self, messages: tuple[Message, ...]) -> PrefixBroken | None:
-        same = self._same_messages(messages)
+    def _first_other_message(self, messages: tuple[Message, ...], same: int) -> PrefixBroken | None:
         if same == len(self._messages):
             return None
         if same == len(messages):

@@ -100,3 +100,13 @@ def test_digests_are_of_the_redacted_form() -> None:
     live, _ = PrefixDigest(hide).extend(request(UserMessage("my secret-1")), "m")
     journal, _ = PrefixDigest(hide).extend(request(UserMessage("my [hidden]")), "m")
     assert live == journal
+
+
+def test_a_front_that_changed_together_with_the_model_is_in_the_digest() -> None:
+    guard = PrefixDigest(plain)
+    guard.extend(request(UserMessage("a")), "m")
+    changed = request(UserMessage("a"), system="other")
+    digest, broken = guard.extend(changed, "n")
+    assert isinstance(broken, PrefixBroken)
+    assert broken.part == "model"
+    assert digest == PrefixDigest(plain).extend(changed, "n")[0]
