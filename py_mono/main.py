@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from py_mono.sandbox.launch import Launched, Launcher
     from py_mono.ui.arguments import Arguments
 
-CONFIGURATION = 2
 INTERRUPTED = 130
 
 _COMMANDS = {

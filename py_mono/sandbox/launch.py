@@ -18,6 +18,9 @@ TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+PREFIX = "py-mono-"
+"""How the names of private folders begin; a pid and something random follow."""
+
 _WIRE, _REPORT = 3, 4
 _HIGH = 10  # what is passed on is first moved above the numbers it is passed as
 _DEFAULTED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ)
@@ -160,7 +163,7 @@ def temporary_base() -> str:
 def _private_folder() -> tuple[str, int]:
     """A new folder for the session's temporary files, for this user alone, and the claim on it. Raises SandboxError."""
     base = temporary_base()
-    path = os.path.join(base, f"py-mono-{os.getpid()}-{os.urandom(8).hex()}")
+    path = os.path.join(base, f"{PREFIX}{os.getpid()}-{os.urandom(8).hex()}")
     try:
         os.mkdir(path, 0o700)
         os.mkdir(os.path.join(path, "home"), 0o700)

@@ -5,7 +5,8 @@ import os
 import shutil
 import time
 
-PREFIX = "py-mono-"
+from py_mono.sandbox.launch import PREFIX
+
 _SETTLED_S = 60.0
 
 

@@ -146,14 +146,15 @@ _OTHERS = (
         r"""://[^\s/:@"'<>\\{}$\[\]\x00-\x1f]{0,100}+:(?!\*+@)(?P<secret>[^\s/@"'<>\\{}$\x00-\x1f]{1,200}+)@""",
     ),
 )
-SHAPES = (*_AFTER_SK, *_AFTER_UNDERSCORE, *_OTHERS)
-"""Looked for in this order; what an earlier one took, a later one does not see."""
 
 _LONG_AFTER_UNDERSCORE = r"_[A-Za-z0-9]{16}"
 
 
 def shapes_in(text: str) -> list[Shape]:
-    """Those that could stand in a text, also one quoted as JSON; never leaves out one that does."""
+    """Those that could stand in a text, also one quoted as JSON; never leaves out one that does.
+
+    In the order in which they are looked for: what an earlier one took, a later one does not see.
+    """
     likely = list(_AFTER_SK) if "sk-" in text else []
     if "_" in text and re.search(_LONG_AFTER_UNDERSCORE, text):
         likely += _AFTER_UNDERSCORE

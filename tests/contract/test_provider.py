@@ -158,3 +158,4 @@ async def test_the_window_is_constant_once_it_is_known(provider: Provider) -> No
 async def test_it_can_be_closed_twice_and_unused(provider: Provider) -> None:
     await provider.close()
     await provider.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
