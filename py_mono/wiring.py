@@ -173,14 +173,15 @@ def _app(
     signals: Signals,
     notices: "_Notices",
 ) -> App:
-    def compose(branch: Branch) -> ToolRegistry:
+    def compose(branch: Branch, window: int) -> ToolRegistry:
+        del window
         return ToolRegistry([branch])
 
     agent = Agent(
         provider=provider,
         sandbox=sandbox,
         compose=compose,
-        system=lambda: _system_prompt(settings),
+        system=lambda _: _system_prompt(settings),
         session=SessionStarted(session.id, printable(settings.workspace), VERSION),
         limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
         redact=redact,

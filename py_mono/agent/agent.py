@@ -30,8 +30,8 @@ class Agent:
         *,
         provider: Provider,
         sandbox: Sandbox,
-        compose: Callable[[Branch], ToolSource],
-        system: Callable[[], str],
+        compose: Callable[[Branch, int], ToolSource],
+        system: Callable[[int], str],
         session: SessionStarted,
         limits: Limits,
         redact: Redact,
@@ -89,7 +89,7 @@ class Agent:
         async with self._transaction:
             branch = await self._sandbox.open("direct")
             try:
-                return tuple(await self._compose(branch).specs())
+                return tuple(await self._compose(branch, self.provider.window).specs())
             finally:
                 await branch.close()
 

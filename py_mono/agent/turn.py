@@ -30,8 +30,8 @@ class TurnPorts(Struct, frozen=True):
     """What a turn is given; the same for all turns of a session but for the provider.
 
     Attributes:
-        compose: Makes the turn's list of tools from its branch.
-        system: The system prompt for the next time it is frozen.
+        compose: Makes the turn's list of tools from its branch, for a window of so many tokens (0: unknown).
+        system: The system prompt for the next time it is frozen, for a window of so many tokens.
         guard: Makes what judges the turn's steps.
         sync: Returns when every fact so far is on the disk.
         clock: Monotonic seconds.
@@ -39,8 +39,8 @@ class TurnPorts(Struct, frozen=True):
 
     provider: Provider
     sandbox: Sandbox
-    compose: Callable[[Branch], ToolSource]
-    system: Callable[[], str]
+    compose: Callable[[Branch, int], ToolSource]
+    system: Callable[[int], str]
     history: History
     prefix: PrefixDigest
     limits: Limits
@@ -83,12 +83,13 @@ class Turn:
 
     async def _work(self) -> Stop | None:
         ports = self._ports
-        self._branch = await ports.sandbox.open("direct")
-        tools = ports.compose(self._branch)
+        branch = await self._open()
+        window = ports.provider.window
+        tools = ports.compose(branch, window)
         specs = tuple(await tools.specs())
         frozen = ports.history.prompt
         if frozen is None or frozen.tools != specs:
-            frozen = PromptFrozen(ports.system(), specs)
+            frozen = PromptFrozen(ports.system(window), specs)
             ports.emit(frozen)
         bound = ModelBound(ports.provider.name, ports.provider.model)
         if bound != ports.history.model:
@@ -107,6 +108,17 @@ class Turn:
             clock=ports.clock,
         )
         return await loop.run()
+
+    async def _open(self) -> Branch:
+        """The branch; meanwhile the provider prepares: the one waits for a process, the other for a server."""
+        preparing = asyncio.ensure_future(self._ports.provider.prepare())
+        try:
+            self._branch = await self._ports.sandbox.open("direct")
+            await preparing
+        finally:
+            preparing.cancel()  # nothing where it is done
+            await asyncio.gather(preparing, return_exceptions=True)
+        return self._branch
 
     async def _finish(self, reason: TurnStop, error: ErrorInfo | None) -> TurnFinished:
         """Say what the turn changed, end its transaction, and see it on the disk; none of it can keep the turn open."""

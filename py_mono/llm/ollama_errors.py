@@ -3,6 +3,7 @@
 import re
 
 from py_mono.llm.http_stream import TransportError
+from py_mono.llm.retrying import Failure
 from py_mono.protocol.errors import (
     BadResponse,
     ContextTooLong,
@@ -20,26 +21,6 @@ _RETRY_AFTER_MAX_S = 60.0
 _TOO_MANY = 429
 
 OVERSIZE_REMEDY = "/clear starts afresh; or raise OLLAMA_CONTEXT_LENGTH, where model and memory allow"
-
-
-class Failure(Exception):
-    """A request failed in a way that may pass.
-
-    Attributes:
-        final: What to raise when no further attempt is made.
-        wait_s: How long to wait first; None takes the usual back-off.
-        at_most: How many attempts there are at most when they fail like this; None takes the usual number.
-        think_off: Whether the next attempt is to go without thinking.
-    """
-
-    def __init__(
-        self, final: ProviderError, *, wait_s: float | None = None, at_most: int | None = None, think_off: bool = False
-    ) -> None:
-        super().__init__(str(final))
-        self.final = final
-        self.wait_s = wait_s
-        self.at_most = at_most
-        self.think_off = think_off
 
 
 def unreachable(error: TransportError, url: str) -> ProviderUnavailable:

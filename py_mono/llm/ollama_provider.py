@@ -13,7 +13,6 @@ from py_mono.llm import ollama_errors as errors
 from py_mono.llm.endpoint import parse_endpoint
 from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
 from py_mono.llm.measure import PromptMeasure
-from py_mono.llm.ollama_errors import Failure
 from py_mono.llm.ollama_reply import Lines, Reply
 from py_mono.llm.ollama_wire import (
     ModelFacts,
@@ -25,9 +24,10 @@ from py_mono.llm.ollama_wire import (
     encode_show,
     error_text,
 )
+from py_mono.llm.retrying import Failure, retried
 from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.errors import BadResponse, ConfigError
-from py_mono.protocol.events import ModelRetried, ModelWaiting, Notice
+from py_mono.protocol.events import ModelWaiting, Notice
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 
 DEFAULT_MODEL = "lfm2.5-thinking:latest"
@@ -62,6 +62,7 @@ class OllamaProvider:
         self._encoder: RequestEncoder | None = None
         self._facts = ModelFacts()
         self._window = 0
+        self._notice = ""
         self._measure = PromptMeasure()
         self._answered = False
         self._refuses_think = False
@@ -78,7 +79,7 @@ class OllamaProvider:
 
     @property
     def window(self) -> int:
-        """The ``num_ctx`` of every request; 0 before the first one has asked the server for the model's maximum."""
+        """The ``num_ctx`` of every request; 0 before ``prepare`` has asked the server for the model's maximum."""
         return self._window
 
     async def close(self) -> None:
@@ -86,32 +87,33 @@ class OllamaProvider:
         self._http.close()
         await asyncio.sleep(0)  # the transport closes its socket in the loop's next round
 
+    async def prepare(self) -> None:
+        """See ``Provider``: ask for the model's maximum, and choose the window by it."""
+        if self._encoder is not None:
+            return
+        self._notice = await self._describe()
+        cap = self._settings.window_cap
+        self._window = min(self._facts.max_window or cap, cap)
+        self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
-        if self._encoder is None:
-            slow = await self._choose_window()
-            if slow:
-                yield Notice(slow)
-        attempt, think = 1, self._think()
-        while True:
-            body = self._encode(request, think)
-            try:
-                async with aclosing(self._attempt(body, request, may_think=think is not False)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-            except Failure as failure:
-                if attempt >= min(failure.at_most or self._settings.attempts, self._settings.attempts):
-                    raise failure.final from failure
-                if think is not False:
-                    think = False if failure.think_off else self._think()
-                wait_s = failure.wait_s
-                if wait_s is None:
-                    wait_s = self._settings.backoff_s * 2 ** (attempt - 1)
-                yield ModelRetried(attempt, wait_s, str(failure))
-                await asyncio.sleep(wait_s)
-                attempt += 1
-            else:
-                return
+        await self.prepare()
+        if self._notice:
+            notice, self._notice = self._notice, ""
+            yield Notice(notice)
+        think = self._think()
+
+        def attempt(last: Failure | None) -> AsyncGenerator[ModelChunk, None]:
+            nonlocal think
+            if last is not None and think is not False:
+                think = False if last.think_off else self._think()
+            return self._attempt(self._encode(request, think), request, may_think=think is not False)
+
+        tries = retried(attempt, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
+        async with aclosing(tries) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _think(self) -> bool | None:
         """What to say about thinking: nothing to models that cannot, nor where it is left to the model."""
@@ -122,16 +124,14 @@ class OllamaProvider:
 
     def _encode(self, request: ModelRequest, think: bool | None) -> bytes:  # noqa: FBT001 - three states
         if self._encoder is None:
-            cap = self._settings.window_cap
-            self._window = min(self._facts.max_window or cap, cap)
-            self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
+            raise RuntimeError("a request before prepare")
         body = self._encoder.encode(request, think)
         tokens = self._measure.tokens(body)
         if tokens > self._window:
             raise errors.oversize(tokens, self._window)
         return body
 
-    async def _choose_window(self) -> str:
+    async def _describe(self) -> str:
         """Ask ``/api/show`` for the model's maximum, shortly; whatever comes of it, the chat goes on.
 
         Returns:

@@ -68,6 +68,9 @@ class ReplayProvider:
         """Unknown: a recording takes prompts of any length."""
         return 0
 
+    async def prepare(self) -> None:
+        """Nothing to find out."""
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """The next recorded reply.
 

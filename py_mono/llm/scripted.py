@@ -71,6 +71,9 @@ class ScriptedProvider:
         """Unknown: a script takes prompts of any length."""
         return 0
 
+    async def prepare(self) -> None:
+        """Nothing to find out."""
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """Play the next reply; a request that is not what the script expects is a ``ProviderError`` with its line."""
         reply = self._take(request)

@@ -9,7 +9,10 @@
     |   |   `-- RateLimited         429
     |   |-- ModelNotFound           the server has no such model
     |   |-- ContextTooLong          the prompt does not fit the window
+    |   |-- ContextTruncated        the server dropped part of the prompt, and that is proven
+    |   |-- ToolsUnsupported        the model has no tool calling of its own
     |   |-- BadResponse             what came back is not an answer
+    |   |   `-- MalformedCall       a tool call that cannot be read
     |   `-- ReplayDiverged          a replayed session asked something the recording has no answer for
     |-- SandboxError                the lock cannot be had, or the worker misbehaves
     |   `-- WorkerDied
@@ -69,10 +72,32 @@ class ContextTooLong(ProviderError):
     kind = "context_too_long"
 
 
+class ContextTruncated(ProviderError):
+    """The server dropped part of the prompt, and that is proven; its reply is not to be used."""
+
+    kind = "context_truncated"
+
+
+class ToolsUnsupported(ProviderError):
+    """The server refuses to send tools to this model: it has no tool calling of its own."""
+
+    kind = "tools_unsupported"
+
+
 class BadResponse(ProviderError):
     """What came back is not an answer: garbage, an empty reply, a cut one."""
 
     kind = "bad_response"
+
+
+class MalformedCall(BadResponse):
+    """The reply is a tool call that cannot be read; ``raw`` is its text as far as the server shows it."""
+
+    kind = "malformed_call"
+
+    def __init__(self, message: str, *, remedy: str = "", raw: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.raw = raw
 
 
 class ReplayDiverged(ProviderError):

@@ -109,6 +109,26 @@ class PrefixBroken(_Event, frozen=True):
     cause: str
 
 
+class ContextChecked(_Event, frozen=True):
+    """What a server's own numbers say about whether the model saw the whole prompt; before the reply's ``MessageFinished``.
+
+    Where they prove that it did not, there is no such event and no reply: the turn ends with ``context_truncated``.
+
+    Attributes:
+        verdict: ``seen``, or ``unverified`` where the numbers are low or missing and prove nothing.
+        sent_tokens: What was sent, by our own estimate.
+        counted_tokens: What the server counted, cached tokens included; 0 where it gave no number.
+        window: The context window that was asked for, in tokens; 0 where unknown.
+        reason: Why it is not verified, in words; else empty.
+    """
+
+    verdict: Literal["seen", "unverified"]
+    sent_tokens: int
+    counted_tokens: int
+    window: int
+    reason: str = ""
+
+
 class MessageFinished(_Event, frozen=True):
     """The model's whole reply. A reply that was cut is never one."""
 
@@ -226,6 +246,7 @@ Fact = (
     | MessageSteered
     | StepStarted
     | PrefixBroken
+    | ContextChecked
     | MessageFinished
     | ToolStarted
     | ToolFinished

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from py_mono.protocol.events import Event, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
+from py_mono.protocol.events import ContextChecked, Event, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message
 from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
 
@@ -25,6 +25,8 @@ class ModelRequest(Struct, frozen=True):
         tools: What the model may call, in a fixed order.
         task: What kind of work this is (``chat``), for whoever chooses a model by it.
         max_output_tokens: None leaves it to the server.
+        only_tool: Where named, the reply is to be one call of this tool, its arguments held to the tool's schema as far
+            as the server can (a grammar, a forced choice). Used once after a call that could not be read.
     """
 
     system: str
@@ -32,9 +34,10 @@ class ModelRequest(Struct, frozen=True):
     tools: tuple[ToolSpec, ...]
     task: str = "chat"
     max_output_tokens: int | None = None
+    only_tool: str = ""
 
 
-ModelChunk = TextDelta | ReasoningDelta | ModelWaiting | ModelRetried | Notice | AssistantMessage
+ModelChunk = TextDelta | ReasoningDelta | ModelWaiting | ModelRetried | Notice | ContextChecked | AssistantMessage
 
 
 class Provider(Protocol):
@@ -56,7 +59,17 @@ class Provider(Protocol):
 
     @property
     def window(self) -> int:
-        """The context window that requests are made for, in tokens; 0 where unknown. Constant once asked for."""
+        """The context window that requests are made for, in tokens; 0 where unknown. Constant after ``prepare``."""
+
+    async def prepare(self) -> None:
+        """Find out what must be known before the first request, the window above all; costs no tokens.
+
+        May be called again, and then does nothing that was done before. ``stream`` does it where nobody did. What the
+        person should know of it is said by the next ``stream``, as a ``Notice``.
+
+        Raises:
+            ProviderError: The model cannot be asked at all.
+        """
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """Ask. See the class for the contract."""

@@ -36,8 +36,8 @@ async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
     agent = Agent(
         provider=_RecordedModel(stage),
         sandbox=stage,
-        compose=lambda branch: branch,
-        system=lambda: stage.prompt.system,
+        compose=lambda branch, _: branch,
+        system=lambda _: stage.prompt.system,
         session=envelopes[0].event,
         limits=Limits(),
         redact=str,
@@ -120,6 +120,9 @@ class _RecordedModel:
 
     def __init__(self, stage: _Stage) -> None:
         self._stage = stage
+
+    async def prepare(self) -> None:
+        """Nothing to find out."""
 
     @property
     def model(self) -> str:

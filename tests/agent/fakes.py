@@ -95,8 +95,8 @@ class Rig:
         self.agent = Agent(
             provider=ScriptedProvider(script) if isinstance(script, str) else script,
             sandbox=self.sandbox,
-            compose=lambda branch: ToolRegistry([branch]),
-            system=lambda: "You are a test.",
+            compose=lambda branch, _: ToolRegistry([branch]),
+            system=lambda _: "You are a test.",
             session=SessionStarted("s1", "/ws", "0"),
             limits=limits or Limits(),
             redact=redact,

@@ -133,6 +133,9 @@ class SlowToClose:
     def __init__(self, closing: asyncio.Event) -> None:
         self._closing = closing
 
+    async def prepare(self) -> None:
+        pass
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         assert request.messages
         try:

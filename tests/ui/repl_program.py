@@ -159,6 +159,9 @@ class FakeProvider:
     model = "none"
     window = 0
 
+    async def prepare(self) -> None:
+        pass
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk]:
         yield AssistantMessage(str(request))
 

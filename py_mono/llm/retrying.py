@@ -1,0 +1,61 @@
+"""Asking again where a failure may pass; what every provider that speaks to a server does alike."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from py_mono.protocol.errors import ProviderError
+from py_mono.protocol.events import ModelRetried
+from py_mono.protocol.ports import ModelChunk
+
+
+class Failure(Exception):
+    """A request failed in a way that may pass.
+
+    Attributes:
+        final: What to raise when no further attempt is made.
+        wait_s: How long to wait first; None takes the usual back-off.
+        at_most: How many attempts there are at most when they fail like this; None takes the usual number.
+        think_off: Whether the next attempt is to go without thinking.
+    """
+
+    def __init__(
+        self, final: ProviderError, *, wait_s: float | None = None, at_most: int | None = None, think_off: bool = False
+    ) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.wait_s = wait_s
+        self.at_most = at_most
+        self.think_off = think_off
+
+
+Attempt = Callable[[Failure | None], AsyncGenerator[ModelChunk, None]]
+"""Makes one request and gives its chunks, the message last; told how the attempt before it failed."""
+
+
+async def retried(attempt: Attempt, *, attempts: int, backoff_s: float) -> AsyncGenerator[ModelChunk, None]:
+    """The chunks of the first attempt that succeeds; before each further one comes a ``ModelRetried``.
+
+    Args:
+        attempt: Raises ``Failure`` where another one may help; everything else ends it.
+        attempts: How many there are at most.
+        backoff_s: Seconds before the second; doubled for each further one.
+
+    Raises:
+        ProviderError: What the last failure stands for.
+    """
+    number, last = 1, None
+    while True:
+        try:
+            async with aclosing(attempt(last)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Failure as failure:
+            if number >= min(failure.at_most or attempts, attempts):
+                raise failure.final from failure
+            wait_s = backoff_s * 2 ** (number - 1) if failure.wait_s is None else failure.wait_s
+            yield ModelRetried(number, wait_s, str(failure))
+            await asyncio.sleep(wait_s)
+            number, last = number + 1, failure
+        else:
+            return
