@@ -14,14 +14,12 @@ from py_mono.llm.endpoint import parse_endpoint
 from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
 from py_mono.llm.measure import PromptMeasure
 from py_mono.llm.ollama_reply import Lines, Reply
+from py_mono.llm.ollama_server import ServerFacts
 from py_mono.llm.ollama_wire import (
     ModelFacts,
     RequestEncoder,
     body_error,
     decode_chunk,
-    decode_show,
-    decode_tags,
-    encode_show,
     error_text,
 )
 from py_mono.llm.retrying import Failure, retried
@@ -59,6 +57,7 @@ class OllamaProvider:
         self._model = settings.model or DEFAULT_MODEL
         self._url = endpoint.url
         self._http = HttpClient(endpoint, connect_s=self._settings.connect_s, environment=settings.environment)
+        self._server = ServerFacts(self._http, limit_s=self._settings.show_s)
         self._encoder: RequestEncoder | None = None
         self._facts = ModelFacts()
         self._window = 0
@@ -91,8 +90,14 @@ class OllamaProvider:
         """See ``Provider``: ask for the model's maximum, and choose the window by it."""
         if self._encoder is not None:
             return
-        self._notice = await self._describe()
         cap = self._settings.window_cap
+        facts = await self._server.model(self._model, self._url)
+        if facts is None:
+            self._notice = (
+                f"the server did not describe the model within {self._settings.show_s:g} s; "
+                f"a window of {cap} tokens is asked for"
+            )
+        self._facts = facts or ModelFacts()
         self._window = min(self._facts.max_window or cap, cap)
         self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
 
@@ -130,36 +135,6 @@ class OllamaProvider:
         if tokens > self._window:
             raise errors.oversize(tokens, self._window)
         return body
-
-    async def _describe(self) -> str:
-        """Ask ``/api/show`` for the model's maximum, shortly; whatever comes of it, the chat goes on.
-
-        Returns:
-            What the person should know, or nothing.
-
-        Raises:
-            ProviderUnavailable: Nothing listens there.
-        """
-        try:
-            async with asyncio.timeout(self._settings.show_s):
-                exchange = await self._http.post("/api/show", encode_show(self._model))
-                status, _ = await exchange.head()
-                body = await exchange.read_all(_BODY_LIMIT)
-            if status == _OK:
-                self._facts = decode_show(body)
-        except TimeoutError:
-            return (
-                f"the server did not describe the model within {self._settings.show_s:g} s; "
-                f"a window of {self._settings.window_cap} tokens is asked for"
-            )
-        except TransportError as error:
-            if error.refused:
-                raise errors.unreachable(error, self._url) from error
-        except (ValueError, RecursionError):
-            pass  # a server that describes models in some other way is used with the defaults
-        finally:
-            self._http.release()
-        return ""
 
     async def _attempt(
         self, body: bytes, request: ModelRequest, *, may_think: bool
@@ -244,7 +219,7 @@ class OllamaProvider:
             raise Failure(BadResponse(text), wait_s=0.0)
         if status == _NOT_FOUND:
             self._http.release()
-            pulled = await self._pulled()
+            pulled = await self._server.pulled()
             if pulled is None and "model" not in text:
                 raise errors.not_ollama(self._url, f"status 404 to /api/chat ({text or 'no reason given'})")
             raise errors.model_missing(self._model, pulled)
@@ -273,14 +248,3 @@ class OllamaProvider:
                     yield delta
             if not data and not reply.done:
                 raise TransportError("the reply was cut before its end")
-
-    async def _pulled(self) -> list[str] | None:
-        """The models that the server has; None where it does not say."""
-        try:
-            async with asyncio.timeout(self._settings.show_s):
-                exchange = await self._http.get("/api/tags")
-                status, _ = await exchange.head()
-                body = await exchange.read_all(_BODY_LIMIT)
-            return decode_tags(body) if status == _OK else None
-        except (TimeoutError, TransportError, ValueError, RecursionError):
-            return None
