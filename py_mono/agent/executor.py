@@ -51,6 +51,29 @@ class ToolExecutor:
                 yield from ([call] for call in neighbours)
 
     async def _run_group(self, group: list[ToolCall], results: list[ToolResult]) -> None:
+        if len(group) == 1:  # mostly so, and a task of its own would cost three rounds of the event loop
+            await self._run_alone(group[0], results)
+        else:
+            await self._run_side_by_side(group, results)
+
+    async def _run_alone(self, call: ToolCall, results: list[ToolResult]) -> None:
+        began, task = self._clock(), asyncio.current_task()
+        self._emit(ToolStarted(call))
+        finished, otherwise = None, FAULT
+        try:
+            finished = await self._run_one(call, began)
+        except asyncio.CancelledError:
+            otherwise = CANCELLED
+            raise
+        except SandboxError:
+            otherwise = LOST
+            raise
+        finally:
+            self._finish(finished or self._finished(_error(call, otherwise), began), results)
+        if task and task.cancelling():  # the call ended with a result although it was cancelled
+            raise asyncio.CancelledError
+
+    async def _run_side_by_side(self, group: list[ToolCall], results: list[ToolResult]) -> None:
         began, before = self._clock(), len(results)
         for call in group:
             self._emit(ToolStarted(call))
