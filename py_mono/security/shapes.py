@@ -30,11 +30,12 @@ class Shape:
 
     Attributes:
         kind: What stands in its place: ``[redacted:KIND]``.
+        markers: Plain substrings, one of which stands in every text that holds such a key.
     """
 
     def __init__(self, kind: str, markers: tuple[str, ...], pattern: str) -> None:
         self.kind = kind
-        self._markers = markers
+        self.markers = markers
         self._source = pattern
 
     @cached_property
@@ -49,7 +50,7 @@ class Shape:
 
     def may_stand_in(self, text: str) -> bool:
         """Whether a text, also one quoted as JSON, could hold such a key; cheap, and never wrongly no."""
-        return any(marker in text for marker in self._markers) and self._quoted_pattern.search(text) is not None
+        return any(marker in text for marker in self.markers) and self._quoted_pattern.search(text) is not None
 
     def replace_in(self, text: str) -> str:
         """The text without such keys."""
@@ -147,7 +148,8 @@ _OTHERS = (
     ),
 )
 
-_LONG_AFTER_UNDERSCORE = r"_[A-Za-z0-9]{16}"
+_MARKED = tuple((marker, shape) for shape in _OTHERS for marker in shape.markers)
+_LONG_AFTER_UNDERSCORE = re.compile(r"_[A-Za-z0-9]{16}")
 
 
 def shapes_in(text: str) -> list[Shape]:
@@ -156,6 +158,7 @@ def shapes_in(text: str) -> list[Shape]:
     In the order in which they are looked for: what an earlier one took, a later one does not see.
     """
     likely = list(_AFTER_SK) if "sk-" in text else []
-    if "_" in text and re.search(_LONG_AFTER_UNDERSCORE, text):
+    if "_" in text and _LONG_AFTER_UNDERSCORE.search(text):
         likely += _AFTER_UNDERSCORE
-    return [shape for shape in (*likely, *_OTHERS) if shape.may_stand_in(text)]
+    likely += dict.fromkeys([shape for marker, shape in _MARKED if marker in text])
+    return [shape for shape in likely if shape.may_stand_in(text)]
