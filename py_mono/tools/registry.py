@@ -1,10 +1,12 @@
 """A ToolSource made of ToolSources: one list, one check of the arguments, one dispatcher."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from py_mono.protocol.ports import ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.tools.names import refusal, respelled
+from py_mono.tools.profile import shown
 from py_mono.tools.schema import check
 
 DISPATCHER = ToolSpec(
@@ -27,28 +29,35 @@ Its effect is *write*: what it reaches is not known beforehand, so its calls are
 class ToolRegistry:
     """The tools of several sources under one roof; a name belongs to the source that had it first."""
 
-    def __init__(self, sources: Sequence[ToolSource]) -> None:
+    def __init__(self, sources: Sequence[ToolSource], *, small: bool = False) -> None:
+        """``small``: the list is for a small window, and shows less than can be called."""
         self._sources = tuple(sources)
+        self._small = small
         self._owners: dict[str, tuple[ToolSpec, ToolSource]] | None = None
 
     async def specs(self) -> Sequence[ToolSpec]:
-        """Every tool in the order of the sources, the dispatcher last."""
+        """Every tool in the order of the sources, the dispatcher last; for a small window those it has to show."""
         owners = await self._known()
-        return (*(spec for spec, _ in owners.values()), DISPATCHER)
+        return shown((*(spec for spec, _ in owners.values()), DISPATCHER), small=self._small)
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
-        """Check the arguments and hand the call to the tool's owner; see ``ports.ToolSource``."""
+        """Check the arguments and hand the call to the tool's owner; see ``ports.ToolSource``.
+
+        A name that differs from a tool's by its spelling alone is that tool's. Any other unknown name is refused.
+        """
         if call.malformed:
             return _refusal(call, _malformed(call))
-        name, arguments = call.name, call.arguments
+        owners = await self._known()
+        names = {*owners, DISPATCHER.name}
+        name, arguments = _name(call.name, names), call.arguments
         if name == DISPATCHER.name:
             meant, wrong = check(DISPATCHER, arguments)
             if wrong:
                 return _refusal(call, wrong)
-            name, arguments = meant["name"], meant.get("arguments", {})
-        owners = await self._known()
+            name, arguments = _name(meant["name"], owners), meant.get("arguments", {})
         if name not in owners:
-            return _refusal(call, f"there is no tool {name!r}. The tools are: {', '.join(owners)}")
+            seen = [spec.name for spec in await self.specs() if spec.name != DISPATCHER.name]
+            return _refusal(call, refusal(name, seen))
         spec, source = owners[name]
         meant, wrong = check(spec, arguments)
         if wrong:
@@ -63,6 +72,10 @@ class ToolRegistry:
                     owners.setdefault(spec.name, (spec, source))
             self._owners = owners
         return self._owners
+
+
+def _name(name: str, known: Collection[str]) -> str:
+    return name if name in known else respelled(name, known) or name
 
 
 def _refusal(call: ToolCall, text: str) -> ToolResult:

@@ -1,9 +1,9 @@
 """Are these arguments what the tool's schema asks for? Checked by the host, once, before any call."""
 
-import re
 from typing import Any
 
 from py_mono.protocol.tools import ToolSpec
+from py_mono.tools.readings import enclosed, readings, typed_members
 from py_mono.utils.lazy import load
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -16,8 +16,6 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 _SILENT = frozenset({"type", "description", "default", "title"})
 """Keywords of a property that the short way understands."""
-_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
-"""More digits than these are no number that was meant; Python refuses to read very long ones."""
 _MOST_ERRORS = 3
 _LONGEST_ERROR = 300
 
@@ -25,27 +23,42 @@ _LONGEST_ERROR = 300
 def check(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The arguments to call with, and what is wrong with them: a sentence for the model, or empty.
 
-    Strings that spell a number or a boolean where the schema wants one are taken as meant, so is 5.0 for an integer, and
-    a null for an argument that may be left out is left out: small models write all of these, and there is only one thing
-    they can mean.
+    What only looks wrong is taken as meant, where it can mean one thing only: strings that spell a number, a boolean, a
+    list or an object where the schema wants one, 5.0 for an integer, null for an argument that may be left out, the
+    call's own envelope inside its arguments, another spelling of an argument's name. Small models write all of these.
+    Nothing is taken in another sense that fits as it stands, and nothing that fits in no sense is run.
     """
-    properties = spec.parameters.get("properties", {})
-    required = spec.parameters.get("required", ())
-    meant = {
-        name: _as_meant(value, properties.get(name, {}))
-        for name, value in arguments.items()
-        if value is not None or name in required or name not in properties
-    }
+    meant = typed_members(arguments, spec.parameters)
     if _plainly_valid(spec.parameters, meant):
         return meant, ""
     errors = _errors(spec.parameters, meant)
+    if not errors and enclosed(spec, arguments) is None:
+        return meant, ""
+    for reading in readings(spec, arguments):
+        other = typed_members(reading, spec.parameters)
+        if reading != arguments and not _errors(spec.parameters, other):
+            return other, ""
     if not errors:
         return meant, ""
-    shape = ", ".join(
+    return meant, f"wrong arguments for {spec.name}: {'; '.join(errors)}.{_advice(spec, meant)} It takes {_shape(spec)}"
+
+
+def _shape(spec: ToolSpec) -> str:
+    required = spec.parameters.get("required", ())
+    members = (
         f"{name}: {schema.get('type', 'any')}{'' if name in required else ' (optional)'}"
-        for name, schema in properties.items()
+        for name, schema in spec.parameters.get("properties", {}).items()
     )
-    return meant, f"wrong arguments for {spec.name}: {'; '.join(errors)}. It takes {{{shape}}}"
+    return f"{{{', '.join(members)}}}"
+
+
+def _advice(spec: ToolSpec, arguments: dict[str, Any]) -> str:
+    """What to do where JSON stands for text: how it was to be written as text, nobody but the model can say."""
+    for name, schema in spec.parameters.get("properties", {}).items():
+        if schema.get("type") == "string" and isinstance(arguments.get(name), dict | list):
+            by_shell = ", or write the file with shell" if spec.name == "write_file" else ""
+            return f" Give {name} as one string, with the JSON as its text{by_shell}."
+    return ""
 
 
 def _plainly_valid(schema: dict[str, Any], arguments: dict[str, Any]) -> bool:
@@ -77,17 +90,6 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _as_meant(value: object, schema: dict[str, Any]) -> object:
-    kind = schema.get("type")
-    if kind == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    if kind not in {"integer", "number"}:
-        return value
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value) if "." in value else int(value)
-    return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
 
 
 def _errors(schema: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
