@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.config import printable, window_cap
-from py_mono.llm.prompts.render import read_context, render
+from py_mono.llm.prompts.render import contradicts, read_context, render
 from py_mono.llm.registry import create
 from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from py_mono.protocol.errors import ConfigError
@@ -25,6 +25,8 @@ from py_mono.sandbox.launch import Launched, Launcher, temporary_base
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
+from py_mono.tools.capped import CappedTools
+from py_mono.tools.profile import Profile, profile_of
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.app import App
 from py_mono.ui.lock import describe
@@ -174,14 +176,14 @@ def _app(
     notices: "_Notices",
 ) -> App:
     def compose(branch: Branch, window: int) -> ToolRegistry:
-        del window
-        return ToolRegistry([branch])
+        profile = profile_of(window)
+        return ToolRegistry([CappedTools(branch, profile.result_bytes)], small=profile.small)
 
     agent = Agent(
         provider=provider,
         sandbox=sandbox,
         compose=compose,
-        system=lambda _: _system_prompt(settings),
+        system=lambda window: _system_prompt(settings, profile_of(window)),
         session=SessionStarted(session.id, printable(settings.workspace), VERSION),
         limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
         redact=redact,
@@ -207,26 +209,22 @@ def _app(
     )
 
 
-def _system_prompt(settings: "Settings") -> str:
+def _system_prompt(settings: "Settings", profile: Profile) -> str:
     return render(
         workspace=settings.workspace,
         network=settings.network,
         shell="bash" if os.path.exists(_BASH) else "sh",
-        context=read_context(settings.workspace),
+        context=read_context(settings.workspace, profile.context_chars),
+        small=profile.small,
     )
 
 
 def _still_true(past: Sequence[Envelope], settings: "Settings") -> Sequence[Envelope]:
     """The past without a prompt that says the opposite of ``--network``: then it is frozen anew, else it stays."""
     prompts = [envelope.event for envelope in past if isinstance(envelope.event, PromptFrozen)]
-    if not prompts:
-        return past
-    now, other = (
-        set(render(workspace=settings.workspace, network=network).splitlines())
-        for network in (settings.network, not settings.network)
-    )
-    changed = not (other - now).isdisjoint(prompts[-1].system.splitlines())
-    return [envelope for envelope in past if not isinstance(envelope.event, PromptFrozen)] if changed else past
+    if prompts and contradicts(prompts[-1].system, workspace=settings.workspace, network=settings.network):
+        return [envelope for envelope in past if not isinstance(envelope.event, PromptFrozen)]
+    return past
 
 
 def _session(arguments: "Arguments", settings: "Settings", store: Sessions) -> Session:

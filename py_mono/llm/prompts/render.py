@@ -11,7 +11,7 @@ CONTEXT_FILES = ("AGENTS.md", "CLAUDE.md")
 CONTEXT_LIMIT = 12_000
 """Characters of it that are shown; about 3,000 tokens. The model can read the rest."""
 
-_SYSTEM = os.path.join(os.path.dirname(__file__), "system.md")  # importlib.resources would cost milliseconds
+_HERE = os.path.dirname(__file__)  # importlib.resources would cost milliseconds
 _CLOSE = "</project-context>"
 _KEPT_OUT = {".keys.enc"}
 
@@ -24,8 +24,8 @@ class ProjectContext(Struct, frozen=True):
     cut: bool = False
 
 
-def read_context(workspace: str) -> ProjectContext | None:
-    """The project's context, or None where there is none that can be read.
+def read_context(workspace: str, limit: int = CONTEXT_LIMIT) -> ProjectContext | None:
+    """The project's context, ``limit`` characters of it at most, or None where there is none that can be read.
 
     Only a regular file is read, and only one that lies in the workspace: a link that leads out of it could show the
     model what it must not see.
@@ -38,7 +38,7 @@ def read_context(workspace: str) -> ProjectContext | None:
             continue
         text = data.decode(errors="replace").strip()
         if text:
-            return ProjectContext(name, text[:CONTEXT_LIMIT], cut=len(text) > CONTEXT_LIMIT)
+            return ProjectContext(name, text[:limit], cut=len(text) > limit)
     return None
 
 
@@ -55,7 +55,14 @@ def _read_inside(root: str, name: str) -> bytes:
         os.close(descriptor)
 
 
-def render(*, workspace: str, network: bool = False, shell: str = "sh", context: ProjectContext | None = None) -> str:
+def render(
+    *,
+    workspace: str,
+    network: bool = False,
+    shell: str = "sh",
+    context: ProjectContext | None = None,
+    small: bool = False,
+) -> str:
     """The system prompt of a session.
 
     Args:
@@ -63,6 +70,7 @@ def render(*, workspace: str, network: bool = False, shell: str = "sh", context:
         network: Whether commands can reach it.
         shell: The name of what runs commands.
         context: The project's own words; they are marked as what they are.
+        small: The prompt for a small window, which says the same in fewer words.
     """
     uname = os.uname()
     reach = "There is a network." if network else "There is no network."
@@ -72,11 +80,24 @@ def render(*, workspace: str, network: bool = False, shell: str = "sh", context:
         "{shell}": shell,
         "{workspace}": _printable(workspace),  # last: what a path holds is not looked at again
     }
-    with open(_SYSTEM, encoding="utf-8") as file:
+    with open(os.path.join(_HERE, "system-small.md" if small else "system.md"), encoding="utf-8") as file:
         text = file.read().strip()
     for marker, value in values.items():
         text = text.replace(marker, value, 1)
     return text + _shown(context) if context else text
+
+
+def contradicts(system: str, *, workspace: str, network: bool) -> bool:
+    """Whether a prompt that was rendered earlier says the opposite of ``network``."""
+    now, other = (
+        {
+            line
+            for small in (False, True)
+            for line in render(workspace=workspace, network=reach, small=small).splitlines()
+        }
+        for reach in (network, not network)
+    )
+    return not (other - now).isdisjoint(system.splitlines())
 
 
 def _shown(context: ProjectContext) -> str:
