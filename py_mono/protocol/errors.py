@@ -91,13 +91,14 @@ class BadResponse(ProviderError):
 
 
 class MalformedCall(BadResponse):
-    """The reply is a tool call that cannot be read; ``raw`` is its text as far as the server shows it."""
+    """The reply is a tool call that cannot be read; ``raw`` is its text and ``tool`` its name, as far as the server shows them."""
 
     kind = "malformed_call"
 
-    def __init__(self, message: str, *, remedy: str = "", raw: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", raw: str = "", tool: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.raw = raw
+        self.tool = tool
 
 
 class ReplayDiverged(ProviderError):
