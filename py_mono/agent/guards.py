@@ -5,16 +5,17 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from py_mono.agent.progress import STOP_AT, WARN_AT, Progress, signature
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import ErrorInfo, TurnStop
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import Redact
 from py_mono.protocol.tools import ToolCall, ToolResult
-from py_mono.utils.digests import blake2b
 
 LONGEST_CYCLE = 8
 WARN_AFTER = 3
 STOP_AFTER = 5
+_SHOWN = 3
 
 
 class Limits(Struct, frozen=True):
@@ -88,11 +89,13 @@ class StepGuard(Protocol):
 
 
 class RepeatGuard:
-    """Notices steps that repeat: the same calls with the same results, alone or as a cycle of several steps.
+    """Notices steps that repeat, alone or as a cycle of several steps, and steps that bring nothing new in any order.
 
-    A call that is repeated and brings something new is work (a poll, a test run) and is left alone. The first time a
-    cycle of up to ``LONGEST_CYCLE`` steps came ``WARN_AFTER`` times in a row the model is told, once a turn; when one
-    comes ``STOP_AFTER`` times the turn ends with a report. No call is ever dropped.
+    Calls that amount to the same with the same results are repeated (``progress.signature``); one that brings something
+    new is work (a poll, a test run) and is left alone. The first time a cycle of up to ``LONGEST_CYCLE`` steps came
+    ``WARN_AFTER`` times in a row the model is told, once a turn; when one comes ``STOP_AFTER`` times the turn ends with a
+    report. So it is with a row of steps none of which brought anything new (``progress.Progress``), however they differ.
+    No call is ever dropped.
     """
 
     def __init__(self, redact: Redact) -> None:
@@ -100,22 +103,36 @@ class RepeatGuard:
         self._redact = redact
         self._steps: list[bytes] = []
         self._calls: list[str] = []
-        self._warned = False
+        self._progress = Progress()
+        self._told_of_cycle = False
+        self._told_at = 0
 
     def after_step(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> str | Stop | None:
         """See ``StepGuard``."""
-        self._steps.append(_signature(calls, results))
+        self._steps.append(signature(calls, results))
         self._calls.append(", ".join(map(self._shown, calls)))
+        self._progress.take(calls, results)
         length, times = self._cycle()
         if times >= STOP_AFTER:
-            return self._stop(length, times)
-        if times >= WARN_AFTER and not self._warned:
-            self._warned = True
-            return (
+            return self._circling(length, times)
+        if self._progress.points >= STOP_AT:
+            return self._stuck()
+        if times >= WARN_AFTER and not self._told_of_cycle:
+            self._told_of_cycle = True
+            return self._told(
                 f"Note: you made the same call{'s' if length > 1 else ''} {times} times and got the same result each time "
                 f"({self._recent(length)}). Repeating brings nothing new. Try another way, or answer with what you know."
             )
+        if self._progress.points >= WARN_AT and self._told_at <= len(self._steps) - self._progress.steps:
+            return self._told(
+                f"Note: your last {self._progress.steps} steps brought nothing that you had not seen before. Do what is "
+                "missing in another way and look at what it did, or answer with what you know."
+            )
         return None
+
+    def _told(self, note: str) -> str:
+        self._told_at = len(self._steps)
+        return note
 
     def _cycle(self) -> tuple[int, int]:
         """The cycle that the newest steps make: its length in steps, and how often it came in a row."""
@@ -134,16 +151,16 @@ class RepeatGuard:
     def _recent(self, length: int) -> str:
         return "; ".join(self._calls[-length:])
 
-    def _stop(self, length: int, times: int) -> Stop:
+    def _circling(self, length: int, times: int) -> Stop:
         what = "the same call" if length == 1 else f"the same {length} steps"
-        message = f"the model made {what} {times} times with the same result: {self._recent(length)}"
-        return Stop("repeated_calls", ErrorInfo("repeated_calls", message, "say what it should do instead"))
+        return _repeated(f"the model made {what} {times} times with the same result: {self._recent(length)}")
+
+    def _stuck(self) -> Stop:
+        steps = self._progress.steps
+        return _repeated(
+            f"the model made {steps} steps that brought nothing new; the last were: {self._recent(_SHOWN)}"
+        )
 
 
-def _signature(calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> bytes:
-    """Equal for equal calls with equal results, whatever their ids and the order of their arguments."""
-    parts = [
-        (call.name, sorted(call.arguments.items()), call.malformed, result.is_error, result.content)
-        for call, result in zip(calls, results, strict=True)
-    ]
-    return blake2b(encode(parts), digest_size=16).digest()
+def _repeated(message: str) -> Stop:
+    return Stop("repeated_calls", ErrorInfo("repeated_calls", message, "say what it should do instead"))

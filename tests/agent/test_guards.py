@@ -42,6 +42,130 @@ def test_the_order_of_arguments_does_not_hide_a_circle() -> None:
     assert verdicts(RepeatGuard(str), [one, two, one]) == ["", "", "note"]
 
 
+LONG = "a line of output that says more than most commands do"
+
+
+def many(names: str, content: str = LONG, **arguments: object) -> list[tuple[list[ToolCall], list[ToolResult]]]:
+    return [step(name, f"{content} {name}", **arguments) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (step("read_file", path="a/b"), step("read_file", path="./a//b")),
+        (step("read_file", path="a"), step("ReadFile", file_path="a", offset=1)),
+        (step("list_files"), step("list_files", path=".", recursive=False)),
+        (step("list_files", path="src"), step("list_files", path="src/")),
+        (step("shell", command="ls -l src"), step("shell", command=" ls  -l ./src/\n")),
+        (step("shell", command="ls", timeout=None), step("shell", command="ls", background=False)),
+    ],
+    ids=["dots", "names", "defaults", "a slash", "blanks", "nulls and switches"],
+)
+def test_a_call_in_other_words_is_the_same_call(
+    one: tuple[list[ToolCall], list[ToolResult]], other: tuple[list[ToolCall], list[ToolResult]]
+) -> None:
+    same = [(calls, [ToolResult("id", "tool", "same")]) for calls in (one[0], other[0])]
+    assert verdicts(RepeatGuard(str), [*same, *same, *same])[:5] == ["", "", "note", "", "stop"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        many("abcdefgh" * 2 + "abc"),
+        many("abcdefghij" + "jhfdbacegi"),
+        many("ab") + [step("grep", LONG, pattern=f"a|b|{n}") for n in range(12)],
+        [step("shell", LONG, command="ls" + " #" * n + "x") for n in range(12)],
+    ],
+    ids=["a long cycle", "another order each time", "other words, same output", "arguments that grow"],
+)
+def test_steps_that_bring_nothing_new_are_told_and_then_ended(
+    steps: list[tuple[list[ToolCall], list[ToolResult]]],
+) -> None:
+    """The shapes of macanderson/stella#1361 (38 greps with the alternatives shuffled) and zeroclaw-labs/zeroclaw#7143."""
+    found = verdicts(RepeatGuard(str), steps)
+    ended = found.index("stop")
+    assert [at for at, one in enumerate(found[:ended]) if one] == [ended - 4]
+
+
+def refused(n: int) -> tuple[list[ToolCall], list[ToolResult]]:
+    junk = "x" * (n + 1)
+    text = f"wrong arguments for read_file: Additional properties are not allowed ('{junk}' was unexpected)"
+    return [ToolCall("1", "read_file", {junk: junk})], [ToolResult("1", "read_file", text, is_error=True)]
+
+
+def test_refusals_are_no_progress_whatever_they_say() -> None:
+    assert verdicts(RepeatGuard(str), [refused(n) for n in range(10)]) == [""] * 5 + ["note"] + [""] * 3 + ["stop"]
+
+
+def test_the_report_names_the_last_calls() -> None:
+    guard = RepeatGuard(str)
+    stop = [guard.after_step(*refused(n)) for n in range(10)][-1]
+    assert isinstance(stop, Stop)
+    assert stop.report.message == (
+        "the model made 10 steps that brought nothing new; the last were: "
+        f'read_file {{"{"x" * 8}":"{"x" * 8}"}}; read_file {{"{"x" * 9}":"{"x" * 9}"}}; '
+        f'read_file {{"{"x" * 10}":"{"x" * 10}"}}'
+    )
+
+
+def edit(n: int) -> tuple[list[ToolCall], list[ToolResult]]:
+    """An edit says the same of every change on a line; the diff tells them apart."""
+    said = ToolResult("1", "edit_file", "edited a.py: line 1", details={"diff": f"+{n}"})
+    return [ToolCall("1", "edit_file", {"path": "a.py", "new_content": str(n)})], [said]
+
+
+def quiet(command: str) -> tuple[list[ToolCall], list[ToolResult]]:
+    return [ToolCall("1", "shell", {"command": command})], [
+        ToolResult("1", "shell", "[no output]", details={"exit": 0})
+    ]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [step("read_file", f"{LONG} {n}", path=f"{n}.py") for n in range(40)],
+        [one for n in range(20) for one in (edit(n), step("shell", f"{LONG} FAILED", command="make test"))],
+        [
+            one
+            for n in range(6)
+            for one in (quiet(f"sed -i {n} a"), step("shell", f"{LONG} FAILED", command="make test"))
+        ],
+        [quiet(f"mkdir d{n}") for n in range(17)],
+        [step("grep", "no matches", pattern=f"name{n}") for n in range(7)],
+        [one for n in range(20) for one in (quiet("sleep 5"), step("shell", f"{LONG} {n} %", command="cat log"))],
+        many("abcdef") + many("abcd") + many("ghijkl") + many("ghij"),
+    ],
+    ids=[
+        "many files",
+        "tests after edits",
+        "tests after sed",
+        "silent commands",
+        "empty searches",
+        "a poll",
+        "rereading",
+    ],
+)
+def test_work_raises_no_false_alarm(steps: list[tuple[list[ToolCall], list[ToolResult]]]) -> None:
+    """Among them the shape of zeroclaw-labs/zeroclaw#10503: seven searches that rightly found nothing."""
+    assert set(verdicts(RepeatGuard(str), steps)) == {""}
+
+
+def test_an_edit_made_and_unmade_for_ever_is_ended() -> None:
+    assert verdicts(RepeatGuard(str), [edit(n % 2) for n in range(10)])[-1] == "stop"
+
+
+def test_news_after_a_note_begin_the_count_again_and_a_second_row_is_told_again() -> None:
+    rows = [refused(n) for n in range(7)]
+    found = verdicts(RepeatGuard(str), [*rows, edit(1), *rows])
+    assert found == [""] * 5 + ["note", "", "", *[""] * 5, "note", ""]
+
+
+def test_one_call_with_news_among_several_is_enough() -> None:
+    old = step("read_file", LONG, path="a")
+    steps = [(old[0] + new[0], old[1] + new[1]) for new in (step("shell", f"{LONG} {n}") for n in range(20))]
+    assert set(verdicts(RepeatGuard(str), steps)) == {""}
+
+
 def test_what_is_said_of_a_call_is_redacted_before_it_is_shortened() -> None:
     secret = "hunter2-" * 8
     guard = RepeatGuard(lambda text: text.replace(secret, "[redacted]"))
