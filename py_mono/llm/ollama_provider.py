@@ -6,13 +6,13 @@ number reloads the model. ``truncate`` and ``shift`` are off for the same reason
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
+from typing import Any
 
 from py_mono.llm import ollama_errors as errors
 from py_mono.llm.endpoint import parse_endpoint
 from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
-from py_mono.llm.measure import PromptMeasure
 from py_mono.llm.ollama_reply import Lines, Reply
 from py_mono.llm.ollama_server import ServerFacts
 from py_mono.llm.ollama_wire import (
@@ -24,6 +24,8 @@ from py_mono.llm.ollama_wire import (
 )
 from py_mono.llm.retrying import Failure, retried
 from py_mono.llm.settings import ProviderSettings
+from py_mono.llm.truth import Shown
+from py_mono.llm.window_watch import WindowWatch
 from py_mono.protocol.errors import BadResponse, ConfigError
 from py_mono.protocol.events import ModelWaiting, Notice
 from py_mono.protocol.ports import ModelChunk, ModelRequest
@@ -57,12 +59,13 @@ class OllamaProvider:
         self._model = settings.model or DEFAULT_MODEL
         self._url = endpoint.url
         self._http = HttpClient(endpoint, connect_s=self._settings.connect_s, environment=settings.environment)
-        self._server = ServerFacts(self._http, limit_s=self._settings.show_s)
+        beside = HttpClient(endpoint, connect_s=self._settings.show_s, environment=settings.environment)
+        self._server = ServerFacts(self._http, beside, limit_s=self._settings.show_s)
         self._encoder: RequestEncoder | None = None
         self._facts = ModelFacts()
         self._window = 0
+        self._watch = WindowWatch(self._model, self._window, self._look)
         self._notice = ""
-        self._measure = PromptMeasure()
         self._answered = False
         self._refuses_think = False
 
@@ -99,6 +102,7 @@ class OllamaProvider:
             )
         self._facts = facts or ModelFacts()
         self._window = min(self._facts.max_window or cap, cap)
+        self._watch = WindowWatch(self._model, self._window, self._look)
         self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
@@ -130,11 +134,10 @@ class OllamaProvider:
     def _encode(self, request: ModelRequest, think: bool | None) -> bytes:  # noqa: FBT001 - three states
         if self._encoder is None:
             raise RuntimeError("a request before prepare")
-        body = self._encoder.encode(request, think)
-        tokens = self._measure.tokens(body)
-        if tokens > self._window:
-            raise errors.oversize(tokens, self._window)
-        return body
+        return self._encoder.encode(request, think)
+
+    def _look(self) -> Coroutine[Any, Any, Shown]:
+        return self._server.shown(self._model)
 
     async def _attempt(
         self, body: bytes, request: ModelRequest, *, may_think: bool
@@ -145,6 +148,9 @@ class OllamaProvider:
             Failure: Another attempt may help.
             ProviderError: It would not.
         """
+        tokens, room = await self._watch.excess(request, len(body))
+        if tokens:
+            raise errors.oversize(tokens, room, self._window)
         try:
             exchange, head = await self._begin(body)
             if head is None:
@@ -157,15 +163,17 @@ class OllamaProvider:
                 except TimeoutError as error:
                     raise errors.timed_out(waiting.phase, limit) from error
             await self._check_head(exchange, head)
+            self._watch.reply_began()
             reply = Reply(self._model)
             async with aclosing(self._deltas(exchange, reply)) as deltas:
                 async for delta in deltas:
                     yield delta
             await exchange.drain(_DRAIN_S)
             self._answered = True
-            message = reply.message(request.messages, may_think=may_think)
-            self._measure.learn(body, message.usage.input_tokens)
             self._http.release()
+            checked = await self._watch.judge(request, len(body), reply.counted)
+            message = reply.message(request.messages, may_think=may_think)
+            yield checked
             yield message
         except TransportError as error:
             if error.refused and not self._answered:
@@ -176,6 +184,7 @@ class OllamaProvider:
             raise failure from error
         finally:
             self._http.release()
+            await self._watch.reply_ended()
 
     async def _begin(self, body: bytes) -> tuple[Exchange, Head | None]:
         """Send the request; also the reply's head, where it comes soon.

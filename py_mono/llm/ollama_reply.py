@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from py_mono.llm import ollama_errors as errors
 from py_mono.llm.call_ids import with_unique_ids
 from py_mono.llm.ollama_wire import Chunk
+from py_mono.llm.truth import Counted
 from py_mono.protocol.events import ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message, Usage
 from py_mono.protocol.tools import ToolCall
@@ -66,6 +67,14 @@ class Reply:
     def done(self) -> bool:
         """Whether the server said that this is all. Some say so by the reason alone."""
         return self._last.done or bool(self._last.done_reason)
+
+    @property
+    def counted(self) -> Counted:
+        """The server's own numbers; Ollama gives durations in nanoseconds."""
+        load = self._last.load_duration
+        load_s = load / 1e9 if isinstance(load, int | float) and not isinstance(load, bool) else 0.0
+        prompt, reply = _count(self._last.prompt_eval_count), _count(self._last.eval_count)
+        return Counted(prompt, reply, load_s=load_s)
 
     def take(self, chunk: Chunk) -> Iterator[TextDelta | ReasoningDelta]:
         """Add a chunk; what it says, as deltas."""

@@ -38,6 +38,7 @@ class Chunk(Struct):
     message: _Said | None = None
     done: bool = False
     done_reason: str | None = None
+    load_duration: Any = None
     prompt_eval_count: int | None = None
     eval_count: int | None = None
     error: Any = None

@@ -17,7 +17,7 @@ from py_mono.protocol.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from py_mono.protocol.events import ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
+from py_mono.protocol.events import ContextChecked, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
@@ -74,15 +74,27 @@ HELLO = AssistantMessage("Hello there", model="fake", usage=Usage(120, 30, 0, 0.
 RETRIED = [ModelRetried(1, 0.0, "")]
 
 
+SEEN = ContextChecked("seen", 0, 120, 32768)
+
+
 def without_reasons(chunks: list[ModelChunk]) -> list[ModelChunk]:
-    return [replace(chunk, reason="") if isinstance(chunk, ModelRetried) else chunk for chunk in chunks]
+    """The chunks without the words of retries, and without our own estimates."""
+    return [
+        replace(chunk, reason="")
+        if isinstance(chunk, ModelRetried)
+        else replace(chunk, sent_tokens=0)
+        if isinstance(chunk, ContextChecked)
+        else chunk
+        for chunk in chunks
+    ]
 
 
 async def test_text_thinking_and_usage_come_as_deltas_and_one_message() -> None:
-    assert await ask(say("Hello", " there", thinking="Hm.")) == [
+    assert without_reasons(await ask(say("Hello", " there", thinking="Hm."))) == [
         ReasoningDelta("Hm."),
         TextDelta("Hello"),
         TextDelta(" there"),
+        SEEN,
         replace(HELLO, reasoning="Hm."),
     ]
 
@@ -198,7 +210,7 @@ async def test_a_show_that_hangs_is_given_up_and_said() -> None:
     assert message(chunks) == HELLO
 
 
-async def test_twenty_requests_take_one_connection_one_show_and_one_window() -> None:
+async def test_twenty_requests_take_one_connection_one_window_and_one_question_of_each_kind() -> None:
     with FakeOllama([say("Hello", " there")], repeat=True) as server, provider_for(server) as provider:
         for _ in range(20):
             async with aclosing(provider.stream(ASK)) as chunks:
@@ -206,7 +218,7 @@ async def test_twenty_requests_take_one_connection_one_show_and_one_window() -> 
                     if isinstance(chunk, AssistantMessage):
                         break
         assert server.connections == 1
-        assert [request.target for request in server.requests] == ["/api/show"] + ["/api/chat"] * 20
+        assert [server.asked(path) for path in ("/api/show", "/api/chat", "/api/ps", "/api/version")] == [1, 20, 1, 1]
         assert {request.json["options"]["num_ctx"] for request in server.chats} == {32768}
 
 
@@ -237,7 +249,7 @@ async def test_a_kept_connection_that_dies_under_the_request_is_replaced_without
     answers = [say("Hello", " there"), Answer(raw=b""), say("Hello", " there")]
     with FakeOllama(answers) as server, provider_for(server) as provider:
         await play(provider)
-        assert without_reasons(await play(provider)) == [TextDelta("Hello"), TextDelta(" there"), HELLO]
+        assert without_reasons(await play(provider)) == [TextDelta("Hello"), TextDelta(" there"), SEEN, HELLO]
 
 
 async def test_a_reply_without_a_newline_at_its_end_is_whole() -> None:
@@ -263,7 +275,7 @@ async def test_a_stream_cut_anywhere_is_void_and_asked_again(cut_at: int) -> Non
     whole = say("Hello", " there")
     chunks = await ask(Answer(whole.pieces, cut_at=cut_at), whole)
     retried = next((index for index, chunk in enumerate(chunks) if isinstance(chunk, ModelRetried)), -1)
-    assert without_reasons(chunks[retried + 1 :]) == [TextDelta("Hello"), TextDelta(" there"), HELLO]
+    assert without_reasons(chunks[retried + 1 :]) == [TextDelta("Hello"), TextDelta(" there"), SEEN, HELLO]
 
 
 async def test_a_call_of_a_cut_stream_is_not_in_the_message() -> None:
@@ -462,7 +474,9 @@ async def test_a_reply_cut_by_length_keeps_its_text_and_never_its_calls() -> Non
 async def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     with FakeOllama([say("never")]) as server, provider_for(server, replace(FAST, window_cap=1000)) as provider:
         big = ModelRequest("s", (UserMessage("x" * 8001),), ())
-        with pytest.raises(ContextTooLong, match="window holds 1000; it was not sent") as caught:
+        with pytest.raises(
+            ContextTooLong, match="window holds 1000, of which 62 are kept for the reply; it was not sent"
+        ) as caught:
             await play(provider, big)
         assert caught.value.remedy
         assert server.chats == []

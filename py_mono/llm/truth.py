@@ -1,0 +1,288 @@
+"""Whether the model saw the whole prompt, judged by a server's own numbers (ADR 030). Nothing is asked or sent here.
+
+A prompt is called cut only where the numbers leave no other way: a smaller window that the server itself shows, or counts
+that no whole prompt can have. Everything else that looks odd (a low count, or none) is *unverified*: servers count in
+many ways, and some leave out what they had cached.
+"""
+
+import re
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from py_mono.protocol.codec import encode
+from py_mono.protocol.errors import ContextTruncated
+from py_mono.protocol.events import ContextChecked
+from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
+from py_mono.protocol.ports import ModelRequest
+
+RELOAD_S = 1.0
+"""A load time from here on means that the model was loaded for this request: nothing of it can have been cached."""
+
+_CHARS_PER_TOKEN = 12
+"""More than any language's text has in any tokenizer, once runs of one character (which can be one token) are one."""
+
+_RUNS = re.compile(r"(.{1,4}?)\1{2,}", re.DOTALL)
+_EDGE = 1024
+"""Windows, and the halves that servers cut to, are multiples of this."""
+
+_EDGE_SLACK = 4
+"""Servers that cut keep a few tokens of the front on top (``num_keep``), or leave the last place free."""
+
+_FRAME_TOKENS = 64
+"""A template writes at most so much round one message."""
+
+_SLACK = 32
+"""How much a template's own words may differ between two requests of a conversation (a switch for thinking)."""
+
+_GROWN = 16
+"""Characters of a person's or a tool's words: at least one token, which no template leaves out."""
+
+_COUNTS_WHOLE_FROM = (0, 4, 0)
+_COUNTED_UNCACHED_ONLY = (0, 30, 0)
+_REFUSES_OVERSIZE_FROM = (0, 12, 6)
+
+
+class Sent(Struct, frozen=True):
+    """What went to the server.
+
+    Attributes:
+        request: As the agent asked it.
+        size: Bytes on the wire.
+        tokens: Our own estimate.
+    """
+
+    request: ModelRequest
+    size: int
+    tokens: int
+
+
+class Counted(Struct, frozen=True):
+    """What the server said with its reply.
+
+    Attributes:
+        prompt: Tokens of the prompt; 0 where it gave no number.
+        reply: Tokens of the reply.
+        cached: Tokens that it had cached, where it counts them apart from ``prompt``; None where it does not say.
+        load_s: Seconds that loading the model took.
+    """
+
+    prompt: int
+    reply: int = 0
+    cached: int | None = None
+    load_s: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """Tokens of the prompt, cached ones included where they are known."""
+        return self.prompt + (self.cached or 0)
+
+    @property
+    def cold(self) -> bool:
+        """Whether nothing that it counts can have been left out because it was cached."""
+        return self.cached is not None or self.load_s >= RELOAD_S
+
+
+class Shown(Struct, frozen=True):
+    """What the server shows of itself while the model is loaded.
+
+    Attributes:
+        window: The window of this model as it is loaded, in tokens; 0 where it is not shown.
+        binding: False where the runner takes longer prompts than that, or refuses them (Ollama's MLX models).
+        version: Of Ollama; empty where unknown.
+    """
+
+    window: int = 0
+    binding: bool = True
+    version: tuple[int, ...] = ()
+
+    @property
+    def counts_whole(self) -> bool:
+        """Whether this version counts every token of the prompt that reached the model, cached or not."""
+        return self.version >= _COUNTS_WHOLE_FROM and self.version[:3] != _COUNTED_UNCACHED_ONLY
+
+    @property
+    def refuses_oversize(self) -> bool | None:
+        """Whether it knows ``truncate: false``; None where its version is not known."""
+        return self.version >= _REFUSES_OVERSIZE_FROM if self.version else None
+
+
+class _Before(Struct, frozen=True):
+    request: ModelRequest
+    count: int
+    whole: bool
+
+
+class ContextTruth:
+    """One server's numbers over a session with one model."""
+
+    def __init__(self, model: str, window: int) -> None:
+        """``window`` is what each request asks for, in tokens."""
+        self._model = model
+        self._window = window
+        self._shown = Shown()
+        self._looked = False
+        self._suspected = False
+        self._before: _Before | None = None
+        self._grows = False
+
+    @property
+    def shown(self) -> Shown:
+        """What the server last showed."""
+        return self._shown
+
+    @property
+    def never_looked(self) -> bool:
+        """Whether nobody has asked the server for its window yet."""
+        return not self._looked
+
+    def take_version(self, shown: Shown) -> None:
+        """Take the version alone: before a request the model may be loaded for somebody else."""
+        self._shown = replace(self._shown, version=shown.version)
+
+    def wants_look(self, sent: Sent, counted: Counted) -> bool:
+        """Whether to ask the server for its window now: at first, after a reload, and once when counts become odd."""
+        odd = bool(self._doubt(sent, counted.total))
+        due = not self._looked or counted.load_s >= RELOAD_S or (odd and not self._suspected)
+        self._suspected = odd
+        return due
+
+    def check(self, sent: Sent, counted: Counted, shown: Shown | None) -> ContextChecked:
+        """Judge one reply, whose request followed those judged before.
+
+        Args:
+            sent: What it answers.
+            counted: What came with it.
+            shown: What the server showed of itself while it answered or right after; None where it was not asked.
+
+        Raises:
+            ContextTruncated: Part of the prompt was dropped, or will be: the window is smaller than the one asked for.
+        """
+        if shown is not None:
+            self._looked = True
+            self._shown = replace(shown, version=shown.version or self._shown.version)
+            if shown.binding and 0 < shown.window < self._window:
+                self._looked = False  # the server may be mended before the next
+                raise self._smaller(shown.window)
+        proof = self._proof(sent, counted)
+        if proof:
+            raise self._cut(proof)
+        self._remember(sent, counted)
+        doubt = self._doubt(sent, counted.total)
+        return ContextChecked("unverified" if doubt else "seen", sent.tokens, counted.total, self._window, doubt)
+
+    def believes(self, sent: Sent, counted: Counted) -> bool:
+        """Whether the count may be taken as the size of the whole prompt."""
+        count = counted.total
+        plausible = 0 < count <= _most_of(sent)
+        return plausible and (2 * count >= sent.tokens or self._whole(counted))
+
+    def _whole(self, counted: Counted) -> bool:
+        """Whether its count is known to be of all that the model read.
+
+        A version alone is not believed: other servers give themselves Ollama's. It has to have shown it once.
+        """
+        return counted.cold or (self._grows and self._shown.counts_whole)
+
+    def _remember(self, sent: Sent, counted: Counted) -> None:
+        added = self._added(sent)
+        if self._before and added and self._before.count < counted.total > _most_tokens(added):
+            self._grows = True
+        self._before = _Before(sent.request, counted.total, self._whole(counted))
+
+    def _added(self, sent: Sent) -> tuple[Message, ...]:
+        """The messages that came since the request before; none where this one does not extend it."""
+        if self._before is None:
+            return ()
+        old, new = self._before.request, sent.request
+        known = len(old.messages)
+        same = old.system == new.system and old.tools == new.tools and old.messages == new.messages[:known]
+        return new.messages[known:] if same else ()
+
+    def _proof(self, sent: Sent, counted: Counted) -> str:
+        """Why the prompt cannot have arrived whole, or nothing."""
+        count, whole, before, added = counted.total, self._whole(counted), self._before, self._added(sent)
+        if not count:
+            return ""
+        edge = self._at_edge(count)
+        if whole and edge and count * _CHARS_PER_TOKEN < sent.size and count < (least := _least_tokens(sent.request)):
+            return f"the server counted {count:,} tokens of a prompt that has {least:,} at the very least"
+        if before and before.count and _sure_chars(added) >= _GROWN:
+            shrunk = whole and before.whole and count <= before.count
+            if shrunk and count + _droppable(before.request) <= before.count:
+                return f"the server counted {before.count:,} tokens, and {count:,} for a prompt that continues that one"
+            if edge and count == before.count and count > _most_tokens(added):
+                return f"the server counted {count:,} tokens twice, although the prompt had grown"
+        old = self._shown.counts_whole and self._shown.refuses_oversize is False
+        if old and self._shown.window == self._window and count + counted.reply > self._window + _SLACK:
+            return (
+                f"prompt and reply came to {count + counted.reply:,} tokens, more than the window of {self._window:,}"
+            )
+        return ""
+
+    def _doubt(self, sent: Sent, count: int) -> str:
+        """Why the count does not show that the whole prompt was seen, or nothing."""
+        if not count:
+            return "the server gave no count of the prompt"
+        if count > _most_of(sent):
+            return f"the server counted {count:,} tokens, more than the request has bytes"
+        if 2 * count < sent.tokens:
+            return f"the server counted {count:,} of about {sent.tokens:,} tokens; some count only what is new to them"
+        if count >= self._window - 1:
+            return f"the server counted {count:,} tokens: the window is full to its edge"
+        return ""
+
+    def _at_edge(self, count: int) -> bool:
+        """Whether a server that cuts would come out at such a number."""
+        edges = (self._window, self._window // 2)
+        near = any(-1 <= count - edge <= _EDGE_SLACK for edge in edges)
+        return near or (_EDGE <= count + 1 <= self._window + 1 and (count + 1) % _EDGE <= _EDGE_SLACK + 1)
+
+    def _smaller(self, window: int) -> ContextTruncated:
+        return ContextTruncated(
+            f"the server runs {self._model} with a window of {window:,} tokens, not the {self._window:,} that were asked "
+            "for: what does not fit is dropped without a word. The reply was not used",
+            remedy=f"start py-mono with OLLAMA_CONTEXT_LENGTH={window}, or let the server give the model {self._window}",
+        )
+
+    def _cut(self, proof: str) -> ContextTruncated:
+        return ContextTruncated(
+            f"the server dropped part of the prompt: {proof}. The reply was not used",
+            remedy="/clear starts afresh; set OLLAMA_CONTEXT_LENGTH to the window that the server really has, "
+            "or bring Ollama up to date: 0.12.6 and later refuse what does not fit",
+        )
+
+
+def _most_of(sent: Sent) -> int:
+    """The most tokens that any tokenizer makes of a request, a template's words included."""
+    return sent.size + _FRAME_TOKENS * (len(sent.request.messages) + len(sent.request.tools) + 1)
+
+
+def _sure_texts(messages: tuple[Message, ...]) -> list[str]:
+    """What every template writes out: the words of people and tools. Thinking is often left out, calls are rewritten."""
+    return [
+        message.result.content if isinstance(message, ToolMessage) else message.text
+        for message in messages
+        if not isinstance(message, AssistantMessage)
+    ]
+
+
+def _sure_chars(messages: tuple[Message, ...]) -> int:
+    return sum(len(text.strip()) for text in _sure_texts(messages))
+
+
+def _least_tokens(request: ModelRequest) -> int:
+    """The fewest tokens that any tokenizer makes of the request."""
+    texts = [request.system, *_sure_texts(request.messages)]
+    return sum(len(_RUNS.sub(r"\1", text)) for text in texts) // _CHARS_PER_TOKEN
+
+
+def _most_tokens(messages: tuple[Message, ...]) -> int:
+    """The most tokens that any tokenizer makes of them: one for each byte, and the template's."""
+    return sum(len(encode(message)) + _FRAME_TOKENS for message in messages)
+
+
+def _droppable(request: ModelRequest) -> int:
+    """The most tokens by which a longer prompt's count may lawfully be smaller: templates drop old thinking."""
+    said = [message for message in request.messages if isinstance(message, AssistantMessage)]
+    return _SLACK + sum(len(encode(message)) for message in said)
