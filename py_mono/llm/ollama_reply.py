@@ -72,7 +72,7 @@ class Reply:
     def counted(self) -> Counted:
         """The server's own numbers; Ollama gives durations in nanoseconds."""
         load = self._last.load_duration
-        load_s = load / 1e9 if isinstance(load, int | float) and not isinstance(load, bool) else 0.0
+        load_s = min(load, 1 << 60) / 1e9 if isinstance(load, int | float) and not isinstance(load, bool) else 0.0
         prompt, reply = _count(self._last.prompt_eval_count), _count(self._last.eval_count)
         return Counted(prompt, reply, load_s=load_s)
 
