@@ -80,11 +80,12 @@ def _ends(result: ToolResult, limit: int) -> str:
         head = head[: head.rindex("\n")]
     if "\n" in tail:
         tail = tail[tail.index("\n") + 1 :]
-    gone = text[len(head) : len(text) - len(tail)]
-    size, lines = len(gone.encode(errors="replace")), gone.count("\n")
+    gone = text[len(head) : len(text) - len(tail)].removeprefix("\n").removesuffix("\n")
+    lines = f", {gone.count(chr(10)) + 1:,} lines" if "\n" in gone else ""
     least = "at least " if result.details.get("truncated") else ""  # the tool itself had left something out there
     how = _HOW.get(result.name, "ask for less at a time")
-    note = f"[… {least}{size:,} bytes, {lines:,} lines left out to fit the context window; to see them: {how} …]"
+    size = len(gone.encode(errors="replace"))
+    note = f"[… {least}{size:,} bytes{lines} left out to fit the context window; to see them: {how} …]"
     return f"{head}\n{note}\n{tail}"
 
 

@@ -84,12 +84,13 @@ def readings(spec: ToolSpec, arguments: dict[str, Any]) -> Iterator[dict[str, An
 
 def _kind(schema: dict[str, Any]) -> str:
     """The one type a schema allows beside null; empty where there are several, or none is named."""
-    stated = schema.get("type")
-    if stated is None:
-        members = schema.get("anyOf") or schema.get("oneOf") or ()
-        stated = [member.get("type") for member in members if isinstance(member, dict)]
-    kinds = [kind for kind in ([stated] if isinstance(stated, str) else stated) if kind != "null"]
-    return kinds[0] if len(kinds) == 1 and isinstance(kinds[0], str) else ""
+    members = schema.get("anyOf") or schema.get("oneOf") or [schema]
+    kinds: list[object] = []
+    for member in members if isinstance(members, list) else ():
+        stated = member.get("type") if isinstance(member, dict) else None
+        kinds += stated if isinstance(stated, list) else [stated]
+    found = [kind for kind in kinds if kind != "null"]
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else ""
 
 
 def _from_json(value: object, wanted: type) -> object:

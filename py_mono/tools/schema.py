@@ -46,7 +46,7 @@ def check(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], st
 def _shape(spec: ToolSpec) -> str:
     required = spec.parameters.get("required", ())
     members = (
-        f"{name}: {schema.get('type', 'any')}{'' if name in required else ' (optional)'}"
+        f"{name}: {_type(schema) or 'any'}{'' if name in required else ' (optional)'}"
         for name, schema in spec.parameters.get("properties", {}).items()
     )
     return f"{{{', '.join(members)}}}"
@@ -55,7 +55,7 @@ def _shape(spec: ToolSpec) -> str:
 def _advice(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     """What to do where JSON stands for text: how it was to be written as text, nobody but the model can say."""
     for name, schema in spec.parameters.get("properties", {}).items():
-        if schema.get("type") == "string" and isinstance(arguments.get(name), dict | list):
+        if _type(schema) == "string" and isinstance(arguments.get(name), dict | list):
             by_shell = ", or write the file with shell" if spec.name == "write_file" else ""
             return f" Give {name} as one string, with the JSON as its text{by_shell}."
     return ""
@@ -74,13 +74,17 @@ def _plainly_valid(schema: dict[str, Any], arguments: dict[str, Any]) -> bool:
     return all(_plain_type(properties[name], value) for name, value in arguments.items())
 
 
-def _plain_type(schema: dict[str, Any], value: object) -> bool:
-    kind = schema.get("type")
-    if not schema.keys() <= _SILENT or not isinstance(kind, str) or kind not in _TYPES:
+def _plain_type(schema: object, value: object) -> bool:
+    kind = _type(schema)
+    if not isinstance(schema, dict) or not schema.keys() <= _SILENT or not isinstance(kind, str) or kind not in _TYPES:
         return False
     if isinstance(value, str) and not _is_text(value):
         return False
     return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _type(schema: object) -> object:
+    return schema.get("type") if isinstance(schema, dict) else None
 
 
 def _is_text(value: str) -> bool:

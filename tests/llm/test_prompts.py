@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from py_mono.llm.prompts.render import CONTEXT_LIMIT, ProjectContext, read_context, render
+from py_mono.llm.prompts.render import CONTEXT_LIMIT, ProjectContext, contradicts, read_context, render
 
 
 def test_the_base_prompt_is_small_and_says_what_a_small_model_needs() -> None:
@@ -13,6 +13,24 @@ def test_the_base_prompt_is_small_and_says_what_a_small_model_needs() -> None:
     for word in ("list_files", "edit_file", "call_tool", "natively", "Workspace: /w\n", "no network", "shell sh"):
         assert word in prompt
     assert "There is a network." in render(workspace="/w", network=True, shell="bash")
+
+
+def test_the_prompt_for_a_small_window_says_it_in_half_the_bytes() -> None:
+    small = render(workspace="/w", small=True)
+    assert len(small.encode()) <= 680
+    assert "{" not in small
+    for word in ("read_file", "write_file", "edit_file", "shell with ls", "Workspace: /w\n", "no network", "shell sh"):
+        assert word in small
+    for left_out in ("list_files", "grep and"):
+        assert left_out not in small
+
+
+def test_a_prompt_of_either_size_is_known_to_contradict_the_other_network() -> None:
+    for small in (False, True):
+        context = ProjectContext("AGENTS.md", "There is a network.")
+        off = render(workspace="/w", small=small, shell="bash", context=context)
+        assert contradicts(off, workspace="/w", network=True)
+        assert not contradicts(off, workspace="/w", network=False)
 
 
 def test_equal_settings_give_equal_bytes() -> None:
@@ -47,6 +65,9 @@ def test_a_huge_or_binary_file_is_cut_and_made_text(tmp_path: Path) -> None:
     found = read_context(str(tmp_path))
     assert found is not None
     assert (len(found.text), found.cut, found.text[:2]) == (CONTEXT_LIMIT, True, "\N{REPLACEMENT CHARACTER}x")
+    shorter = read_context(str(tmp_path), 512)
+    assert shorter is not None
+    assert (len(shorter.text), shorter.cut) == (512, True)
 
 
 def test_a_link_inside_the_workspace_is_followed_and_one_that_leads_out_is_not(tmp_path: Path) -> None:

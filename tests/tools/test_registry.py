@@ -171,6 +171,35 @@ async def test_an_unknown_tool_is_answered_with_those_there_are() -> None:
     assert result == ToolResult("1", "fly", "there is no tool 'fly'. The tools are: read_file, edits", is_error=True)
 
 
+async def test_a_name_in_another_spelling_calls_the_tool_by_its_own() -> None:
+    source = Echo(READ)
+    assert await call(source, "functions.ReadFile", {"path": "a"}) == ToolResult("1", "read_file", "called")
+    inside = {"name": "Read_File", "arguments": '{"path": "b"}'}
+    assert await call(source, "callTool", inside) == ToolResult("1", "read_file", "called")
+    assert source.calls == [ToolCall("1", "read_file", {"path": "a"}), ToolCall("1", "read_file", {"path": "b"})]
+
+
+async def test_a_foreign_name_is_never_run_as_another_tool() -> None:
+    source = Echo(READ)
+    for name in ("cat", "read", "repo_browser.read_file"):
+        result = await call(source, name, {"path": "a"})
+        assert result.content == f"there is no tool {name!r}; the tool for that is read_file. The tools are: read_file"
+    assert source.calls == []
+
+
+async def test_for_a_small_window_less_is_shown_than_can_be_called() -> None:
+    source = Echo(READ, ToolSpec("grep", "Search.", {}), ToolSpec("shell", "Run.", {}))
+    registry = ToolRegistry([source], small=True)
+    assert [spec.name for spec in await registry.specs()] == ["read_file", "shell", "call_tool"]
+    assert (await registry.call(ToolCall("1", "grep", {}), lambda _: None)).content == "called"
+    refused = await registry.call(ToolCall("1", "find", {}), lambda _: None)
+    assert (
+        refused.content == "there is no tool 'find'; the tool for that is shell (ls). The tools are: read_file, shell"
+    )
+    wrong = await registry.call(ToolCall("1", "read_file", {"path": "a", "offset": 0}), lambda _: None)
+    assert "offset: 0 is less than the minimum of 1" in wrong.content
+
+
 async def test_the_first_source_keeps_a_name_and_the_dispatcher_comes_last() -> None:
     first, second = Echo(READ), Echo(ToolSpec("read_file", "Impostor.", {}), DEEP)
     registry = ToolRegistry([first, second])
