@@ -8,7 +8,7 @@ from py_mono.tools.builtin.guard import displayable, refuse_stale
 from py_mono.tools.builtin.matching import Match, find, replacement, without_overlap
 from py_mono.tools.builtin.nearest import nearest
 from py_mono.tools.builtin.paths import missing, resolve, shown
-from py_mono.tools.builtin.textfile import Encoding, binary, detect, read_whole, write_atomic
+from py_mono.tools.builtin.textfile import Encoding, binary, detect, read_whole, vanished, write_atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ def run(context: "Context", *, path: str, old_content: str, new_content: str, re
     if after == text:
         raise ToolFailure(f"nothing would change in {name}: line ends and indentation are kept as they are in the file")
     changed = _encoded(name, encoding, after)
-    write_atomic(real, changed, path, os.stat(real))
+    try:
+        before = os.stat(real)
+    except OSError:
+        raise vanished(path) from None
+    write_atomic(real, changed, path, before)
     context.reads.record(real, changed)
     return _output(name, text, after, matches, drift)
 

@@ -24,6 +24,7 @@ _OWN_EXIT_CODES = 2  # more: a panic, or a signal, such as for want of memory
 _KEPT = 1_000  # matches held in memory; more are counted
 _LONG = 300
 _LEAD = 100
+_COLUMN_DIGITS = 12
 _PLAIN_GLOB = re.compile(r"[\w.*?-]+")
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); from py_mono.tools.builtin.search import main; main(sys.argv[2:])"
@@ -73,7 +74,10 @@ def search(
     if not os.path.lexists(real):
         raise missing(context, real, path)
     if not os.path.isdir(real):
-        _refuse_binary(real, path)
+        try:
+            _refuse_binary(real, path)
+        except FileNotFoundError:  # it was there a moment ago
+            raise missing(context, real, path) from None
     hidden = os.path.join(context.workspace, KEYS_FILE)
 
     def attempt(argv: list[str], timeout_s: float) -> "tuple[_Matches, Finished]":
@@ -190,8 +194,7 @@ class _Matches:
         if self._last is not None and name > self._last:
             return
         number, _, rest = rest.partition(b":")
-        column, _, text = rest.partition(b":")
-        self.kept.append((name, int(number), *_around(text, int(column) - 1)))
+        self.kept.append((name, int(number), *_around(*_column(rest))))
 
     def _chosen(self, name: bytes) -> bool:
         if name == self._hidden:
@@ -209,6 +212,14 @@ class _Matches:
             self._names[os.fsencode(name)] = False
         elif len(self.errors) < 5 and text.strip():  # noqa: PLR2004  # a few say enough
             self.errors.append(text)
+
+
+def _column(rest: bytes) -> tuple[bytes, int]:
+    """A matching line, and where in it the match is: ripgrep does not say for the very end of a file without newline."""
+    column, colon, text = rest.partition(b":")
+    if colon and column.isdigit() and len(column) < _COLUMN_DIGITS and int(column) <= len(text) + 1:
+        return text, int(column) - 1
+    return rest, 0
 
 
 def _around(text: bytes, at: int) -> tuple[int, bytes, bool]:

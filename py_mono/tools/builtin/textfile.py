@@ -170,6 +170,11 @@ def read_whole(path: str, given: str) -> bytes:
     return data
 
 
+def vanished(given: str) -> ToolFailure:
+    """What to say of a file that was there a moment ago."""
+    return ToolFailure(f"{printable_or_repr(given)} was moved or removed at this very moment; nothing was changed")
+
+
 def write_atomic(path: str, data: bytes, given: str, before: os.stat_result | None) -> None:
     """Replace or create the file in one step: a reader sees the old content or the new one, also after a crash.
 

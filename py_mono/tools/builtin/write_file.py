@@ -6,7 +6,7 @@ from py_mono.tools.builtin.context import Output, ToolFailure
 from py_mono.tools.builtin.diffs import unified
 from py_mono.tools.builtin.guard import displayable, refuse_stale
 from py_mono.tools.builtin.paths import counted, explain, printable_or_repr, resolve, shown
-from py_mono.tools.builtin.textfile import detect, read_whole, refuse_kind, write_atomic
+from py_mono.tools.builtin.textfile import detect, read_whole, refuse_kind, vanished, write_atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def _old_content(context: "Context", real: str, given: str, before: os.stat_resu
     """What is there now, for the guard and the diff; nothing of a file too large to have been read whole."""
     if before.st_size > 32 * 1024 * 1024:
         return b""
-    old = read_whole(real, given)
+    try:
+        old = read_whole(real, given)
+    except FileNotFoundError:
+        raise vanished(given) from None
     refuse_stale(context, real, old)
     return old
 

@@ -237,6 +237,16 @@ def test_links_in_a_circle_are_refused_in_words(context: Context, engine: str | 
             search(context, engine, "a", path=path)
 
 
+def test_a_match_at_the_very_end_of_a_file_without_newline_is_shown_whole(
+    context: Context, engine: str | None, workspace: Path
+) -> None:
+    for name, text in (("end", "return it"), ("colon", "12:abc"), ("digits", "9" * 5000)):
+        (workspace / name).write_text(text)
+    found = [search(context, engine, "$", path=name).content for name in ("end", "colon")]
+    assert found == ["end:1:return it", "colon:1:12:abc"]
+    assert search(context, engine, "$", path="digits").details["matches"] == 1
+
+
 def test_one_match_and_one_file_are_named_in_the_singular(
     context: Context, engine: str | None, workspace: Path
 ) -> None:
