@@ -26,6 +26,11 @@ def command(profile: Profile, report: int, *, bubblewrap: Sequence[str] = BUBBLE
     """
     worker = [sys.executable, "-I", "-S", "-c", _BOOT, _ROOT, profile.to_json()]
     if profile.backend == "bubblewrap":
+        if profile.uid is not None:
+            raise SandboxError(
+                f"the backend bubblewrap cannot become the workspace's owner (user {profile.uid})",
+                remedy="Run py-mono as that user, or use --sandbox auto.",
+            )
         return [*_bubblewrap(profile, report, bubblewrap), *worker]
     if profile.backend not in NAMES:
         raise SandboxError(

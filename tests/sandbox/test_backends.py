@@ -37,6 +37,14 @@ def test_bubblewrap_that_is_not_installed_is_refused_with_the_remedy(tmp_path: P
     assert "apt install bubblewrap" in refused.value.remedy
 
 
+def test_bubblewrap_that_cannot_become_the_owner_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    owned = profile(tmp_path, "bubblewrap")
+    owned.uid = owned.gid = 1000
+    with pytest.raises(SandboxError, match=r"cannot become the workspace's owner \(user 1000\)") as refused:
+        backends.command(owned, 4, bubblewrap=("/bin/sh",))
+    assert "--sandbox auto" in refused.value.remedy
+
+
 def test_bubblewrap_shows_what_the_profile_shows_and_hides_the_keys(tmp_path: Path) -> None:
     (tmp_path / ".keys.enc").touch()
     program = tmp_path / "bwrap"
