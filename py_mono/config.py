@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from py_mono.ui.arguments import Arguments
 
 _SMALLEST_WINDOW = 2048
+_MODEL_VARIABLES = {"litellm": "LITELLM_MODEL", "ollama": "OLLAMA_MODEL"}
 _BACKENDS = ("auto", "bubblewrap", "container", "off")
 
 
@@ -89,8 +90,8 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings.extra_roots = tuple(_folder(path, "--add-dir") for path in flags.add_dir)
     settings.provider = flags.provider or environment.get("LLM_PROVIDER") or "ollama"
     settings.model = flags.model or ""
-    if not settings.model and settings.provider == "ollama":
-        settings.model = environment.get("OLLAMA_MODEL", "")
+    if not settings.model:
+        settings.model = environment.get(_MODEL_VARIABLES.get(settings.provider, ""), "")
     settings.base_url = _ollama_url(environment)
     settings.script = environment.get("PY_MONO_SCRIPT", "")
     settings.backend = flags.sandbox or "auto"

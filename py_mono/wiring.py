@@ -13,7 +13,7 @@ from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.config import printable, window_cap
 from py_mono.llm.prompts.render import contradicts, read_context, render
-from py_mono.llm.registry import create
+from py_mono.llm.registry import create, preload
 from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.events import Envelope, MessageFinished, PromptFrozen, SessionStarted
@@ -205,8 +205,14 @@ def _app(
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,
-        on_shown=lambda: notices.to(agent.notice),
+        on_shown=lambda: _once_shown(agent, settings, notices),
     )
+
+
+def _once_shown(agent: Agent, settings: "Settings", notices: "_Notices") -> None:
+    """What could not be said before, and what takes so long to load that the first request should not wait for it."""
+    notices.to(agent.notice)
+    preload(_provider_settings(settings))
 
 
 def _system_prompt(settings: "Settings", profile: Profile) -> str:

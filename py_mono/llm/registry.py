@@ -6,10 +6,15 @@ from py_mono.protocol.ports import Provider
 from py_mono.utils.lazy import load
 
 _FACTORIES = {
+    "litellm": "py_mono.llm.litellm_provider:create",
     "ollama": "py_mono.llm.ollama_provider:create",
     "replay": "py_mono.llm.replay:create",
     "scripted": "py_mono.llm.scripted:create",
 }
+
+
+_PRELOADS = {"litellm": "py_mono.llm.litellm_provider:preload"}
+"""What a provider's first request needs and takes long to load."""
 
 
 def names() -> tuple[str, ...]:
@@ -31,3 +36,10 @@ def create(settings: ProviderSettings) -> Provider:
         )
     provider: Provider = load(target)(settings)
     return provider
+
+
+def preload(settings: ProviderSettings) -> None:
+    """Begin to load, in the background, what the first request will need; returns at once and raises nothing."""
+    target = _PRELOADS.get(settings.provider)
+    if target is not None:
+        load(target)(settings)

@@ -46,6 +46,28 @@ class OllamaSettings(Struct, frozen=True, kw_only=True):
     max_line_bytes: int = 16 * 1024 * 1024
 
 
+class LiteLLMSettings(Struct, frozen=True, kw_only=True):
+    """How the LiteLLM provider behaves; the members mean what they mean in ``OllamaSettings``.
+
+    Attributes:
+        output_tokens: The longest reply to ask for where the provider demands a number and LiteLLM's table has none.
+        connect_s: Longer than for a server on this machine: names are looked up, and keys exchanged.
+        first_token_s: Models that think may send nothing for minutes.
+        idle_s: See ``OllamaSettings``.
+        notice_s: See ``OllamaSettings``.
+        attempts: See ``OllamaSettings``.
+        backoff_s: See ``OllamaSettings``.
+    """
+
+    output_tokens: int = 8_192
+    connect_s: float = 15.0
+    first_token_s: float = 300.0
+    idle_s: float = 120.0
+    notice_s: float = 1.0
+    attempts: int = 3
+    backoff_s: float = 1.0
+
+
 class ProviderSettings(Struct, frozen=True, kw_only=True):
     """Everything a factory may need; each takes what it knows.
 
@@ -53,8 +75,9 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
         provider: A name of the registry.
         model: The model to bind to; empty leaves it to the provider.
         base_url: Of the server; empty is the provider's default.
-        environment: ``HTTP_PROXY`` and the like are looked up here; empty means no proxy.
-        ollama: For the provider ``ollama``.
+        environment: ``HTTP_PROXY`` and the like are looked up here, keys and base URLs of clouds too.
+        ollama: For the provider ``ollama``, and for LiteLLM's way to it.
+        litellm: For the provider ``litellm``.
         script: Path of the script, for ``scripted``.
         replies: The recorded replies, oldest first, for ``replay``.
         digests: The digest of each recorded request, one for each reply; empty leaves them unchecked.
@@ -66,6 +89,7 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     base_url: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     ollama: OllamaSettings = OllamaSettings()
+    litellm: LiteLLMSettings = LiteLLMSettings()
     script: str = ""
     replies: tuple[AssistantMessage, ...] = ()
     digests: tuple[str, ...] = ()

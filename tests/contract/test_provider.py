@@ -6,16 +6,18 @@ from contextlib import AbstractContextManager, aclosing, contextmanager, nullcon
 
 import pytest
 
+from py_mono.llm.litellm_provider import LiteLLMProvider
 from py_mono.llm.ollama_provider import OllamaProvider
 from py_mono.llm.registry import create, names
 from py_mono.llm.replay import ReplayProvider
 from py_mono.llm.scripted import ScriptedProvider
-from py_mono.llm.settings import OllamaSettings, ProviderSettings
+from py_mono.llm.settings import LiteLLMSettings, OllamaSettings, ProviderSettings
 from py_mono.protocol.errors import ProviderError
 from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall
+from tests.servers import fake_openai
 from tests.servers.fake_ollama import Answer, FakeOllama, call, line, refuse, say
 
 ASK = ModelRequest("be brief", (UserMessage("hello"),), ())
@@ -68,7 +70,24 @@ def _replay() -> AbstractContextManager[Provider]:
     return nullcontext(ReplayProvider(replies))
 
 
-PROVIDERS = {"ollama": _ollama, "scripted": _scripted, "replay": _replay}
+@contextmanager
+def _litellm() -> Iterator[Provider]:
+    """Speaks the same replies on OpenAI's wire."""
+    pieces = (TEXT[:10], TEXT[10:])
+    answers = [
+        fake_openai.say(*pieces, reasoning="I think."),
+        fake_openai.stream(fake_openai.chunk(content="lost"), cut_at=300),
+        fake_openai.say(*pieces, calls=[(one.id, one.name, one.arguments) for one in CALLS]),
+        fake_openai.refuse(400, "no"),
+        fake_openai.say(*pieces),
+    ]
+    with fake_openai.FakeOpenAI(answers) as server:
+        environment = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test"}
+        settings = LiteLLMSettings(backoff_s=0.0)
+        yield LiteLLMProvider(ProviderSettings(model="openai/m", environment=environment, litellm=settings))
+
+
+PROVIDERS = {"litellm": _litellm, "ollama": _ollama, "scripted": _scripted, "replay": _replay}
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -91,7 +110,7 @@ def test_the_suite_covers_every_provider_of_the_registry() -> None:
 def test_the_registry_makes_each_of_them(tmp_path_factory: pytest.TempPathFactory) -> None:
     script = tmp_path_factory.mktemp("s") / "script"
     script.write_text("text: x")
-    made = [create(ProviderSettings(provider=name, script=str(script))) for name in names()]
+    made = [create(ProviderSettings(provider=name, model="ollama/m", script=str(script))) for name in names()]
     assert [one.name for one in made] == list(names())
 
 
@@ -102,7 +121,8 @@ async def test_one_message_comes_last_and_its_text_is_that_of_the_deltas(provide
     assert isinstance(message, AssistantMessage)
     assert message.text == TEXT == "".join(chunk.text for chunk in chunks if isinstance(chunk, TextDelta))
     assert message.reasoning == "".join(chunk.text for chunk in chunks if isinstance(chunk, ReasoningDelta))
-    assert (message.model, provider.model, message.stop_reason) == ("m", "m", "end")
+    assert (message.model, message.stop_reason) == (provider.model, "end")
+    assert provider.model.removeprefix("openai/") == "m"
     await provider.close()
 
 

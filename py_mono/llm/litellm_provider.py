@@ -1,0 +1,198 @@
+"""The models of the clouds, and whatever else LiteLLM reaches, by a model string. LiteLLM itself is loaded later."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from py_mono.llm import litellm_errors as errors
+from py_mono.llm.litellm_loader import LOADER
+from py_mono.llm.litellm_models import parse_model
+from py_mono.llm.litellm_reply import Reply
+from py_mono.llm.litellm_wire import encode
+from py_mono.llm.ollama_errors import oversize
+from py_mono.llm.retrying import retried
+from py_mono.llm.settings import ProviderSettings
+from py_mono.llm.truth import Counted, Shown
+from py_mono.llm.window_watch import WindowWatch
+from py_mono.protocol.errors import ConfigError, ProviderError
+from py_mono.protocol.events import ModelWaiting
+from py_mono.protocol.ports import ModelChunk, ModelRequest
+
+if TYPE_CHECKING:
+    from py_mono.llm.litellm_client import Call, Client
+
+_DEMANDS_A_LENGTH = "anthropic"
+
+
+def create(settings: ProviderSettings) -> "LiteLLMProvider":
+    """The provider that ``settings`` describe; nothing is loaded or sent yet.
+
+    Raises:
+        ConfigError: No model is named, or its key is missing.
+    """
+    return LiteLLMProvider(settings)
+
+
+def preload(settings: ProviderSettings) -> None:
+    """Begin to load LiteLLM, with what this model's provider needs."""
+    with suppress(ConfigError):  # ``create`` says it
+        LOADER.start(parse_model(settings.model, settings.environment).provider)
+
+
+class LiteLLMProvider:
+    """One model, wherever it runs."""
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        self._model = parse_model(settings.model, settings.environment, ollama_url=settings.base_url)
+        self._settings = settings.litellm
+        self._ollama = settings.ollama
+        self._environment = settings.environment
+        if self._settings.attempts < 1:
+            raise ConfigError("attempts must be at least 1")
+        self._client: Client | None = None
+        self._watch: WindowWatch | None = None
+        self._window = 0
+        self._default_output = 0
+
+    @property
+    def name(self) -> str:
+        """See ``Provider``."""
+        return "litellm"
+
+    @property
+    def model(self) -> str:
+        """The model string, its provider in front."""
+        return self._model.name
+
+    @property
+    def window(self) -> int:
+        """For Ollama the ``num_ctx`` of every request, else what LiteLLM's table says; 0 where it does not."""
+        return self._window
+
+    async def prepare(self) -> None:
+        """See ``Provider``: wait for LiteLLM, and look the model up in its table.
+
+        Raises:
+            ProviderError: LiteLLM cannot be loaded.
+        """
+        if self._client is not None:
+            return
+        try:
+            made = await LOADER.loaded(self._model.provider)
+        except ConfigError as error:
+            raise ProviderError(str(error), remedy=error.remedy) from error
+        self._client = made(self._model, self._environment, connect_s=self._settings.connect_s)
+        self._window, longest = self._client.limits()
+        if self._model.provider == "ollama_chat":
+            self._window = self._ollama.window_cap
+            self._watch = WindowWatch(self._model.name, self._window, _shows_nothing)
+        elif self._model.provider == _DEMANDS_A_LENGTH and not longest:
+            self._default_output = self._settings.output_tokens
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+        """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
+        await self.prepare()
+        asked = encode(request, self._model, default_output=self._default_output)
+        size = len(msgspec.json.encode(asked))
+        if self._watch is not None:
+            asked |= {"num_ctx": self._window, "keep_alive": self._ollama.keep_alive}
+            tokens, room = await self._watch.excess(request, size)
+            if tokens:
+                raise oversize(tokens, room, self._window)
+        tries = retried(
+            lambda _: self._attempt(asked, request, size),
+            attempts=self._settings.attempts,
+            backoff_s=self._settings.backoff_s,
+        )
+        async with aclosing(tries) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def close(self) -> None:
+        """Close the connections; may be called twice."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+            await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
+
+    async def _attempt(
+        self, asked: dict[str, Any], request: ModelRequest, size: int
+    ) -> AsyncGenerator[ModelChunk, None]:
+        """One request and its reply, up to the message.
+
+        Raises:
+            Failure: Another attempt may help.
+            ProviderError: It would not.
+        """
+        if self._client is None:
+            raise RuntimeError("a request before prepare")
+        call, reply = self._client.ask(asked), Reply(self._model)
+        try:
+            async with aclosing(self._chunks(call)) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, ModelWaiting):
+                        yield chunk
+                        continue
+                    for delta in reply.take(chunk):
+                        yield delta
+            self._check_end(call)
+            message = reply.message(request.messages, counted=call.counted, priced=self._client.priced())
+        finally:
+            await call.close()
+        if self._watch is not None:
+            used = message.usage
+            yield await self._watch.judge(request, size, Counted(used.input_tokens, used.output_tokens))
+            await self._watch.reply_ended()
+        yield message
+
+    def _check_end(self, call: "Call") -> None:
+        """Raise where the reply ended without its end."""
+        if "html" in call.seen.content_type:
+            raise errors.not_an_api(self._model)
+        if not call.finished:
+            raise errors.cut(self._model, call.seen.broken)
+
+    async def _chunks(self, call: "Call") -> AsyncGenerator[Any, None]:
+        """LiteLLM's chunks; a ``ModelWaiting`` before the first where it takes long."""
+        settings = self._settings
+        first = asyncio.ensure_future(call.next())
+        try:
+            done, _ = await asyncio.wait({first}, timeout=settings.notice_s)
+            if not done:
+                yield ModelWaiting("first_token")
+                done, _ = await asyncio.wait({first}, timeout=max(settings.first_token_s - settings.notice_s, 0))
+            if not done:
+                raise errors.silent(self._model, settings.first_token_s)
+            chunk = self._outcome(first, call)
+            while chunk is not None:
+                yield chunk
+                chunk = await self._next(call)
+        finally:
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+
+    async def _next(self, call: "Call") -> Any:  # noqa: ANN401 - LiteLLM's
+        try:
+            async with asyncio.timeout(self._settings.idle_s) as limit:
+                return await call.next()
+        except Exception as error:
+            if limit.expired():
+                raise errors.idle(self._model, self._settings.idle_s) from error
+            raise errors.from_failure(error, call.seen, self._model) from error
+
+    def _outcome(self, chunk: "asyncio.Future[Any]", call: "Call") -> Any:  # noqa: ANN401 - LiteLLM's
+        """The chunk, or what its failure comes to."""
+        error = chunk.exception()
+        if error is None:
+            return chunk.result()
+        if not isinstance(error, Exception):
+            raise error
+        raise errors.from_failure(error, call.seen, self._model) from error
+
+
+async def _shows_nothing() -> Shown:
+    """LiteLLM has no way to ask how a model is loaded."""
+    return Shown()

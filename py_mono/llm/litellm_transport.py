@@ -1,0 +1,169 @@
+"""What LiteLLM's requests go through: ours to time, to watch and to close. Loaded with LiteLLM, never before."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+
+import certifi
+import httpx
+
+from py_mono.llm.endpoint import Endpoint, proxy_for
+from py_mono.utils.text import strip_escapes
+
+_BODY_LIMIT = 64 << 10
+_LINE_LIMIT = 16 << 20
+_REPLY_LIMIT = 4 * _LINE_LIMIT
+_FAILED = 400
+_DRAIN_S = 0.05
+_END = 256
+_ENDS = (b"data: [DONE]", b'"message_stop"')
+"""What a server says last; the end of the body comes after it, often too late for LiteLLM to look."""
+
+
+class Seen:
+    """What one request met on the wire, whatever LiteLLM makes of it.
+
+    Attributes:
+        status: Of the answer; 0 where there is none.
+        headers: Of the answer, names in lower case.
+        body: The beginning of an answer that is no reply.
+        refused: Whether no connection could be had.
+        broken: Why the connection broke, or empty.
+        endless: Whether the reply had a line, or was all together, longer than any reply is.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.refused = False
+        self.broken = ""
+        self.endless = False
+
+    @property
+    def content_type(self) -> str:
+        """What the answer says it is."""
+        return self.headers.get("content-type", "")
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Connections for one provider; redirects are not followed, and proxies are those of ``environment``.
+
+    Attributes:
+        seen: Of the request that was begun last.
+        busy: Whether a request is out and no answer has begun.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.seen = Seen()
+        self._environment = environment
+        self._tls = _trusted(environment)
+        self._routes: dict[str, httpx.AsyncHTTPTransport] = {}
+        self._reply: _Watched | None = None
+        self._open = False
+        self.busy = False
+
+    def begin(self) -> Seen:
+        """A new request may go out; what it meets is written down in the answer."""
+        self.seen, self._open = Seen(), True
+        return self.seen
+
+    async def end(self) -> None:
+        """Nothing more may go out; a reply that was not read to its end is cut off."""
+        self._open = False
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            await reply.aclose()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See ``httpx.AsyncBaseTransport``."""
+        if not self._open:
+            raise httpx.ConnectError("nobody waits for this request any more")
+        seen, self.busy = self.seen, True
+        try:
+            response = await self._route(request.url).handle_async_request(request)
+        except (httpx.TransportError, OSError) as error:
+            seen.refused = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
+            seen.broken = strip_escapes(str(error)) or type(error).__name__
+            raise
+        finally:
+            self.busy = False
+        seen.status = response.status_code
+        seen.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._reply = _Watched(response, seen)
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=self._reply, extensions=response.extensions
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.end()
+        for route in self._routes.values():
+            await route.aclose()
+        self._routes.clear()
+
+    def _route(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+        """The way there, with its proxy where one is set."""
+        tls = url.scheme == "https"
+        target = Endpoint(str(url), tls, url.host, url.port or (443 if tls else 80))
+        proxy = proxy_for(target, self._environment)
+        address = proxy.url if proxy else ""
+        if address not in self._routes:
+            login = tuple(proxy.user.split(":", 1)) if proxy and proxy.user else None
+            through = httpx.Proxy(address, auth=(login[0], login[1]) if login else None) if proxy else None
+            self._routes[address] = httpx.AsyncHTTPTransport(verify=self._tls, proxy=through, http2=False)
+        return self._routes[address]
+
+
+class _Watched(httpx.AsyncByteStream):
+    """A reply's body on its way."""
+
+    def __init__(self, response: httpx.Response, seen: Seen) -> None:
+        self._response = response
+        self._seen = seen
+        self._pieces = aiter(response.stream)  # type: ignore[arg-type]  # a response of an async transport
+        self._total = self._line = 0
+        self._said_all = self._ended = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces as they come.
+
+        Raises:
+            httpx.ReadError: The connection broke, or the reply is longer than any is.
+        """
+        try:
+            async for piece in self._pieces:
+                self._look_at(piece)
+                yield piece
+        except (httpx.TransportError, OSError) as error:
+            self._seen.broken = strip_escapes(str(error)) or type(error).__name__
+            raise
+        self._ended = True
+
+    def _look_at(self, piece: bytes) -> None:
+        if self._seen.status >= _FAILED and len(self._seen.body) < _BODY_LIMIT:
+            self._seen.body += piece[:_BODY_LIMIT]
+        self._said_all = any(mark in piece[-_END:] for mark in _ENDS)
+        self._total += len(piece)
+        newline = piece.rfind(b"\n")
+        self._line = self._line + len(piece) if newline < 0 else len(piece) - newline
+        if self._line > _LINE_LIMIT or self._total > _REPLY_LIMIT:
+            self._seen.endless = True
+            raise httpx.ReadError("the reply is longer than any reply is")
+
+    async def aclose(self) -> None:
+        """Let go of it, at once unless it said that it is over: then its last bytes are read, to keep the connection."""
+        if self._said_all and not self._ended:
+            self._ended = True
+            with suppress(TimeoutError, httpx.TransportError, OSError):
+                async with asyncio.timeout(_DRAIN_S):
+                    async for _ in self._pieces:
+                        pass
+        await self._response.aclose()
+
+
+def _trusted(environment: Mapping[str, str]) -> ssl.SSLContext:
+    """The certificates to trust: those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name, else certifi's."""
+    file, folder = environment.get("SSL_CERT_FILE") or None, environment.get("SSL_CERT_DIR") or None
+    return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder)
