@@ -1,0 +1,187 @@
+"""Goes through a reply once, in whatever pieces it comes, and parts it into text, thinking and calls.
+
+Every decision is made on what stands there, never on where a piece ended: a reader that would have to look further than
+the text reaches is asked again when more has come. What may become a call is held back until it is decided.
+"""
+
+import re
+
+from py_mono.llm.call_parser.cursor import Bad, Ended, NotCall
+from py_mono.llm.call_parser.families import MARKS
+from py_mono.llm.call_parser.loose import bare, calls_in_list, fenced, names_tool, react
+from py_mono.llm.call_parser.marks import BEGINNINGS, LONGEST, MARK, Marks
+from py_mono.llm.call_parser.shapes import Tools
+
+_TRIGGER = re.compile(r"[<\[`\n\u25c1]")
+_SPACE = re.compile(r"[ \t\r\n]*+")
+_BACKTICKS = re.compile(r"`++")
+_CODE = re.compile(r"[`\n]")
+_NEWLINE = re.compile(r"\n")
+_FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+([^\n`]{0,200})\n")
+_FENCE_END = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t\r]*+(?=\n|\Z)")
+_LONGEST_FENCE = 210
+_ACTION = "Action:"
+_FUNCTOOLS = "functools["
+_CODE_INDENT = 4
+"""Columns from which Markdown takes a line for code."""
+
+
+class Scanner(Marks):
+    """The state of one reply."""
+
+    def __init__(self, tools: Tools, families: frozenset[str] | None) -> None:
+        super().__init__(tools, families)
+        self._mode = self._plain
+        self._fence = ""
+
+    @property
+    def held(self) -> int:
+        """How many characters wait to be decided."""
+        return len(self._text) - self._at
+
+    def feed(self, text: str, *, final: bool = False, cut: bool = False) -> None:
+        """Go on with one more piece; with ``final`` it is the last."""
+        self._text, self._at = self._text[self._at :] + text, 0
+        self._final, self._cut = final, cut
+        while self._at < len(self._text) and self._mode():
+            pass
+
+    def quick(self) -> re.Pattern[str] | None:
+        """What a piece must not hold to be let out as it is; None where it must be looked at in any case."""
+        if self.held:
+            return None
+        if self._mode == self._thinking:
+            return re.compile(re.escape(self._ends[0][0]))
+        if self._mode == self._in_code:
+            return _CODE
+        if self.reply.line.blank:
+            return None
+        return _NEWLINE if self._mode == self._in_fence else _TRIGGER
+
+    @property
+    def thinks(self) -> bool:
+        """Whether text is thinking now."""
+        return self._mode == self._thinking
+
+    # --- modes: each takes one step, and returns False where it must wait for more ---------------
+
+    def _plain(self) -> bool:
+        text = self._text
+        if self.reply.line.blank:
+            space = _SPACE.match(text, self._at)
+            if space and space.end() > self._at:
+                return self._show(space.end())
+            done = self._at_line_start(text[self._at])
+            if done is not None:
+                return done
+        found = _TRIGGER.search(text, self._at)
+        if found is None or found.start() > self._at:
+            return self._show(found.start() if found else len(text))
+        if found[0] == "\n":
+            return self._show(self._at + 1)
+        return self._at_backticks() if found[0] == "`" else self._at_mark()
+
+    def _at_backticks(self) -> bool:
+        ticks = _BACKTICKS.match(self._text, self._at)
+        end = ticks.end() if ticks else len(self._text)
+        if end == len(self._text) and not self._final:
+            return False
+        self._ends, self._mode = (self._text[self._at : end],), self._in_code
+        return self._show(end)
+
+    def _in_code(self) -> bool:
+        found = _CODE.search(self._text, self._at)
+        if found is None:
+            return self._show(len(self._text))
+        if found[0] == "\n":
+            self._mode = self._plain
+            return self._show(found.start())
+        ticks = _BACKTICKS.match(self._text, found.start())
+        end = ticks.end() if ticks else len(self._text)
+        if end == len(self._text) and not self._final:
+            return found.start() > self._at and self._show(found.start())
+        if self._text[found.start() : end] == self._ends[0]:
+            self._mode = self._plain
+        return self._show(end)
+
+    def _in_fence(self) -> bool:
+        if self.reply.line.blank and not self.reply.line.indent:
+            end = self._text.find("\n", self._at)
+            if end < 0 and not self._final and not self._text[self._at :].lstrip(" \t")[:1].strip("`~"):
+                return self.held > _LONGEST_FENCE and self._show(len(self._text))
+            found = _FENCE_END.match(self._text, self._at)
+            if found and found[1].startswith(self._fence):
+                self._show(found.end())
+                self._mode = self._plain
+                return True
+        end = self._text.find("\n", self._at)
+        return self._show(end + 1 if end >= 0 else len(self._text))
+
+    def _thinking(self) -> bool:
+        places = [(place, end) for end in self._ends if (place := self._text.find(end, self._at)) >= 0]
+        if places:
+            place, end = min(places)
+            self.reply.think(self._text[self._at : place])
+            self._at = place + len(end)
+            self.reply.end_thinking()
+            self._mode = self._plain
+            return True
+        stop = self._text.rfind(self._ends[0][0], max(self._at, len(self._text) - LONGEST))
+        if stop < 0 or self._final or not any(end.startswith(self._text[stop:]) for end in self._ends):
+            stop = len(self._text)
+        self.reply.think(self._text[self._at : stop])
+        moved, self._at = stop > self._at, stop
+        return moved
+
+    # --- what can begin a call -------------------------------------------------------------------
+
+    def _at_line_start(self, letter: str) -> bool | None:
+        """A step at the first character of a line; None where nothing special begins there."""
+        if letter in "`~":
+            return self._at_fence()
+        if letter in "{[":
+            return None if letter == "[" and self._mark_here() else self._at_bracket()
+        rest = self._text[self._at : self._at + len(_FUNCTOOLS)]
+        if letter == "A" and self._wants("react") and (rest.startswith(_ACTION) or _ACTION.startswith(rest)):
+            return self._loose(react)
+        return self._at_functools(rest) if self._wants("phi") and _FUNCTOOLS.startswith(rest) else None
+
+    def _at_bracket(self) -> bool | None:
+        last = self.reply.shown.last
+        within = last[-1:] in tuple("{[,(") or last == '":' or self.reply.line.indent >= _CODE_INDENT
+        return None if within or not self._wants("json", "llama", "pythonic") else self._loose(bare)
+
+    def _at_functools(self, rest: str) -> bool:
+        if rest != _FUNCTOOLS:
+            return self._final and self._show(self._at + 1)
+        return self._call(self._at + len(rest) - 1, MARKS["<|tool_call|>"], calls_in_list)
+
+    def _mark_here(self) -> bool:
+        """Whether a mark stands here, or may be about to."""
+        rest = self._text[self._at : self._at + LONGEST]
+        return bool(MARK.match(rest)) or (1 < len(rest) < LONGEST and rest in BEGINNINGS)
+
+    def _at_fence(self) -> bool | None:
+        found = _FENCE.match(self._text, self._at)
+        if found is None:
+            open_ = "\n" not in self._text[self._at : self._at + _LONGEST_FENCE] and self.held < _LONGEST_FENCE
+            return False if open_ and not self._final else None
+        fence, language = found[1], found[2].strip().lower().partition(" ")[0]
+        if self._wants("json", "gemma") and not self.reply.line.quoted:
+            cursor = self._cursor(found.end())
+            try:
+                calls = fenced(cursor, self._tools, language, fence)
+            except Ended:
+                if not self._final:
+                    return False
+                if names_tool(self._text[found.end() :], self._tools, cut=self._cut):
+                    return self._drop(found.end())
+            except (NotCall, Bad):
+                pass
+            else:
+                self.reply.found(calls, self._text[self._at : cursor.at])
+                self._at = cursor.at
+                return True
+        self._show(found.end())
+        self._fence, self._mode = fence, self._in_fence
+        return True
