@@ -18,6 +18,18 @@ ENVIRONMENT = (
     ("OLLAMA_BASE_URL", "the server; then `OLLAMA_HOST`, `OLLAMA_API_BASE`; else localhost:11434"),
     ("OLLAMA_CONTEXT_LENGTH", "the most tokens of context asked for (default 32,768)"),
     ("OLLAMA_KEEP_ALIVE", "how long the server keeps the model loaded (default `30m`)"),
+    (
+        "LITELLM_MODEL",
+        "the model of the provider `litellm`: `groq/…`, `openai/…`, `anthropic/…`, `openrouter/…`, `gemini/…`",
+    ),
+    (
+        "GROQ_API_KEY` `OPENAI_API_KEY` `ANTHROPIC_API_KEY` `OPENROUTER_API_KEY` `GEMINI_API_KEY",
+        "the key for such a model: the part before the slash says which",
+    ),
+    (
+        "OPENAI_BASE_URL",
+        "a server that speaks OpenAI's chat, for `openai/…` (a local one needs no key); so `GROQ_BASE_URL` and the like",
+    ),
     ("PY_MONO_SCRIPT", "the script of the provider `scripted`"),
     ("WORKSPACE_ROOT", "the workspace; else the current folder, in Docker `/workspace`"),
     ("PY_MONO_HOME", "one folder for state and configuration, instead of the XDG ones"),
