@@ -3,6 +3,7 @@
 import re
 
 from py_mono.llm.http_stream import TransportError
+from py_mono.llm.ollama_calls import gave_up
 from py_mono.llm.retrying import Failure
 from py_mono.protocol.errors import (
     BadResponse,
@@ -11,6 +12,7 @@ from py_mono.protocol.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    ToolsUnsupported,
 )
 
 _TOO_LONG = re.compile(
@@ -132,12 +134,18 @@ def model_missing(model: str, pulled: list[str] | None) -> ModelNotFound:
     return ModelNotFound(f"Ollama has no model {model!r}{there}", remedy=f"ollama pull {model}")
 
 
+def no_tools(model: str) -> ToolsUnsupported:
+    """The server sends no tools to this model."""
+    return ToolsUnsupported(
+        f"the model {model} has no tool calling of its own",
+        remedy="choose one that has: https://ollama.com/search?c=tools",
+    )
+
+
 def from_text(text: str, model: str) -> ProviderError | None:
     """An error that the server's words make plain, whatever the status; trying again would not help."""
     if "does not support tools" in text:
-        return ProviderError(
-            f"the model {model} cannot call tools", remedy="choose one that can: https://ollama.com/search?c=tools"
-        )
+        return no_tools(model)
     if "does not support chat" in text:
         return ProviderError(f"the model {model} is not a chat model", remedy="choose another with --model")
     if _TOO_LONG.search(text):
@@ -152,18 +160,19 @@ def from_text(text: str, model: str) -> ProviderError | None:
 
 def from_stream(text: str, model: str) -> Exception:
     """An ``{"error": …}`` line in the middle of a reply: a ``ProviderError``, or a ``Failure``."""
-    return from_text(text, model) or Failure(_server_error(f"Ollama broke off: {text or 'no reason given'}", text))
+    return gave_up(text) or from_text(text, model) or _server_error(f"Ollama broke off: {text or 'no reason given'}")
 
 
 def from_status(status: int, text: str, retry_after: str, model: str) -> Exception:
     """A status other than 200 and 404: a ``ProviderError``, or a ``Failure`` where another attempt may help."""
-    plain = from_text(text, model)
+    broken = status >= 500  # noqa: PLR2004 - the class of statuses
+    plain = (gave_up(text) if broken else None) or from_text(text, model)
     if plain:
         return plain
     if status == _TOO_MANY:
         return _limited(text, retry_after)
-    if status >= 500:  # noqa: PLR2004 - the class of statuses
-        return Failure(_server_error(f"Ollama answered {status}: {text or 'no reason given'}", text))
+    if broken:
+        return _server_error(f"Ollama answered {status}: {text or 'no reason given'}")
     if status in {401, 403}:
         return ProviderError(
             f"the server refused the request ({status}): {text}",
@@ -178,12 +187,8 @@ def from_status(status: int, text: str, retry_after: str, model: str) -> Excepti
     )
 
 
-def _server_error(message: str, text: str) -> ProviderError:
-    if "parsing tool call" in text or "invalid tool call" in text:
-        return BadResponse(
-            message, remedy="the model wrote a broken tool call: ask for smaller steps, or change the model"
-        )
-    return ProviderUnavailable(message, remedy="the server's log says why (`ollama serve`)")
+def _server_error(message: str) -> Failure:
+    return Failure(ProviderUnavailable(message, remedy="the server's log says why (`ollama serve`)"))
 
 
 def _limited(text: str, retry_after: str) -> Exception:

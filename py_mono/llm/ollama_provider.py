@@ -111,12 +111,14 @@ class OllamaProvider:
         if self._notice:
             notice, self._notice = self._notice, ""
             yield Notice(notice)
-        think = self._think()
+        if request.tools and not request.only_tool and not self._facts.may("tools"):
+            raise errors.no_tools(self._model)
+        think = self._think(request)
 
         def attempt(last: Failure | None) -> AsyncGenerator[ModelChunk, None]:
             nonlocal think
             if last is not None and think is not False:
-                think = False if last.think_off else self._think()
+                think = False if last.think_off else self._think(request)
             return self._attempt(self._encode(request, think), request, may_think=think is not False)
 
         tries = retried(attempt, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
@@ -124,12 +126,17 @@ class OllamaProvider:
             async for chunk in chunks:
                 yield chunk
 
-    def _think(self) -> bool | None:
-        """What to say about thinking: nothing to models that cannot, nor where it is left to the model."""
-        able = self._facts.capabilities is None or "thinking" in self._facts.capabilities
-        if self._settings.think == "auto" or not able or self._refuses_think:
+    def _think(self, request: ModelRequest) -> bool | None:
+        """What to say about thinking: nothing to models that cannot, nor where it is left to the model.
+
+        A call that is held to a schema comes without: the schema would bind the thinking too.
+        """
+        facts = self._facts
+        if self._refuses_think or not facts.may("thinking"):
             return None
-        return self._settings.think == "on"
+        if request.only_tool and facts.capabilities and not facts.always_thinks:
+            return False
+        return None if self._settings.think == "auto" else self._settings.think == "on"
 
     def _encode(self, request: ModelRequest, think: bool | None) -> bytes:  # noqa: FBT001 - three states
         if self._encoder is None:
@@ -164,16 +171,18 @@ class OllamaProvider:
                     raise errors.timed_out(waiting.phase, limit) from error
             await self._check_head(exchange, head)
             self._watch.reply_began()
-            reply = Reply(self._model)
+            reply = Reply(self._model, request.only_tool)
             async with aclosing(self._deltas(exchange, reply)) as deltas:
                 async for delta in deltas:
                     yield delta
             await exchange.drain(_DRAIN_S)
             self._answered = True
             self._http.release()
-            checked = await self._watch.judge(request, len(body), reply.counted)
+            # a request held to one tool has another front: its count says nothing about the others
+            judged = None if request.only_tool else await self._watch.judge(request, len(body), reply.counted)
             message = reply.message(request.messages, may_think=may_think)
-            yield checked
+            if judged is not None:
+                yield judged
             yield message
         except TransportError as error:
             if error.refused and not self._answered:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from py_mono.llm import ollama_errors as errors
 from py_mono.llm.call_ids import with_unique_ids
+from py_mono.llm.ollama_calls import call_alone
 from py_mono.llm.ollama_wire import Chunk
 from py_mono.llm.truth import Counted
 from py_mono.protocol.events import ReasoningDelta, TextDelta
@@ -54,10 +55,11 @@ class Lines:
 
 
 class Reply:
-    """One reply, put together."""
+    """One reply, put together; ``only_tool``: its text is the arguments of a call of that tool."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, only_tool: str = "") -> None:
         self._model = model
+        self._only_tool = only_tool
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls = list[ToolCall]()
@@ -85,7 +87,8 @@ class Reply:
             yield ReasoningDelta(chunk.message.thinking)
         if chunk.message and chunk.message.content:
             self._text.append(chunk.message.content)
-            yield TextDelta(chunk.message.content)
+            if not self._only_tool:
+                yield TextDelta(chunk.message.content)
 
     def message(self, earlier: tuple[Message, ...], *, may_think: bool) -> AssistantMessage:
         """The whole reply; ``earlier`` is the conversation before it.
@@ -96,6 +99,9 @@ class Reply:
         """
         text, reasoning = "".join(self._text), "".join(self._reasoning)
         cut = self._last.done_reason == "length"
+        if self._only_tool and text.strip():
+            self._calls = self._calls or [call_alone(text, self._only_tool)]
+            text = ""
         calls = () if cut else tuple(self._calls)
         if not calls and not text.strip():
             if self._calls:

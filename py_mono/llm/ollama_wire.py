@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from py_mono.llm.ollama_calls import asked_alone, the_only_tool
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
 from py_mono.protocol.ports import ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolSpec
@@ -55,10 +56,21 @@ class _Show(Struct):
 
 
 class ModelFacts(Struct, frozen=True):
-    """What ``/api/show`` told; ``max_window`` in tokens, 0 where unknown; ``capabilities`` None where unknown."""
+    """What ``/api/show`` told.
+
+    Attributes:
+        max_window: In tokens; 0 where unknown.
+        capabilities: Such as ``tools`` and ``thinking``; None where unknown.
+        always_thinks: Whether it is of a family (gpt-oss) whose replies begin with thinking, whatever it is asked.
+    """
 
     max_window: int = 0
     capabilities: frozenset[str] | None = None
+    always_thinks: bool = False
+
+    def may(self, capability: str) -> bool:
+        """Whether the model can do that, as far as is known; a server that lists nothing said nothing."""
+        return not self.capabilities or capability in self.capabilities
 
 
 class _Listed(Struct):
@@ -79,6 +91,7 @@ _shows = msgspec.json.Decoder(_Show)
 _tags = msgspec.json.Decoder(_Tags)
 _errors = msgspec.json.Decoder(_Error)
 _any = msgspec.json.Decoder()
+_TIMES_ENCODED = 2  # text that holds the text of an object is what some models make of arguments
 
 
 def decode_chunk(line: bytes) -> Chunk:
@@ -102,7 +115,8 @@ def decode_show(body: bytes) -> ModelFacts:
         if key.endswith(".context_length") and isinstance(value, int) and not isinstance(value, bool) and value > 0
     ]
     capabilities = None if shown.capabilities is None else frozenset(shown.capabilities)
-    return ModelFacts(max(lengths, default=0), capabilities)
+    always_thinks = str((shown.model_info or {}).get("general.architecture")) in {"gptoss", "gpt-oss"}
+    return ModelFacts(max(lengths, default=0), capabilities, always_thinks)
 
 
 def decode_tags(body: bytes) -> list[str]:
@@ -154,8 +168,11 @@ class RequestEncoder:
         front = self._fixed | {"options": options} | ({} if think is None else {"think": think})
         system = _encoder.encode({"role": "system", "content": request.system})
         self._extend(request.messages)
-        head = _encoder.encode(front)[:-1] + self._encoded_tools(request.tools) + b',"messages":['
-        return b"".join([head, system, *self._parts, b"]}"])
+        only = the_only_tool(request)
+        tools = self._encoded_tools(request.tools) if only is None else _format(only)
+        last = b"" if only is None else b"," + _encoder.encode(_message(asked_alone(only)))
+        head = _encoder.encode(front)[:-1] + tools + b',"messages":['
+        return b"".join([head, system, *self._parts, last, b"]}"])
 
     def _encoded_tools(self, tools: tuple[ToolSpec, ...]) -> bytes:
         if not tools:
@@ -184,6 +201,10 @@ def _duration(text: str) -> str | int:
         return int(text)
     except ValueError:
         return text
+
+
+def _format(tool: ToolSpec) -> bytes:
+    return b',"format":' + _encoder.encode(tool.parameters)
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:
@@ -219,12 +240,15 @@ def _message(message: Message) -> _WireMessage:
 def _decode_call(call: _Call) -> ToolCall:
     """The call; arguments that are no object, nor a text that holds one, make it a malformed one."""
     arguments = call.function.arguments
-    if isinstance(arguments, str) and arguments.strip():
-        try:
-            arguments = _any.decode(arguments)
-        except (ValueError, RecursionError):
-            return ToolCall(call.id or "", call.function.name, {}, call.function.arguments)
-    if isinstance(arguments, str) or arguments is None:
+    if isinstance(arguments, str) and not arguments.strip():
+        arguments = None
+    for _ in range(_TIMES_ENCODED):
+        if isinstance(arguments, str):
+            try:
+                arguments = _any.decode(arguments)
+            except (ValueError, RecursionError):
+                return ToolCall(call.id or "", call.function.name, {}, call.function.arguments)
+    if arguments is None:
         arguments = {}
     if isinstance(arguments, dict):
         return ToolCall(call.id or "", call.function.name, arguments)

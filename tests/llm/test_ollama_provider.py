@@ -16,6 +16,7 @@ from py_mono.protocol.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    ToolsUnsupported,
 )
 from py_mono.protocol.events import ContextChecked, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
@@ -334,7 +335,7 @@ async def test_a_failure_that_may_pass_is_tried_again(broken: Answer) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "text"),
     [
-        (refuse(400, "registry.ollama.ai/library/fake does not support tools"), ProviderError, "cannot call tools"),
+        (refuse(400, "registry.ollama.ai/library/fake does not support tools"), ToolsUnsupported, "no tool calling"),
         (refuse(400, "the input length exceeds the context length"), ContextTooLong, "does not fit"),
         (refuse(400, '"fake" does not support chat'), ProviderError, "not a chat model"),
         (refuse(400, "invalid options"), BadResponse, "refused the request \\(400\\): invalid options"),
@@ -367,7 +368,6 @@ async def test_a_failure_that_will_not_pass_is_raised_at_once(
     ("answer", "kind", "text", "times"),
     [
         (refuse(500, "boom"), ProviderUnavailable, "answered 500: boom", 3),
-        (refuse(500, "error parsing tool call: raw='{'"), BadResponse, "parsing tool call", 3),
         (refuse(429, "slow", headers={"Retry-After": "0"}), RateLimited, "slow", 3),
         (Answer([b"nonsense\n"]), BadResponse, "'nonsense'", 2),
         (Answer([done()]), BadResponse, "answered with nothing", 2),
@@ -450,7 +450,7 @@ async def test_think_is_said_only_to_models_that_may_be_able_to(
         FakeOllama([say("ok")], show=as_json({"capabilities": capabilities})) as server,
         provider_for(server, settings) as provider,
     ):
-        await play(provider)
+        await play(provider, replace(ASK, tools=()))
         assert server.chats[0].json.get("think") is sent
 
 
