@@ -9,6 +9,7 @@ from typing import Any
 
 from py_mono.protocol.events import (
     ChangesStaged,
+    ContextChecked,
     Envelope,
     MessageFinished,
     MessageSteered,
@@ -96,6 +97,7 @@ class Renderer:
         self.started_at = 0.0
         self.at = 0.0
         self.waited = False
+        self.context: ContextChecked | None = None
         self._on_change = on_change
 
     def __call__(self, envelope: Envelope) -> None:
@@ -122,6 +124,7 @@ class Renderer:
 def _turn_started(view: Renderer, event: TurnStarted) -> None:
     view.started_at = view.at
     view.waited = False
+    view.context = None
     if view.echo:
         view.line("> " + harmless(event.message.text), "bold")
 
@@ -157,6 +160,10 @@ def _reasoning_delta(view: Renderer, event: ReasoningDelta) -> None:
     view.status = "thinking"
     if view.reasoning:
         view.text.feed(event.text, "dim")
+
+
+def _context_checked(view: Renderer, event: ContextChecked) -> None:
+    view.context = event
 
 
 def _message_finished(view: Renderer, event: MessageFinished) -> None:
@@ -244,14 +251,24 @@ def _turn_finished(view: Renderer, event: TurnFinished) -> None:
     parts = [
         f"{event.steps} step{'' if event.steps == 1 else 's'}",
         f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out",
+        *([_fullness(view.context)] if view.context and view.context.window else []),
         *([f"${usage.cost_usd:.4f}"] if usage.cost_usd else []),
         duration(max(view.at - view.started_at, 0.0)),
     ]
     view.say(f"{_STOPS[event.stop_reason]} · {' · '.join(parts)}", "dim" if good else "yellow")
+    if view.context and view.context.reason:
+        view.say(f"unverified whether the model saw the whole prompt: {one_line(view.context.reason)}", "dim")
     if event.error is not None:
         view.say(harmless(event.error.message), "red")
         if event.error.remedy:
             view.say(harmless(event.error.remedy), "cyan")
+
+
+def _fullness(context: ContextChecked) -> str:
+    """How much of the window the last prompt took."""
+    seen = context.verdict == "seen"
+    percent = round(100 * (context.counted_tokens if seen else context.sent_tokens) / context.window)
+    return f"{'' if seen else 'about '}{percent or '<1'}% of a {context.window:,}-token window"
 
 
 _SHOW: dict[type, Callable[[Renderer, Any], None]] = {
@@ -259,6 +276,7 @@ _SHOW: dict[type, Callable[[Renderer, Any], None]] = {
     MessageSteered: _message_steered,
     StepStarted: _step_started,
     ModelWaiting: _model_waiting,
+    ContextChecked: _context_checked,
     TextDelta: _text_delta,
     ReasoningDelta: _reasoning_delta,
     MessageFinished: _message_finished,

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
+from msgspec.structs import replace
 
 from py_mono.protocol.events import (
     ChangesStaged,
+    ContextChecked,
     Envelope,
     ErrorInfo,
     Event,
@@ -127,6 +129,21 @@ def test_every_end_of_a_turn_has_its_words() -> None:
             "error": "failed",
         }
     )
+
+
+def test_the_last_line_says_how_full_the_window_is_and_once_what_is_not_verified() -> None:
+    doubt = ContextChecked("unverified", 8000, 7, 32768, "the server counted 7 of about 8,000\ntokens")
+    seen = ContextChecked("seen", 9999, 3932, 32768)
+    start, end = TurnStarted(1, UserMessage("go")), TurnFinished("end", Usage(3939, 2), 2)
+    assert shown(start, STEP, doubt, STEP, doubt, end) == snapshot("""\
+done · 2 steps · 3,939 tokens in, 2 out · about 24% of a 32,768-token window · 5.0 s
+unverified whether the model saw the whole prompt: the server counted 7 of about 8,000 tokens
+""")
+    assert shown(start, STEP, doubt, STEP, seen, end, start, replace(seen, counted_tokens=9), end) == snapshot("""\
+done · 2 steps · 3,939 tokens in, 2 out · 12% of a 32,768-token window · 5.0 s
+done · 2 steps · 3,939 tokens in, 2 out · <1% of a 32,768-token window · 2.0 s
+""")
+    assert shown(start, seen, end, start, end).splitlines()[-1] == "done · 2 steps · 3,939 tokens in, 2 out · 1.0 s"
 
 
 def test_an_error_comes_with_its_remedy() -> None:
