@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from threading import Event
 
+MORE = b"more"
+"""Asks init for one more runner."""
+
 _PIECE = 65536
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -31,6 +34,7 @@ class WorkerCommands:
         self._environment = environment
         self._lock = Lock()
         self._running: dict[int, tuple[Event, socket.socket]] = {}
+        self._idle = 1  # runners that wait for a request; init has one from the start
 
     def run(
         self,
@@ -61,6 +65,7 @@ class WorkerCommands:
         finally:
             with self._lock:
                 del self._running[id(control)]
+                self._idle += 1  # where it was killed, init has made another
             control.close()
             os.close(output)
 
@@ -86,6 +91,8 @@ class WorkerCommands:
         with control:
             word, _, rest = _read_line(control).partition(" ")
         if word != "started":
+            with self._lock:
+                self._idle += 1
             raise _start_failure(rest, argv, cwd)
         return int(rest)
 
@@ -98,7 +105,7 @@ class WorkerCommands:
         *,
         background: bool,
     ) -> socket.socket:
-        """Ask init for a runner; takes over ``output_end``."""
+        """Have a runner start a program; takes over ``output_end``."""
         request = {
             "argv": list(argv),
             "cwd": cwd,
@@ -107,8 +114,8 @@ class WorkerCommands:
         }
         control, control_end = socket.socketpair()
         try:
-            socket.send_fds(self._requests, [runner.RUN], [control_end.fileno(), output_end])
-            control.sendall(runner.pack_request(request))
+            self._count_runners()
+            runner.send_request(self._requests, request, [control_end.fileno(), output_end], control)
         except OSError as error:
             control.close()
             raise ToolFailure(f"{argv[0]} could not be started: {error.strerror}") from error
@@ -116,6 +123,14 @@ class WorkerCommands:
             control_end.close()
             os.close(output_end)
         return control
+
+    def _count_runners(self) -> None:
+        """Take an idle runner, or have init make one more."""
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                self._sweeps.send(MORE)
 
     def _attend(
         self,

@@ -1,8 +1,8 @@
 """GUEST. Init: the worker's first process; forks the runners, adopts and ends orphans, takes everything along at its end.
 
 Single-threaded, so that it can fork. There is a runner from the start, and it takes one command after the other, so that
-none has to wait for a fork; where a request waits while all are busy, one more is forked. On ``sweeps`` the server sends
-a descriptor that is closed when no orphan is left.
+none has to wait for a fork; one that dies before its time is replaced. On ``sweeps`` the server asks for one more, or
+sends a descriptor that is closed when no orphan is left.
 """
 
 import gc
@@ -12,6 +12,7 @@ import signal
 import socket
 
 from py_mono.sandbox import processes, runner
+from py_mono.sandbox.commands import MORE
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Init:
         self._sweeps = sweeps
         self._server = server
         self._narrow = narrow
-        self._runners: dict[int, bool] = {}  # by pid: whether it waits for a request
+        self._runners: dict[int, bool] = {}  # by pid: whether it takes more requests
+        self._missing = 1  # how many are to be forked
         self._over = False
         self._wake, self._wake_end = os.pipe()
         self._notes, self._notes_end = os.pipe()
@@ -49,25 +51,20 @@ class Init:
         signal.signal(signal.SIGCHLD, _nothing)
         signal.signal(signal.SIGTERM, self._stop)
         poll = select.poll()
-        for descriptor in (self._wake, self._notes, self._sweeps.fileno(), self._requests.fileno()):
+        for descriptor in (self._wake, self._notes, self._sweeps.fileno()):
             poll.register(descriptor, select.POLLIN)
         gc.freeze()  # keeps forked children from copying pages only to look at them; collecting is off since the start
-        self._fork()
         while not self._over:
-            idle = any(self._runners.values())
-            poll.modify(self._requests, 0 if idle else select.POLLIN)  # an idle runner takes them itself
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            while self._missing and self._fork():
+                self._missing -= 1
+            ready = {descriptor for descriptor, _ in poll.poll(_RETRY_MS if self._missing else None)}
             if self._notes in ready:
-                self._runners.update(
-                    (pid, idle) for pid, idle in runner.read_notes(self._notes) if pid in self._runners
-                )
+                self._runners.update((pid, False) for pid in runner.read_notes(self._notes) if pid in self._runners)
             if self._wake in ready:
                 os.read(self._wake, 4096)
                 self._sweep()
             if self._sweeps.fileno() in ready:
-                self._answer_sweep()
-            if self._requests.fileno() in ready and not any(self._runners.values()):
-                self._fork()
+                self._answer()
         processes.end_descendants()
         os._exit(0)
 
@@ -83,30 +80,35 @@ class Init:
             self._forget(processes.end_descendants(frozenset({*self._runners, self._server})))
 
     def _forget(self, statuses: dict[int, int]) -> None:
-        for pid in statuses:
-            self._runners.pop(pid, None)
+        for pid, status in statuses.items():
+            if self._runners.pop(pid, False) and status:
+                self._missing += 1
         if self._server in statuses:
             self._over = True
 
-    def _answer_sweep(self) -> None:
+    def _answer(self) -> None:
         message, descriptors, _, _ = socket.recv_fds(self._sweeps, 16, 1, socket.MSG_CMSG_CLOEXEC)
-        if message:
+        if message == MORE:
+            self._missing += 1
+        elif message:
             self._sweep()
         else:
             self._over = True
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _fork(self) -> None:
-        """Make one more runner; where the limit on processes forbids it, the next round tries again a little later."""
+    def _fork(self) -> bool:
+        """Make one more runner; False where the limit on processes forbids it: then it is tried again a little later."""
         try:
             pid = os.fork()
         except OSError:
-            select.poll().poll(_RETRY_MS)
-            return
-        if pid:
-            self._runners[pid] = True
-            return
+            return False
+        if pid == 0:
+            self._become_runner()
+        self._runners[pid] = True
+        return True
+
+    def _become_runner(self) -> "NoReturn":
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,10 +1,10 @@
 """GUEST. The runner: watches over one command at a time; starts it, waits for it, and leaves nothing of it behind.
 
 It adopts whatever the command's processes leave (subreaper), so ending one command never touches its neighbour; when
-nothing is left of one it takes the next. It waits for a request from the server: a message with two descriptors, the
-command's control socket and its output. On the control socket comes the request (4 bytes length, JSON), later perhaps
-``stop``; back go lines: ``started PID`` (background only), ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives
-it). Init is told what each runner does: ``note``.
+nothing is left of one it takes the next; a background command is its last. It waits for a request from the server: a
+message of JSON with two descriptors, the command's control socket and its output; JSON too long for a message comes on
+the control socket, behind its length in 4 bytes. There may later come ``stop``; back go lines: ``started PID``
+(background only), ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives it).
 """
 
 import _thread
@@ -16,87 +16,121 @@ import select
 import signal
 import socket
 import struct
+import time
 
 from py_mono.sandbox import processes
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
-RUN = b"run"
 STOP = b"stop"
+_LONG = b"long"
+_LONGEST = 32_768  # bytes of JSON that go into a message
 _GRACE_MS = 300
+_RETRY_S = 0.05
 _LENGTH = struct.Struct("=I")
-_NOTE = struct.Struct("=i?")
+_PID = struct.Struct("=i")
 _DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ)  # the two that Python ignores; handlers end with the exec
 
 
-def pack_request(request: "dict[str, Any]") -> bytes:
-    """``argv``, ``cwd``, ``environment`` and ``background``, as the runner reads them."""
+def send_request(requests: socket.socket, request: "dict[str, Any]", ends: "list[int]", control: socket.socket) -> None:
+    """Have a runner take ``argv``, ``cwd``, ``environment`` and ``background``.
+
+    It gets ``ends``, its end of ``control`` and the output's. Raises OSError.
+    """
     body = json.dumps(request).encode()
-    return _LENGTH.pack(len(body)) + body
+    if len(body) <= _LONGEST:
+        socket.send_fds(requests, [body], ends)
+    else:
+        socket.send_fds(requests, [_LONG], ends)
+        control.sendall(_LENGTH.pack(len(body)) + body)
 
 
-def note(pid: int, *, idle: bool) -> bytes:
-    """What a runner tells init: whether it waits for a request or has taken one. Short enough to be written whole."""
-    return _NOTE.pack(pid, idle)
-
-
-def read_notes(notes: int) -> "Iterator[tuple[int, bool]]":
-    """The notes that are there: pid, and whether it is idle."""
-    return _NOTE.iter_unpack(os.read(notes, 1024 * _NOTE.size))
+def read_notes(notes: int) -> "Iterator[int]":
+    """The runners that said that they took their last command."""
+    return (pid for (pid,) in _PID.iter_unpack(os.read(notes, 1024 * _PID.size)))
 
 
 def run(requests: socket.socket, notes: int, narrow: "Callable[[], object]") -> "NoReturn":
     """Be a runner, in a fresh child of init, until the server is gone; ``notes`` is where init reads.
 
-    ``narrow`` is called in a thread of its own, which then starts the commands: they inherit what it did, and this
-    process, which watches over them, does not.
+    ``narrow`` is called in a thread of its own, which then does all there is to do: commands inherit what it did, and the
+    process as a whole, which a signal would end, does not (restrictions of Landlock are a thread's own).
     """
-    pid = os.getpid()
-    init = os.pidfd_open(os.getppid())
+    runner = _Runner(requests, notes)
     processes.become_subreaper()
-    spawner = _Spawner(narrow)
     while True:
-        control, output = _take_request(requests)
-        os.write(notes, note(pid, idle=False))
-        request = json.loads(_receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0]))
-        answer = _run_one(spawner, request, control, output, init)
-        os.write(notes, note(pid, idle=True))  # before the answer: the next request may follow at once
-        _report(control, answer)
-        control.close()
+        try:
+            _thread.start_new_thread(runner.work, (narrow,))
+        except RuntimeError:  # the limit on processes forbids it: another try a little later
+            time.sleep(_RETRY_S)
+        else:
+            break
+    while True:
+        signal.pause()
 
 
-def _run_one(spawner: "_Spawner", request: "dict[str, Any]", control: socket.socket, output: int, init: int) -> bytes:
-    """Run a command to its end, or a background one until nothing is left of it, and this process ends too."""
-    try:
-        os.chdir(request["cwd"])
-        command = spawner.spawn(request["argv"], request["environment"], output)
-    except OSError as error:
-        what = "program" if error.filename == request["argv"][0] else "cwd"
-        return b"failed %d %s\n" % (error.errno or 0, what.encode())
-    except ValueError as error:  # a zero byte, which no argument can hold
-        return b"failed 0 %s\n" % str(error).encode()
-    finally:
-        os.close(output)
-    if request["background"]:
-        _report(control, b"started %d\n" % command)
-        _attend_background(init)
-        os._exit(0)
-    return b"ended %d\n" % _attend(command, init, control)
+class _Runner:
+    """What a runner does; one object a process."""
+
+    def __init__(self, requests: socket.socket, notes: int) -> None:
+        self._requests = requests
+        self._notes = notes
+        self._init = os.pidfd_open(os.getppid())
+
+    def work(self, narrow: "Callable[[], object]") -> "NoReturn":
+        """Take one request after the other."""
+        try:
+            refused = None
+            try:
+                narrow()
+            except OSError as error:
+                refused = error
+            while True:
+                control, output, request = _take_request(self._requests)
+                answer = self._run(request, control, output, refused)
+                _report(control, answer)
+                control.close()
+        finally:
+            os._exit(1)  # the main thread would wait for ever
+
+    def _run(self, request: "dict[str, Any]", control: socket.socket, output: int, refused: "OSError | None") -> bytes:
+        """Run a command to its end, or a background one until nothing is left of it, and this process ends too."""
+        try:
+            if refused:
+                raise refused  # nothing is started wider than it should be
+            os.chdir(request["cwd"])
+            command = _spawn(request["argv"], request["environment"], output)
+        except OSError as error:
+            what = "program" if error.filename == request["argv"][0] else "cwd"
+            return b"failed %d %s\n" % (error.errno or 0, what.encode())
+        except ValueError as error:  # a zero byte, which no argument can hold
+            return b"failed 0 %s\n" % str(error).encode()
+        finally:
+            os.close(output)
+        if request["background"]:
+            os.write(self._notes, _PID.pack(os.getpid()))
+            _report(control, b"started %d\n" % command)
+            _attend_background(self._init)
+            os._exit(0)
+        return b"ended %d\n" % _attend(command, self._init, control)
 
 
-def _take_request(requests: socket.socket) -> "tuple[socket.socket, int]":
+def _take_request(requests: socket.socket) -> "tuple[socket.socket, int, dict[str, Any]]":
     descriptors = array.array("i")
     space = socket.CMSG_SPACE(2 * descriptors.itemsize)
-    _, ancillary, _, _ = requests.recvmsg(len(RUN), space, socket.MSG_CMSG_CLOEXEC)
+    body, ancillary, _, _ = requests.recvmsg(_LONGEST, space, socket.MSG_CMSG_CLOEXEC)
     for level, kind, payload in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors.frombytes(payload)
     if len(descriptors) != 2:  # noqa: PLR2004 - control and output; fewer when the server is gone
         os._exit(0)
-    return socket.socket(fileno=descriptors[0]), descriptors[1]
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptors[0])
+    if body == _LONG:
+        body = _receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0])
+    return control, descriptors[1], json.loads(body)
 
 
 def _receive(control: socket.socket, count: int) -> bytes:
@@ -152,43 +186,6 @@ def _attend_background(init: int) -> None:
             processes.end_descendants()
 
 
-class _Spawner:
-    """A thread that narrows itself and then starts programs: restrictions of Landlock are a thread's own."""
-
-    def __init__(self, narrow: "Callable[[], object]") -> None:
-        self._narrow = narrow
-        self._asked = _thread.allocate_lock()
-        self._done = _thread.allocate_lock()
-        self._arguments: tuple[list[str], dict[str, str], int] = ([], {}, -1)
-        self._outcome: int | OSError | ValueError = -1
-        self._asked.acquire()
-        self._done.acquire()
-        _thread.start_new_thread(self._run, ())
-
-    def spawn(self, argv: "list[str]", environment: "dict[str, str]", output: int) -> int:
-        """Start a program with ``output`` as stdout and stderr; its pid. Raises OSError, ValueError."""
-        self._arguments = (argv, environment, output)
-        self._asked.release()
-        self._done.acquire()
-        if isinstance(self._outcome, int):
-            return self._outcome
-        raise self._outcome
-
-    def _run(self) -> None:
-        refused: OSError | None = None
-        try:
-            self._narrow()
-        except OSError as error:
-            refused = error  # nothing is started wider than it should be
-        while True:
-            self._asked.acquire()
-            try:
-                self._outcome = refused or _spawn(*self._arguments)
-            except (OSError, ValueError) as error:
-                self._outcome = error
-            self._done.release()
-
-
 def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int:
     """Start a program in a session of its own, searched for in the PATH of ``environment``.
 
@@ -199,10 +196,10 @@ def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int
         (os.POSIX_SPAWN_DUP2, output, 1),
         (os.POSIX_SPAWN_DUP2, output, 2),
     )
-    names = [argv[0]]
+    names: Iterable[str] = (argv[0],)
     if "/" not in argv[0]:
         found = (f"{folder}/{argv[0]}" for folder in environment.get("PATH", "").split(":") if folder)
-        names = [name for name in found if os.access(name, os.X_OK)]  # much cheaper than a start that fails
+        names = (name for name in found if os.access(name, os.X_OK))  # much cheaper than a start that fails
     reason = errno.ENOENT
     for name in names:
         try:

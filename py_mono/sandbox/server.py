@@ -1,4 +1,7 @@
-"""GUEST. The server process of a worker: reads frames in one thread, runs each call in another."""
+"""GUEST. The server process of a worker: reads frames and runs calls.
+
+Its threads take turns: one reads, and runs the call that comes while another reads on: no call waits for a thread.
+"""
 
 import _thread
 import os
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 _PIECE = 65536
 _PENDING_LIMIT = 16_384  # characters of output a call may have waiting for the screen
 _INTERVAL_S = 0.03  # between two output frames of a call
+_SPARE = 2  # how many threads may wait to read
 
 
 class _Screen:
@@ -34,8 +38,8 @@ class _Screen:
         self._lock = Lock()
         self._pending = ""
         self._dropped = 0
-        self._sent_at = 0.0
-        self._reminded = False
+        self._sent_at = time.monotonic()
+        self._reminded = True  # whoever reads looks at it 30 ms after the call came
 
     def emit(self, text: str) -> None:
         """Take a piece; show it now where the last one is long enough ago."""
@@ -45,28 +49,33 @@ class _Screen:
             if over > 0:
                 self._pending = self._pending[over:]
                 self._dropped += over
-            now = time.monotonic()
-            if now - self._sent_at >= _INTERVAL_S:
-                self._send(now)
+            if time.monotonic() - self._sent_at >= _INTERVAL_S:
+                self._call.server.write(self._frame())
                 return
             reminded, self._reminded = self._reminded, True
         if not reminded:
             self._call.server.remind()
 
     def flush(self) -> None:
-        """Show what is left."""
+        """Show what is there."""
         with self._lock:
-            self._send(time.monotonic())
+            self._call.server.write(self._frame())
 
-    def _send(self, now: float) -> None:
+    def rest(self) -> bytes:
+        """What is left, as a frame, or nothing."""
+        with self._lock:
+            return self._frame()
+
+    def _frame(self) -> bytes:
+        self._reminded = False
         if not self._pending:
-            return
-        text, self._pending, self._reminded = self._pending, "", False
+            return b""
+        text, self._pending = self._pending, ""
         if self._dropped:
             text = f"\n[{self._dropped} characters not shown]\n{text}"
             self._dropped = 0
-        self._sent_at = now
-        self._call.server.send("output", id=self._call.id, text=text)
+        self._sent_at = time.monotonic()
+        return encode("output", id=self._call.id, text=text)
 
 
 class _Call:
@@ -88,7 +97,6 @@ class _Call:
             output = Output(str(failure), is_error=True)
         except BaseException as error:  # noqa: BLE001 - a tool's bug, SystemExit included, must not take the worker along
             output = Output(f"the tool failed unexpectedly: {type(error).__name__}: {error}"[:1000], is_error=True)
-        self.screen.flush()
         self.server.finish(self, output)
 
     def _output(self) -> Output:
@@ -113,58 +121,99 @@ class Server:
         self._tools = tools
         self._commands = commands
         self._make_context = make_context
+        self._reader = FrameReader()
+        self._reading = Lock()
         self._writing = Lock()
         self._calls: dict[str, _Call] = {}
+        self._due = 0.0  # when pending output is to be shown; 0 where there is none
+        self._begun: deque[Callable[[], None]] = deque()  # what whoever reads found to be done
         self._queue: deque[_Call] = deque()
         self._queue_busy = False
         self._lock = Lock()
+        self._spare = 0  # threads that wait to read
+        self._ended = Event()
         self._wake, self._wake_end = os.pipe()
         os.set_blocking(self._wake_end, False)
+        self._poll = select.poll()
+        self._poll.register(self._wire, select.POLLIN)
+        self._poll.register(self._wake, select.POLLIN)
+        self._poll.register(self._commands.init, 0)  # tells a hang-up: without init no command begins or ends
 
     def serve(self, lock: "dict[str, Any]") -> None:
         """Say hello, then answer calls until the host closes the wire or sends what is no frame."""
         self.send("hello", tools=[module.SPEC for module in self._tools.values()], lock=lock, error="", remedy="")
-        reader = FrameReader()
-        poll = select.poll()
-        poll.register(self._wire, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
-        poll.register(self._commands.init, 0)  # reports a hang-up: without init there is no command, and no end of one
-        due = 0.0  # when pending output is to be shown; 0 where there is none
+        _thread.start_new_thread(self._work, ())
+        self._ended.wait()
+
+    def _work(self) -> None:
+        """Read until there is something to run, leave the reading to another thread, run it, and begin again."""
         while True:
-            wait = max(0.0, due - time.monotonic()) * 1000 if due else None
-            ready = {descriptor for descriptor, _ in poll.poll(wait)}
-            if due and time.monotonic() >= due:
-                due = 0.0
-                self._flush()
-            if self._wake in ready:
-                os.read(self._wake, 4096)
-                due = due or time.monotonic() + _INTERVAL_S
-            if self._commands.init in ready:
-                return
-            if self._wire.fileno() not in ready:
-                continue
-            try:
-                piece = self._wire.recv(_PIECE)
-                if not piece:
+            with self._lock:
+                if self._spare == _SPARE:
                     return
-                for frame in reader.feed(piece):
-                    self._take(frame)
-            except ConnectionResetError:
+                self._spare += 1
+            with self._reading:
+                with self._lock:
+                    self._spare -= 1
+                run = self._read()
+            if run is None:
                 return
+            run()
+
+    def _read(self) -> "Callable[[], None] | None":
+        """Take frames until one of them is to be run; None where no more can be taken. In one thread at a time."""
+        while not self._ended.is_set():
+            if self._begun:
+                if not self._spare:
+                    with suppress(RuntimeError):  # the limit on processes is reached: nobody reads while this runs
+                        _thread.start_new_thread(self._work, ())
+                return self._begun.popleft()
+            try:
+                more = self._take_frames()
+            except ConnectionResetError:
+                more = False
             except WireError as error:
                 sys.stderr.write(f"the host sent what is no frame: {error}\n")
-                return
+                more = False
+            if not more:
+                self._ended.set()
+        return None
+
+    def _take_frames(self) -> bool:
+        """Wait for the host and take what it sent; False where there is no more to come."""
+        wait = max(0.0, self._due - time.monotonic()) * 1000 if self._due else None
+        ready = {descriptor for descriptor, _ in self._poll.poll(wait)}
+        if self._due and time.monotonic() >= self._due:
+            self._due = 0.0
+            self._flush()
+        if self._wake in ready:
+            os.read(self._wake, 4096)
+            self._due = self._due or time.monotonic() + _INTERVAL_S
+        if self._commands.init in ready:
+            return False
+        if self._wire.fileno() in ready:
+            piece = self._wire.recv(_PIECE)
+            if not piece:
+                return False
+            for frame in self._reader.feed(piece):
+                self._take(frame)
+        return True
 
     def context(self, call: _Call) -> Context:
         """What ``call`` may use."""
         return self._make_context(call.cancelled, call.screen.emit)
 
     def send(self, kind: str, **fields: object) -> None:
-        """Write one frame; whole, also where several threads write."""
-        line = encode(kind, **fields)
+        """Write one frame."""
+        self.write(encode(kind, **fields))
+
+    def write(self, frames: bytes) -> None:
+        """Write whole frames, also where several threads write; nothing where there is none."""
+        if not frames:
+            return
         try:
             with self._writing:
-                self._wire.sendall(line)
+                self._wire.sendall(frames)
         except OSError:  # the host is gone, and with it all reason to go on: have the reading thread notice
             with suppress(OSError):
                 self._wire.shutdown(socket.SHUT_RDWR)
@@ -182,9 +231,11 @@ class Server:
             self._calls.pop(call.id, None)
         fields = {"id": call.id, "content": output.content, "is_error": output.is_error, "details": output.details}
         try:
-            self.send("result", **fields)
+            result = encode("result", **fields)
         except WireError as error:
-            self.send("result", id=call.id, content=f"the result cannot be sent: {error}", is_error=True, details={})
+            fields = {"id": call.id, "content": f"the result cannot be sent: {error}", "is_error": True, "details": {}}
+            result = encode("result", **fields)
+        self.write(call.screen.rest() + result)
 
     def _flush(self) -> None:
         with self._lock:
@@ -225,11 +276,8 @@ class Server:
                 if self._queue_busy:
                     return
                 self._queue_busy = True
-        target = call.run if module.SPEC["effect"] == "read" else self._run_queue
-        try:
-            _thread.start_new_thread(target, ())
-        except RuntimeError:  # the limit on processes is reached: another try, with the wait in line, may do
-            target()
+        self._begun.append(call.run if module.SPEC["effect"] == "read" else self._run_queue)
+        self._due = self._due or time.monotonic() + _INTERVAL_S
 
     def _run_queue(self) -> None:
         """Run the calls that change something, one at a time, in order."""
