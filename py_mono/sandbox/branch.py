@@ -85,7 +85,7 @@ class DirectBranch:
         except WireError as error:
             return ToolResult(call.id, call.name, f"the call cannot be sent: {error}", is_error=True)
         try:
-            frame = await asyncio.shield(future)
+            frame = await future
         except asyncio.CancelledError:
             frame = await self._cancel(identifier, future)
             raise asyncio.CancelledError(_result(call, frame) if frame else _lost(call)) from None
@@ -93,9 +93,10 @@ class DirectBranch:
 
     async def _cancel(self, identifier: str, future: "asyncio.Future[Any]") -> dict[str, Any] | None:
         """Have a call end; what it came to, or None where it did not end in time or nobody waits: then the worker ends."""
-        self._link.cancel(identifier)
+        if future.cancelled():
+            future = self._link.cancel(identifier)
         try:
-            frame: dict[str, Any] = await asyncio.wait_for(asyncio.shield(future), _CANCEL_GRACE_S)
+            frame: dict[str, Any] = await asyncio.wait_for(future, _CANCEL_GRACE_S)
         except WorkerDied:
             return None
         except (TimeoutError, asyncio.CancelledError):

@@ -11,7 +11,7 @@ from py_mono.protocol.errors import SandboxError, WorkerDied
 from py_mono.sandbox.launch import Launched
 from py_mono.sandbox.wire import FrameReader, WireError, encode
 
-_PIECE = 262_144
+_PIECE = 65_536  # more is taken from the system anew each time
 _STDERR_KEPT = 4096
 _SOFT_END_S = 1.0
 
@@ -34,6 +34,7 @@ class Link:
         self._reader = FrameReader()
         self._unsent = bytearray()
         self._calls: dict[str, tuple[asyncio.Future[dict[str, Any]], OnOutput]] = {}
+        self._late: dict[str, dict[str, Any]] = {}
         self._stderr = b""
         self._report = b""
         self._reported = asyncio.Event()
@@ -56,10 +57,17 @@ class Link:
         self._send(frame)
         return future
 
-    def cancel(self, identifier: str) -> None:
-        """Ask for a call to end; its result still comes."""
-        if not self.dead and identifier in self._calls:
+    def cancel(self, identifier: str) -> "asyncio.Future[Any]":
+        """Ask for a call to end whose future was cancelled; another future gets its result, which still comes."""
+        future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        if identifier in self._late:
+            future.set_result(self._late.pop(identifier))
+        elif self.dead:
+            future.set_exception(self.dead)
+        else:
+            self._calls[identifier] = (future, self._calls[identifier][1])
             self._send(encode("cancel", id=identifier))
+        return future
 
     def _send(self, frame: bytes) -> None:
         if not self._unsent:
@@ -111,7 +119,9 @@ class Link:
                 self._calls[frame["id"]][1](frame["text"])
         elif kind == "result" and frame["id"] in self._calls:
             future, _ = self._calls.pop(frame["id"])
-            if not future.done():
+            if future.cancelled():
+                self._late[frame["id"]] = frame  # whoever waited has not yet been told that it was cancelled
+            else:
                 future.set_result(frame)
         else:
             raise WireError(f"a {kind} frame that nothing was waiting for")
