@@ -42,7 +42,7 @@ def one_line(text: str) -> str:
 
 def cell_width(text: str) -> int:
     """How many columns a terminal gives harmless text."""
-    return sum(map(_cells, text))
+    return len(text) if text.isascii() else sum(map(_cells, text))
 
 
 def clip(text: str, width: int) -> str:
