@@ -1,7 +1,8 @@
 """HTTP/1.1 over asyncio streams, for a server whose replies are streams. One connection, kept while it can be.
 
-A connection is used again only after a reply was read to its end; any other end (an error, a reply that is left early)
-closes it, which is also how the server learns that nobody waits any more.
+A connection is used again only after a reply was read to its end and nothing came since: bytes that nobody asked for
+would be read as the next reply. Any other end (an error, a reply that is left early) closes it, which is also how the
+server learns that nobody waits any more.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from py_mono.llm.endpoint import Endpoint, proxy_for
 from py_mono.utils.lazy import load
 
 _CHUNK = 1 << 16
+_SHOWN = 120
 
 
 class TransportError(Exception):
@@ -95,10 +97,20 @@ class _Connection:
         self.fresh = True
         self.closed = False
 
-    @property
-    def usable(self) -> bool:
-        """Whether another request can be sent on it."""
-        return not self.closed and not self.reader.at_eof() and self.http.our_state is h11.IDLE
+    async def usable(self) -> bool:
+        """Whether another request can be sent on it: since the last reply came neither an end nor a byte."""
+        if self.closed or self.http.our_state is not h11.IDLE or self.http.trailing_data[0]:
+            return False
+        for _ in range(2):  # whatever has arrived gets into the reader: the loop polls once before and once after
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(0):
+                await self.reader.read(1)
+        except TimeoutError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def send(self, head: h11.Request, body: bytes) -> None:
         pieces = [self.http.send(head), self.http.send(h11.Data(data=body)), self.http.send(h11.EndOfMessage())]
@@ -110,9 +122,10 @@ class _Connection:
             while (event := self.http.next_event()) is h11.NEED_DATA:
                 self.http.receive_data(await self.reader.read(_CHUNK))
         except h11.RemoteProtocolError as error:
+            why = str(error) if len(str(error)) <= _SHOWN else f"{str(error)[:_SHOWN]}…"  # it may quote what came
             if self.http.their_state is h11.ERROR and self.reader.at_eof():
-                raise TransportError(f"the connection ended in the middle of the answer ({error})") from error
-            raise TransportError(f"the answer is not HTTP ({error})", garbled=True) from error
+                raise TransportError(f"the connection ended in the middle of the answer ({why})") from error
+            raise TransportError(f"the answer is not HTTP ({why})", garbled=True) from error
         except OSError as error:
             raise TransportError(f"the connection broke ({error.strerror or error})") from error
         return event
@@ -171,7 +184,7 @@ class HttpClient:
             self._connection = None
 
     async def _send(self, method: str, path: str, body: bytes) -> Exchange:
-        if self._connection is None or not self._connection.usable:
+        if self._connection is None or not await self._connection.usable():
             self.close()
             self._connection = await self._open()
         target = self._endpoint.path + path

@@ -10,6 +10,7 @@ import pytest
 from py_mono.llm.endpoint import Endpoint, parse_endpoint
 from py_mono.llm.http_stream import HttpClient, TransportError
 from tests.servers.fake_ollama import Answer, FakeOllama, Pause, as_json
+from tests.servers.faults import FaultServer
 
 BODY = b'{"ok": 1}'
 
@@ -235,4 +236,22 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up_by_whoever_wai
                 await exchange.head()
         client.release()
         assert not client.reused
+        client.close()
+
+
+async def test_bytes_that_nobody_asked_for_are_not_read_as_the_next_reply() -> None:
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + BODY
+    with FaultServer([[response + response], [response]]) as server:
+        client = client_for(server.url)
+        assert [await ask(client), await ask(client)] == [(200, BODY)] * 2
+        assert server.connections == 2
+        client.close()
+
+
+async def test_what_is_quoted_of_an_answer_that_is_none_is_short() -> None:
+    with FaultServer([[b"x" * 10_000 + b"\r\n\r\n"]]) as server:
+        client = client_for(server.url)
+        with pytest.raises(TransportError, match="the answer is not HTTP") as caught:
+            await ask(client)
+        assert len(str(caught.value)) < 200
         client.close()
