@@ -16,6 +16,7 @@ from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
 from py_mono.llm.ollama_reply import Lines, Reply
 from py_mono.llm.ollama_server import ServerFacts
 from py_mono.llm.ollama_wire import (
+    Chunk,
     ModelFacts,
     RequestEncoder,
     body_error,
@@ -243,26 +244,37 @@ class OllamaProvider:
             raise errors.model_missing(self._model, pulled)
         raise errors.from_status(status, text, headers.get("retry-after", ""), self._model)
 
+    def _decode(self, line: bytes, *, cut: bool) -> Chunk:
+        """One line of a reply; ``cut``: it is the last, and without its newline. Raises for what is no chunk."""
+        try:
+            chunk = decode_chunk(line)
+        except ValueError as error:
+            if cut:
+                raise TransportError("the reply was cut in the middle of a line") from error
+            raise errors.garbage(str(error), line) from error
+        if chunk.error is not None:
+            raise errors.from_stream(error_text(chunk.error), self._model)
+        return chunk
+
     async def _deltas(self, exchange: Exchange, reply: Reply) -> AsyncGenerator[ModelChunk, None]:
         """Read the reply to the line that says it is done."""
         lines, began = Lines(self._settings.max_line_bytes), False
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._settings.idle_s
         while not reply.done:
             try:
-                async with asyncio.timeout(self._settings.idle_s):
+                async with asyncio.timeout_at(deadline):
                     data = await exchange.read()
             except TimeoutError as error:
                 raise errors.idle(self._settings.idle_s) from error
             for line in lines.feed(data) if data else lines.end():
-                try:
-                    chunk = decode_chunk(line)
-                except ValueError as error:
-                    if began and not data:
-                        raise TransportError("the reply was cut in the middle of a line") from error
-                    raise errors.garbage(str(error), line) from error
+                chunk = self._decode(line, cut=began and not data)
                 began = True
-                if chunk.error is not None:
-                    raise errors.from_stream(error_text(chunk.error), self._model)
                 for delta in reply.take(chunk):
                     yield delta
+                if reply.done:
+                    break  # what follows the end is no part of the reply
             if not data and not reply.done:
                 raise TransportError("the reply was cut before its end")
+            if not data.isspace():  # blank lines keep a connection open, and say nothing
+                deadline = now() + self._settings.idle_s
