@@ -171,6 +171,8 @@ async def test_repeated_ids_become_unique_and_new_ones_are_kept() -> None:
         (None, ToolCall("call_1", "f", {})),
         ("", ToolCall("call_1", "f", {})),
         ('{"path": "a', ToolCall("call_1", "f", {}, '{"path": "a')),
+        ('"{\\"path\\": \\"a\\"}"', ToolCall("call_1", "f", {"path": "a"})),
+        ('"a word"', ToolCall("call_1", "f", {}, '"a word"')),
         ("[1]", ToolCall("call_1", "f", {}, "[1]")),
         ([1], ToolCall("call_1", "f", {}, "[1]")),
         (7, ToolCall("call_1", "f", {}, "7")),
