@@ -16,8 +16,8 @@ _CLEAR = 3
 _DOUBTFUL = 1
 _SAYS_LITTLE = 40
 """Characters. A result as short as ``[no output]`` is what many commands say that did something."""
-_NOTHING = frozenset({"", ".", "0", "1"})
-"""Values that say what would hold without them: here, from the first, none."""
+_NOTHING = frozenset({"", ".", "0", "1", "true", "false", "null"})
+"""Values that say what would hold without them (here, from the first, none), or that make the result another."""
 
 
 def signature(calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> bytes:
@@ -81,10 +81,10 @@ def _texts(value: object) -> list[str]:
         return [text for item in value.values() for text in _texts(item)]
     if isinstance(value, list | tuple):
         return [text for item in value for text in _texts(item)]
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float):
         return []
     text = " ".join(_PATH_BLANKS.sub("", str(value)).split())
-    return [] if text in _NOTHING else [text]
+    return [] if text.casefold() in _NOTHING else [text]
 
 
 def _outcome(result: ToolResult) -> tuple[bool, str, object]:
