@@ -14,6 +14,7 @@ from py_mono.llm.call_parser.shapes import Tools, calls_in, malformed
 from py_mono.protocol.tools import ToolCall
 
 _FUNCTION = re.compile(r"([A-Za-z_][\w.\-]{0,99}+)\s{0,20}\(")
+_OPEN_FUNCTION = re.compile(r"[A-Za-z_][\w.\-]{0,99}+\s{0,20}\Z")
 _IN_LIST = re.compile(r"\[\s{0,200}+")
 
 
@@ -41,6 +42,8 @@ def json_calls(cursor: Cursor, tools: Tools, ends: Sequence[str] = ()) -> list[T
 def python_call(cursor: Cursor, tools: Tools) -> ToolCall:
     """``name(key=value, …)``, the values literals; an argument without a key, or a key twice, is no certain call."""
     start = cursor.at
+    if not looks_python(cursor):
+        raise Bad
     head = cursor.match(_FUNCTION)
     if head is None:
         raise Bad
@@ -104,7 +107,7 @@ def looks_python(cursor: Cursor) -> bool:
     if start == len(text):
         raise Ended
     found = _FUNCTION.match(text, start)
-    if found is None and re.compile(r"[A-Za-z_][\w.\-]{0,99}+\s{0,20}\Z").match(text, start):
+    if found is None and _OPEN_FUNCTION.match(text, start):
         raise Ended
     return found is not None
 

@@ -102,7 +102,7 @@ MARKS: dict[str, Mark] = {
         "call", ("gemma",), gemma("<escape>", "<end_function_call>"), ("<end_function_call>",), token=True
     ),
     "<|tool_call>": Mark("call", ("gemma",), gemma('<|"|>', "<tool_call|>"), _GEMMA_4, token=True),
-    "<|start|>assistant": Mark("call", ("harmony",), harmony, HARMONY_ENDS, token=True),
+    "<|start|>assistant": Mark("channel", ("harmony",), harmony, HARMONY_ENDS, token=True),
     "<|channel|>": Mark("channel", ("harmony",), harmony, HARMONY_ENDS, token=True),
     **{f"<{name}>": Mark("think", ends=(f"</{name}>",)) for name in ("think", "thinking", "thought", "seed:think")},
     **{f"</{name}>": Mark("unthink") for name in ("think", "thinking", "thought", "seed:think")},

@@ -21,7 +21,7 @@ _PYTHON_NAME = re.compile(r"\[\s{0,200}+([A-Za-z_][\w.\-]{0,99}+)\s{0,20}")
 _GAP = re.compile(r"[ \t]*+")
 _REACT = re.compile(r"Action:[ \t]*+[`\[*]{0,2}([\w.\-]{1,100}+)[`\]*]{0,2}[ \t]*\r?\n\s*Action Input:[ \t]*")
 _REACT_OPEN = re.compile(r"Action:[ \t]*+[`\[*]{0,2}[\w.\-]{0,100}+[`\]*]{0,2}[ \t]*(?:\r?\n\s{0,99}[\w :]{0,14})?\Z")
-_INPUT = "Action Input:"
+ACTION = "Action:"
 
 
 def begins_call(cursor: Cursor, tools: Tools) -> bool:
@@ -154,6 +154,7 @@ def react(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     """``Action:`` and the name on one line, ``Action Input:`` and JSON on the next."""
     head = _REACT.match(cursor.text, cursor.at)
     if head is None:
+        cursor.starts((ACTION,))
         if _REACT_OPEN.match(cursor.text, cursor.at):
             raise Ended
         raise NotCall

@@ -25,12 +25,13 @@ class Marks:
         stuck: Whether what stands here can only be decided at the end.
     """
 
-    def __init__(self, tools: Tools, families: frozenset[str] | None) -> None:
+    def __init__(self, tools: Tools, families: frozenset[str] | None, *, whole: bool) -> None:
         self.reply = Reply(tools)
         self.stuck = False
         self._tools, self._families = tools, families
         self._text, self._at = "", 0
         self._final, self._cut = False, False
+        self._whole, self._since = whole, 0
         self._ends: tuple[str, ...] = ()
         self._mode = self._thinking
         self._unclosed: set[tuple[str, ...]] = set()
@@ -65,7 +66,8 @@ class Marks:
         if mark.read:
             return self._channel(end, mark) if mark.kind == "channel" else self._call(end, mark, mark.read)
         if mark.kind == "unthink":
-            self.reply.was_thinking()
+            self.reply.was_thinking(self._text[self._since : self._at] if self._whole else None)
+            self._since = end
         return self._skip(end)
 
     def _skip(self, end: int) -> bool:

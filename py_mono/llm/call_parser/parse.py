@@ -36,11 +36,6 @@ class Parsed(Struct, frozen=True):
         )
 
 
-def scanner_for(tools: Sequence[ToolSpec] | None, form: str = "auto") -> Scanner:
-    """A scanner for one format (``families.NAMES``), or for all of them."""
-    return Scanner(Tools(tools), None if form == "auto" else frozenset({form}))
-
-
 def parse(text: str, tools: Sequence[ToolSpec] | None, *, cut: bool = False, form: str = "auto") -> Parsed:
     """Part a whole reply into text, thinking and calls.
 
@@ -51,7 +46,7 @@ def parse(text: str, tools: Sequence[ToolSpec] | None, *, cut: bool = False, for
         cut: Whether the reply is known to have been cut (an output limit, a broken stream).
         form: A format of ``families.NAMES``, or ``auto`` for all.
     """
-    scanner = scanner_for(tools, form)
+    scanner = Scanner(Tools(tools), None if form == "auto" else frozenset({form}), whole=True)
     scanner.feed(text, final=True, cut=cut)
     scanner.reply.end()
     return Parsed.of(scanner)

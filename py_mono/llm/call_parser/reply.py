@@ -23,6 +23,7 @@ class Reply:
     """
 
     def __init__(self, tools: Tools) -> None:
+        self._before = 0
         self._tools = tools
         self.broken_name = ""
         self.deltas: list[Delta] = []
@@ -68,11 +69,17 @@ class Reply:
     def end_thinking(self) -> None:
         """Whitespace before the closing mark is no part of the thinking."""
         self.thought.take_out()
+        self._before = len(self.shown.parts)
 
-    def was_thinking(self) -> None:
-        """Thinking ends here whose beginning was not printed: the calls before were thought of, not made."""
+    def was_thinking(self, source: str | None) -> None:
+        """Thinking ends here whose beginning was not printed: the calls before were thought of, not made.
+
+        ``source`` is all that stood before; None where it was let out already, and only the calls can be taken back.
+        """
         self.begin_thinking()
-        self.think("".join(self._raw))
+        if source is not None:
+            del self.shown.parts[self._before :]
+        self.think("".join(self._raw) if source is None else source)
         self.end_thinking()
         self.calls.clear()
         self._raw.clear()

@@ -8,7 +8,7 @@ import re
 
 from py_mono.llm.call_parser.cursor import Bad, Ended, NotCall
 from py_mono.llm.call_parser.families import MARKS
-from py_mono.llm.call_parser.loose import bare, calls_in_list, fenced, names_tool, react
+from py_mono.llm.call_parser.loose import ACTION, bare, calls_in_list, fenced, names_tool, react
 from py_mono.llm.call_parser.marks import BEGINNINGS, LONGEST, MARK, Marks
 from py_mono.llm.call_parser.shapes import Tools
 
@@ -20,7 +20,6 @@ _NEWLINE = re.compile(r"\n")
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+([^\n`]{0,200})\n")
 _FENCE_END = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t\r]*+(?=\n|\Z)")
 _LONGEST_FENCE = 210
-_ACTION = "Action:"
 _FUNCTOOLS = "functools["
 _CODE_INDENT = 4
 """Columns from which Markdown takes a line for code."""
@@ -29,8 +28,9 @@ _CODE_INDENT = 4
 class Scanner(Marks):
     """The state of one reply."""
 
-    def __init__(self, tools: Tools, families: frozenset[str] | None) -> None:
-        super().__init__(tools, families)
+    def __init__(self, tools: Tools, families: frozenset[str] | None, *, whole: bool) -> None:
+        """``whole``: the text comes in one piece."""
+        super().__init__(tools, families, whole=whole)
         self._mode = self._plain
         self._fence = ""
 
@@ -122,7 +122,7 @@ class Scanner(Marks):
         if places:
             place, end = min(places)
             self.reply.think(self._text[self._at : place])
-            self._at = place + len(end)
+            self._at = self._since = place + len(end)
             self.reply.end_thinking()
             self._mode = self._plain
             return True
@@ -142,7 +142,7 @@ class Scanner(Marks):
         if letter in "{[":
             return None if letter == "[" and self._mark_here() else self._at_bracket()
         rest = self._text[self._at : self._at + len(_FUNCTOOLS)]
-        if letter == "A" and self._wants("react") and (rest.startswith(_ACTION) or _ACTION.startswith(rest)):
+        if letter == "A" and self._wants("react") and (rest.startswith(ACTION) or ACTION.startswith(rest)):
             return self._loose(react)
         return self._at_functools(rest) if self._wants("phi") and _FUNCTOOLS.startswith(rest) else None
 

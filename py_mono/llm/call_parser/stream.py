@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from py_mono.llm.call_parser.parse import Parsed, scanner_for
+from py_mono.llm.call_parser.parse import Parsed
+from py_mono.llm.call_parser.scan import Scanner
+from py_mono.llm.call_parser.shapes import Tools
 from py_mono.protocol.events import ReasoningDelta, TextDelta
 from py_mono.protocol.tools import ToolSpec
 
@@ -20,7 +22,7 @@ class CallStream:
     """
 
     def __init__(self, tools: Sequence[ToolSpec] | None) -> None:
-        self._scanner = scanner_for(tools)
+        self._scanner = Scanner(Tools(tools), None, whole=False)
         self._quick = self._scanner.quick()
         self._waiting: list[str] = []
         self._size = 0

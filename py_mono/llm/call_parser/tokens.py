@@ -86,10 +86,10 @@ def _deepseek_call(cursor: Cursor, tools: Tools) -> ToolCall:
         if fenced:
             cursor.take("```json", "```")
     call = _object(cursor, tools, tools.name(name))
-    cursor.blank()
     if fenced:
+        cursor.blank()
         cursor.take("```")
-        close(cursor, "", (_CALL_END,))
+    close(cursor, "", (_CALL_END,))
     return call
 
 
