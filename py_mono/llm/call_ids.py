@@ -10,10 +10,12 @@ def with_unique_ids(calls: Sequence[ToolCall], messages: Sequence[Message]) -> t
     """The calls, each with an id that no call before it has.
 
     A server's own id is kept where it is new; a missing or repeated one becomes ``call_N``, N counting the session's
-    calls from 1. Nothing but the conversation goes into it, so equal conversations give equal ids.
+    calls from 1. Nothing but the conversation goes into it, so equal conversations give equal ids. A call that comes
+    twice under one id of the server's is one call that was sent twice, and is kept once.
     """
     if not calls:
         return ()
+    calls = [call for index, call in enumerate(calls) if not call.id or call not in calls[:index]]
     taken = {call.id for message in messages if isinstance(message, AssistantMessage) for call in message.tool_calls}
     number = sum(len(message.tool_calls) for message in messages if isinstance(message, AssistantMessage))
     own = {call.id for call in calls}

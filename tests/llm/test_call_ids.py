@@ -12,7 +12,7 @@ REPLIES = st.lists(st.lists(IDS, max_size=4), max_size=5)
 def session(replies: list[list[str]]) -> list[Message]:
     messages: list[Message] = [UserMessage("go")]
     for given_ids in replies:
-        calls = [ToolCall(one, "tool", {}) for one in given_ids]
+        calls = [ToolCall(one, "tool", {"n": n}) for n, one in enumerate(given_ids)]
         messages.append(AssistantMessage(tool_calls=with_unique_ids(calls, messages)))
     return messages
 
@@ -36,3 +36,13 @@ def test_ids_that_are_unique_already_are_kept(own: list[str]) -> None:
 
 def test_a_made_id_makes_way_for_one_that_the_server_gave() -> None:
     assert ids(session([["", "call_1"]])) == ["call_2", "call_1"]
+
+
+def test_a_call_that_was_sent_twice_is_one_and_another_under_its_id_is_not_the_same() -> None:
+    first, other = ToolCall("a", "tool", {"n": 1}), ToolCall("a", "tool", {"n": 2})
+    assert with_unique_ids([first, other, first], []) == (first, ToolCall("call_2", "tool", {"n": 2}))
+
+
+def test_calls_without_ids_are_calls_each() -> None:
+    call = ToolCall("", "tool", {})
+    assert [made.id for made in with_unique_ids([call, call], [])] == ["call_1", "call_2"]
