@@ -10,7 +10,7 @@ from py_mono.utils.digests import blake2b
 WARN_AT = 18
 STOP_AT = 30
 """Points: the model is told after 6 clear steps in a row, or 18 doubtful ones; the turn ends after 10, or 30."""
-_PATH_BLANKS = re.compile(r"(?<![\w.])(?:\./+)+|(?<=/)/+|/+(?=\s|$)")
+_PATH_BLANKS = r"(?<![\w.])(?:\./+)+|(?<=/)/+|/+(?=\s|$)"  # compiled when first used, not at the start
 """What stands in a path and does not change where it leads: ``./a``, ``a//b``, ``a/``."""
 _CLEAR = 3
 _DOUBTFUL = 1
@@ -83,7 +83,7 @@ def _texts(value: object) -> list[str]:
         return [text for item in value for text in _texts(item)]
     if not isinstance(value, str | int | float):
         return []
-    text = " ".join(_PATH_BLANKS.sub("", str(value)).split())
+    text = " ".join(re.sub(_PATH_BLANKS, "", str(value)).split())
     return [] if text.casefold() in _NOTHING else [text]
 
 

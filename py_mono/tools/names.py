@@ -5,11 +5,11 @@ from collections.abc import Collection
 
 from py_mono.utils.lazy import load
 
-_NAMESPACE = re.compile(r"(?:functions|tools|default_api)[.:/]")
+_NAMESPACE = r"\A(?:functions|tools|default_api)[.:/]"
 """What models put before a name that they were told without it: the namespaces of their templates, never ours."""
-_TEMPLATE = re.compile(r"<\|.*|:\d+\Z", re.DOTALL)
+_TEMPLATE = r"(?s)<\|.*|:\d+\Z"
 """What leaks from a template behind a name: ``read_file<|channel|>commentary``, ``read_file:0``."""
-_LAST = re.compile(r".*(?:\.|/|:|__)", re.DOTALL)
+_LAST = r"(?s).*(?:\.|/|:|__)"
 _LONGEST = 80
 _CLOSE = 0.75
 
@@ -49,7 +49,7 @@ def plain(name: str) -> str:
 
 def respelled(name: str, known: Collection[str]) -> str:
     """The one known name that this is in another spelling, a template's namespace or leftover aside; else empty."""
-    wanted = plain(_TEMPLATE.sub("", _NAMESPACE.sub("", name.strip(), count=1)))
+    wanted = plain(re.sub(_TEMPLATE, "", re.sub(_NAMESPACE, "", name.strip())))
     found = [tool for tool in known if plain(tool) == wanted]
     return found[0] if len(found) == 1 else ""
 
@@ -69,7 +69,7 @@ def refusal(name: str, listed: Collection[str]) -> str:
 
 def _suited(name: str, listed: Collection[str]) -> str:
     """Our word for another agent's tool; empty where nothing is known of it, or what does the same is not listed."""
-    wanted = plain(_LAST.sub("", _TEMPLATE.sub("", name)))
+    wanted = plain(re.sub(_LAST, "", re.sub(_TEMPLATE, "", name)))
     tool = next((tool for tool, names in _FOREIGN.items() if wanted == plain(tool) or wanted in names), "")
     if tool in listed:
         return tool
