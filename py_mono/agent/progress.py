@@ -76,15 +76,18 @@ def _amount(call: ToolCall) -> tuple[str, list[str], str]:
 
 
 def _texts(value: object) -> list[str]:
-    """The texts and numbers in a value, those left out that say nothing."""
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, list | tuple):
-        return [text for item in value for text in _texts(item)]
-    if not isinstance(value, str | int | float):
-        return []
-    text = " ".join(re.sub(_PATH_BLANKS, "", str(value)).split())
-    return [] if text.casefold() in _NOTHING else [text]
+    """The texts and numbers in a value, in some fixed order; those left out that say nothing."""
+    found, waiting = list[str](), [value]
+    while waiting:  # no recursion: a model's arguments may be nested as deeply as a decoder lets them
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+        elif isinstance(item, str | int | float):
+            text = " ".join(re.sub(_PATH_BLANKS, "", str(item)).split())
+            found += [] if text.casefold() in _NOTHING else [text]
+    return found
 
 
 def _outcome(result: ToolResult) -> tuple[bool, str, object]:

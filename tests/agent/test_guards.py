@@ -1,6 +1,7 @@
 """Limits and circles."""
 
 import pytest
+from msgspec.json import decode
 
 from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
 from py_mono.protocol.events import MessageSteered, PrefixBroken, StepStarted, ToolFinished
@@ -158,6 +159,11 @@ def test_news_after_a_note_begin_the_count_again_and_a_second_row_is_told_again(
     rows = [refused(n) for n in range(7)]
     found = verdicts(RepeatGuard(str), [*rows, edit(1), *rows])
     assert found == [""] * 5 + ["note", "", "", *[""] * 5, "note", ""]
+
+
+def test_arguments_nested_as_deeply_as_they_can_be_decoded_are_compared() -> None:
+    deep = decode(b'{"a":' * 800 + b'"x"' + b"}" * 800)
+    assert verdicts(RepeatGuard(str), [step("a", deep=deep)] * 3) == ["", "", "note"]
 
 
 def test_one_call_with_news_among_several_is_enough() -> None:
