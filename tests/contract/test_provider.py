@@ -13,7 +13,7 @@ from py_mono.llm.replay import ReplayProvider
 from py_mono.llm.scripted import ScriptedProvider
 from py_mono.llm.settings import LiteLLMSettings, OllamaSettings, ProviderSettings
 from py_mono.protocol.errors import ProviderError
-from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
+from py_mono.protocol.events import ContextChecked, ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall
@@ -167,11 +167,37 @@ async def test_a_stream_that_is_cancelled_does_not_spoil_the_next(provider: Prov
     await provider.close()
 
 
-async def test_the_window_is_constant_once_it_is_known(provider: Provider) -> None:
+async def test_the_window_is_constant_once_it_is_prepared(provider: Provider) -> None:
+    await provider.prepare()
+    first = provider.window
+    assert first >= 0
+    await play(provider)
+    await play(provider)
+    assert provider.window == first
+    await provider.close()
+
+
+async def test_preparing_again_does_nothing_and_takes_no_reply(provider: Provider) -> None:
+    await provider.prepare()
+    first = provider.window
+    await provider.prepare()
+    message = (await play(provider))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert (message.text, message.reasoning, provider.window) == (TEXT, "I think.", first)
+    await provider.close()
+
+
+async def test_a_stream_prepares_where_nobody_did(provider: Provider) -> None:
     await play(provider)
     first = provider.window
-    await play(provider)
-    assert provider.window == first >= 0
+    await provider.prepare()
+    assert provider.window == first
+    await provider.close()
+
+
+async def test_what_judges_a_prompt_comes_right_before_the_message_and_once(provider: Provider) -> None:
+    chunks = await play(provider)
+    assert [n for n, chunk in enumerate(chunks) if isinstance(chunk, ContextChecked)] in ([], [len(chunks) - 2])
     await provider.close()
 
 
