@@ -55,7 +55,7 @@ def _page(call: ToolCall, result: ToolResult, limit: int) -> str:
     """As many whole lines as fit, and with which line to go on; of a first line that is too long alone its beginning."""
     first, room, kept = int(call.arguments.get("offset", 1)), limit - _NOTE_ROOM, list[str]()
     total = int(result.details.get("lines") or 0)
-    for line in result.content.split("\n")[: total - first + 1 if total else None]:
+    for line in result.content.split("\n"):
         room -= len(line.encode(errors="replace")) + 1
         if room < 0:
             break

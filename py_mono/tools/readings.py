@@ -120,13 +120,15 @@ def _envelope(spec: ToolSpec, arguments: dict[str, Any]) -> str:
 def _renamed(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
     """The same values under the tool's own names, where each unknown name can stand for one of them only."""
     properties = spec.parameters.get("properties", {})
-    names = {name: name if name in properties else _meant(spec, name, arguments) for name in arguments}
-    if len(set(names.values())) < len(names):  # two for one: nobody can say which is meant
+    names = {name: name if name in properties else _meant(spec, name) for name in arguments}
+    if len(set(names.values())) < len(
+        names
+    ):  # two for one, the real name among them or not: nobody can say which is meant
         return arguments
     return {names[name]: value for name, value in arguments.items()}
 
 
-def _meant(spec: ToolSpec, name: str, arguments: dict[str, Any]) -> str:
+def _meant(spec: ToolSpec, name: str) -> str:
     properties, required, wanted = (
         spec.parameters.get("properties", {}),
         spec.parameters.get("required", ()),
@@ -135,4 +137,4 @@ def _meant(spec: ToolSpec, name: str, arguments: dict[str, Any]) -> str:
     found = [known for known in properties if plain(known) == wanted]
     if spec.source == "builtin":  # of other tools nobody can say what their arguments are also called
         found += [known for known in required if wanted in _SYNONYMS.get(known, ())]
-    return found[0] if len(found) == 1 and found[0] not in arguments else name
+    return found[0] if len(found) == 1 else name

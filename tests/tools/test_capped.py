@@ -91,6 +91,13 @@ async def test_a_page_ends_with_a_whole_line_and_says_with_which_to_go_on() -> N
     assert note == "[lines 101-178 of 900: cut to fit the context window; continue with offset=179]"
 
 
+async def test_a_refusal_to_read_keeps_its_beginning_and_its_end() -> None:
+    result = await fitted("read_file", "refused because " + "x" * 3_000 + " and here is what to do", is_error=True)
+    assert result.content.startswith("refused because xxx")
+    assert result.content.endswith("xxx and here is what to do")
+    assert "[… 2,255 bytes left out to fit the context window; to see them: ask for less at a time …]" in result.content
+
+
 async def test_the_end_of_a_file_that_just_fits_is_not_gone_on_from() -> None:
     content = "\n".join(["x" * 49] * 15) + "\n[" + "note " * 60 + "]"
     result = await fitted("read_file", content, details={"lines": 15}, path="a")

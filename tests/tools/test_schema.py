@@ -76,6 +76,18 @@ EXTRACT = ToolSpec(
     source="mcp:names",
 )
 
+RUN = ToolSpec(
+    "run",
+    "Run.",
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}},
+        "required": ["name"],
+        "additionalProperties": False,
+    },
+    source="control",
+)
+
 ACCEPTED: list[tuple[str, ToolSpec, dict[str, Any], dict[str, Any]]] = [
     ("pi#5697: an array as text", SEARCH, {"queries": '["test"]'}, {"queries": ["test"]}),
     ("pi#9931: an array of objects as text", SEARCH, {"edits": '[{"at": "3"}]'}, {"edits": [{"at": 3}]}),
@@ -126,6 +138,8 @@ REFUSED: list[tuple[str, ToolSpec, dict[str, Any], str]] = [
     ("a name beside the real one", WRITE, {"path": "a", "file_path": "a", "content": "c"}, "'file_path' was unexpected"),
     ("an optional one in other words", GREP, {"pattern": "x", "file_path": "a"}, "'file_path' was unexpected"),
     ("another tool's call", WRITE, {"name": "shell", "arguments": {"path": "a", "content": "b"}}, "('name', 'arguments' were unexpected)"),
+    ("a call and more", WRITE, {"name": "write_file", "arguments": {"path": "a", "content": "b"}, "x": 1}, "unexpected"),
+    ("the tool's own arguments", RUN, {"arguments": {"name": "x"}}, '"name" is a required property'),
     ("an envelope and more", WRITE, {"arguments": {"content": "b"}, "path": "a"}, "'arguments' was unexpected"),
     ("an envelope that does not fit", WRITE, {"arguments": {"path": "a"}}, "'arguments' was unexpected"),
     ("an array where an object belongs", SEARCH, {"headers": "[1]"}, 'headers: "[1]" is not of type "object"'),
