@@ -1,5 +1,6 @@
 """What went wrong with Ollama, as the field's errors: each with what was wrong and what would mend it."""
 
+import math
 import re
 
 from py_mono.llm.http_stream import TransportError
@@ -76,6 +77,14 @@ def not_ollama(url: str, what: str) -> BadResponse:
     """Something else answers there."""
     return BadResponse(
         f"{url} answered with {what}: that is not an Ollama server", remedy="set OLLAMA_BASE_URL to where Ollama runs"
+    )
+
+
+def encoded(url: str, coding: str) -> BadResponse:
+    """The reply is compressed, though nobody asked for it."""
+    return BadResponse(
+        f"{url} answered in a coding that was not asked for ({coding[:40]})",
+        remedy="something before the server compresses its replies: set OLLAMA_BASE_URL to the server itself",
     )
 
 
@@ -192,9 +201,12 @@ def _server_error(message: str) -> Failure:
 
 
 def _limited(text: str, retry_after: str) -> Exception:
+    text = text or "it gave no reason"
     try:
         seconds = max(0.0, float(retry_after))
     except ValueError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
         return Failure(RateLimited(f"the server limits requests: {text}", remedy="wait a little"))
     error = RateLimited(
         f"the server limits requests: {text}", remedy=f"wait {seconds:g} s and ask again", retry_after=seconds

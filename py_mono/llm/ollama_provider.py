@@ -223,6 +223,8 @@ class OllamaProvider:
         """Raise for everything that is not the beginning of a reply."""
         status, headers = head
         kind = headers.get("content-type", "")
+        if (coding := headers.get("content-encoding", "identity")) != "identity":
+            raise errors.encoded(self._url, coding)
         if status == _OK and "html" not in kind:
             return
         try:

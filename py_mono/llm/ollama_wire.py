@@ -136,7 +136,8 @@ def body_error(body: bytes) -> str:
     try:
         return error_text(_errors.decode(body).error)
     except (ValueError, RecursionError):
-        return " ".join(body.decode(errors="replace").split())[:200]
+        text = "".join(one if one.isprintable() else " " for one in body[:2000].decode(errors="replace"))
+        return " ".join(text.split())[:200]
 
 
 def encode_show(model: str) -> bytes:
