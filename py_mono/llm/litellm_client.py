@@ -15,6 +15,9 @@ from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 from py_mono.llm.litellm_models import NO_KEY, Model
 from py_mono.llm.litellm_transport import Seen, Transport
 
+_KNOWN_WIRES = frozenset(("anthropic", "gemini", "groq", "ollama_chat", "openai", "openrouter"))
+"""Whose last words are known; others may end in a way that only LiteLLM knows."""
+
 _PATIENCE_S = 0.5
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
 
@@ -56,7 +59,8 @@ class Client:
             num_retries=0,
             _skip_mcp_handler=True,  # else a request with tools imports a server that is not installed
         )
-        return Call(asyncio.ensure_future(reply), self._transport, seen)
+        known = self._model.provider in _KNOWN_WIRES
+        return Call(asyncio.ensure_future(reply), self._transport, seen, known_wire=known)
 
     def limits(self) -> tuple[int, int]:
         """The model's context window and its longest reply, in tokens, as LiteLLM's table has it; 0 where it does not."""
@@ -84,11 +88,12 @@ class Client:
 class Call:
     """A request on its way and its reply, chunk by chunk."""
 
-    def __init__(self, reply: "asyncio.Future[Any]", transport: Transport, seen: Seen) -> None:
+    def __init__(self, reply: "asyncio.Future[Any]", transport: Transport, seen: Seen, *, known_wire: bool) -> None:
         self.seen = seen
         self._reply = reply
         self._transport = transport
         self._chunks: Any = None
+        self._known_wire = known_wire
 
     async def next(self) -> Any:  # noqa: ANN401 - LiteLLM's chunks, of which only a few members are ours to know
         """The next chunk; None at the end.
@@ -105,9 +110,10 @@ class Call:
 
     @property
     def finished(self) -> bool:
-        """Whether the server itself said why the reply ended: LiteLLM makes up a reason where it did not."""
-        chunks = self._chunks
-        return bool(chunks.received_finish_reason or chunks.intermittent_finish_reason)
+        """Whether the server itself said that the reply is over: LiteLLM says so in any case, with a reason it makes up."""
+        if self.seen.over or self._known_wire:
+            return self.seen.over
+        return bool(self._chunks.received_finish_reason or self._chunks.intermittent_finish_reason)
 
     @property
     def counted(self) -> bool:

@@ -34,7 +34,7 @@ _TOO_LONG = re.compile(
 )
 _NO_TOOLS = re.compile(
     r"does not support (?:tools|tool|function)|support tool use|tool choice requires|tools param requires"
-    r"|(?:tool|function) calling is not (?:supported|enabled)|tools are not supported",
+    r"|(?:tool|function) calling`? is not (?:supported|enabled)|tools are not supported",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(

@@ -139,7 +139,9 @@ class LiteLLMProvider:
                     for delta in reply.take(chunk):
                         yield delta
             self._check_end(call)
-            message = reply.message(request.messages, counted=call.counted, priced=self._client.priced())
+            message = reply.message(
+                request.messages, counted=call.counted, priced=self._client.priced(), limited=call.seen.limited
+            )
         finally:
             await call.close()
         if self._watch is not None:

@@ -92,20 +92,21 @@ class Reply:
             last["thinking"] += block.get("thinking") or ""
             last["signature"] = block.get("signature") or ""
 
-    def message(self, earlier: tuple[Message, ...], *, counted: bool, priced: bool) -> AssistantMessage:
+    def message(self, earlier: tuple[Message, ...], *, counted: bool, priced: bool, limited: bool) -> AssistantMessage:
         """The whole reply.
 
         Args:
             earlier: The conversation before it.
             counted: Whether the server counted tokens.
             priced: Whether it is known what they cost.
+            limited: Whether the output limit cut it, whatever LiteLLM says.
 
         Raises:
             Failure: It says nothing.
             ProviderError: It was cut in a tool call, or held back, and says nothing else.
         """
         text, reasoning = "".join(self._text), "".join(self._reasoning)
-        cut = self._finish == "length"
+        cut = limited or self._finish == "length"
         growing = [] if cut else self._calls
         if not growing and not text.strip():
             if self._calls:

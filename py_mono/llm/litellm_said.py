@@ -79,7 +79,7 @@ def innermost(error: BaseException) -> str:
     inner = getattr(error, "original_exception", None)
     if isinstance(inner, Exception):
         return innermost(inner)
-    text = str(getattr(error, "message", "") or error or type(error).__name__)
+    text = str(getattr(error, "message", "") or error or type(error).__name__).partition("Traceback (most recent")[0]
     return re.sub(r"^(?:(?:litellm\.)?\w*(?:Error|Exception)(?:: | - ))+", "", text)
 
 

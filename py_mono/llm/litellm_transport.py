@@ -1,6 +1,7 @@
 """What LiteLLM's requests go through: ours to time, to watch and to close. Loaded with LiteLLM, never before."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -16,9 +17,16 @@ _LINE_LIMIT = 16 << 20
 _REPLY_LIMIT = 4 * _LINE_LIMIT
 _FAILED = 400
 _DRAIN_S = 0.05
-_END = 256
-_ENDS = (b"data: [DONE]", b'"message_stop"')
-"""What a server says last; the end of the body comes after it, often too late for LiteLLM to look."""
+_OVER = re.compile(
+    rb'data: ?\[DONE\]|"(?:finish_reason|finishReason|stop_reason)"\s*:\s*"|"done"\s*:\s*true|"type"\s*:\s*"message_stop"'
+)
+"""How the wires say that a reply is over. In a text of the model the quotes would have backslashes before them."""
+
+_LIMITED = re.compile(rb'"done_reason"\s*:\s*"length"')
+_LAST = re.compile(rb'data: ?\[DONE\]|"type"\s*:\s*"message_stop"')
+"""What comes last; the end of the body follows it, often too late for LiteLLM to look."""
+
+_CARRIED = 64
 
 
 class Seen:
@@ -31,6 +39,8 @@ class Seen:
         refused: Whether no connection could be had.
         broken: Why the connection broke, or empty.
         endless: Whether the reply had a line, or was all together, longer than any reply is.
+        over: Whether the server said that the reply is over.
+        limited: Whether it said that the output limit cut it, in Ollama's words: LiteLLM makes them the words for a call.
     """
 
     def __init__(self) -> None:
@@ -40,6 +50,8 @@ class Seen:
         self.refused = False
         self.broken = ""
         self.endless = False
+        self.over = False
+        self.limited = False
 
     @property
     def content_type(self) -> str:
@@ -124,6 +136,7 @@ class _Watched(httpx.AsyncByteStream):
         self._seen = seen
         self._pieces = aiter(response.stream)  # type: ignore[arg-type]  # a response of an async transport
         self._total = self._line = 0
+        self._carried = b""
         self._said_all = self._ended = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -144,7 +157,11 @@ class _Watched(httpx.AsyncByteStream):
     def _look_at(self, piece: bytes) -> None:
         if self._seen.status >= _FAILED and len(self._seen.body) < _BODY_LIMIT:
             self._seen.body += piece[:_BODY_LIMIT]
-        self._said_all = any(mark in piece[-_END:] for mark in _ENDS)
+        seen, text = self._seen, self._carried + piece
+        self._carried = text[-_CARRIED:]
+        seen.over = seen.over or _OVER.search(text) is not None
+        seen.limited = seen.limited or _LIMITED.search(text) is not None
+        self._said_all = self._said_all or (seen.over and _LAST.search(text) is not None)
         self._total += len(piece)
         newline = piece.rfind(b"\n")
         self._line = self._line + len(piece) if newline < 0 else len(piece) - newline
