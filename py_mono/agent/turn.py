@@ -15,6 +15,7 @@ from py_mono.protocol.events import (
     ChangesStaged,
     ErrorInfo,
     ModelBound,
+    ModelWaiting,
     Notice,
     PromptFrozen,
     TurnFinished,
@@ -24,6 +25,9 @@ from py_mono.protocol.events import (
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import Branch, Emit, Provider, Sandbox, ToolSource
+
+_PREPARE_NOTICE_S = 0.3
+"""A provider that prepares for longer is waited for by a person who should know why."""
 
 
 class TurnPorts(Struct, frozen=True):
@@ -114,6 +118,10 @@ class Turn:
         preparing = asyncio.ensure_future(self._ports.provider.prepare())
         try:
             self._branch = await self._ports.sandbox.open("direct")
+            if not preparing.done():
+                await asyncio.wait({preparing}, timeout=_PREPARE_NOTICE_S)
+            if not preparing.done():
+                self._ports.emit(ModelWaiting("loading"))
             await preparing
         finally:
             preparing.cancel()  # nothing where it is done
