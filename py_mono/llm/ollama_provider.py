@@ -6,9 +6,9 @@ number reloads the model. ``truncate`` and ``shift`` are off for the same reason
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from functools import partial
 
 from py_mono.llm import ollama_errors as errors
 from py_mono.llm.endpoint import parse_endpoint
@@ -25,7 +25,6 @@ from py_mono.llm.ollama_wire import (
 )
 from py_mono.llm.retrying import Failure, retried
 from py_mono.llm.settings import ProviderSettings
-from py_mono.llm.truth import Shown
 from py_mono.llm.window_watch import WindowWatch
 from py_mono.protocol.errors import BadResponse, ConfigError
 from py_mono.protocol.events import ModelWaiting, Notice
@@ -65,7 +64,7 @@ class OllamaProvider:
         self._encoder: RequestEncoder | None = None
         self._facts = ModelFacts()
         self._window = 0
-        self._watch = WindowWatch(self._model, self._window, self._look)
+        self._watch = WindowWatch(self._model, self._window, partial(self._server.shown, self._model))
         self._notice = ""
         self._answered = False
         self._refuses_think = False
@@ -103,7 +102,7 @@ class OllamaProvider:
             )
         self._facts = facts or ModelFacts()
         self._window = min(self._facts.max_window or cap, cap)
-        self._watch = WindowWatch(self._model, self._window, self._look)
+        self._watch = WindowWatch(self._model, self._window, partial(self._server.shown, self._model))
         self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
@@ -143,9 +142,6 @@ class OllamaProvider:
         if self._encoder is None:
             raise RuntimeError("a request before prepare")
         return self._encoder.encode(request, think)
-
-    def _look(self) -> Coroutine[Any, Any, Shown]:
-        return self._server.shown(self._model)
 
     async def _attempt(
         self, body: bytes, request: ModelRequest, *, may_think: bool
