@@ -12,6 +12,8 @@ _FACTORIES = {
     "scripted": "py_mono.llm.scripted:create",
 }
 
+_EXACT = {"replay"}
+"""Whose replies are no model's text: they are taken as they are."""
 
 _PRELOADS = {"litellm": "py_mono.llm.litellm_provider:preload"}
 """What a provider's first request needs and takes long to load."""
@@ -35,7 +37,10 @@ def create(settings: ProviderSettings) -> Provider:
             remedy="choose one of them with --provider NAME or LLM_PROVIDER",
         )
     provider: Provider = load(target)(settings)
-    return provider
+    if settings.provider in _EXACT:
+        return provider
+    wrapped: Provider = load("py_mono.llm.text_calls:TextCalls")(provider)
+    return wrapped
 
 
 def preload(settings: ProviderSettings) -> None:

@@ -29,6 +29,11 @@ class CallStream:
         self._work = 0
         self._next = 0
 
+    @property
+    def found(self) -> bool:
+        """Whether a call was found by now."""
+        return bool(self._scanner.reply.calls)
+
     def feed(self, piece: str) -> Iterator[TextDelta | ReasoningDelta]:
         """What can be shown now that this piece has come."""
         if self._quick is not None and self._quick.search(piece) is None:

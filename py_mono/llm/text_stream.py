@@ -1,0 +1,88 @@
+"""The parser of calls in text, loaded when a text first holds what could begin one: most of them never do.
+
+Loading it takes longer than a step of the loop, and a person waits for the first.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from py_mono.protocol.events import ReasoningDelta, TextDelta
+from py_mono.protocol.tools import ToolSpec
+from py_mono.utils.lazy import load
+
+if TYPE_CHECKING:
+    from py_mono.llm.call_parser.parse import Parsed
+    from py_mono.llm.call_parser.stream import CallStream
+
+Delta = TextDelta | ReasoningDelta
+
+_MARK = re.compile(r"[<\[\u25c1]")
+_AT_START = re.compile(r"\n\s*(?:\{|```|~~~|Action:)")
+_STARTS = ("{", "```", "~~~", "Action:", "functools[")
+"""What a call without marks begins with, on a line of its own."""
+
+
+class TextStream:
+    """``CallStream`` with the same results; it is made once there is something to find."""
+
+    def __init__(self, tools: Sequence[ToolSpec]) -> None:
+        self._tools = tools
+        self._parser: CallStream | None = None
+        self._before: list[str] = []
+        self._held = "\n"  # a line begins here
+        self._shown = 0
+
+    @property
+    def found(self) -> bool:
+        """Whether a call was found by now."""
+        return self._parser is not None and self._parser.found
+
+    def feed(self, piece: str) -> Iterator[Delta]:
+        """What can be shown now that this piece has come."""
+        if self._parser is not None:
+            yield from self._unseen(self._parser.feed(piece))
+            return
+        self._before.append(piece)
+        text = self._held + piece
+        if _MARK.search(piece) or _AT_START.search(text):
+            self._parser = load("py_mono.llm.call_parser.stream:CallStream")(self._tools)
+            yield from self._unseen(self._parser.feed("".join(self._before)))
+            return
+        end = _decided(text)
+        self._held = text[end:]
+        if shown := text[:end] if self._shown else text[1:end]:
+            self._shown += len(shown)
+            yield TextDelta(shown)
+
+    def finish(self, *, cut: bool = False) -> tuple[list[Delta], "Parsed | None"]:
+        """The rest, and what it all comes to, None where there was nothing to find; see ``CallStream``."""
+        if self._parser is not None:
+            deltas, parsed = self._parser.finish(cut=cut)
+            return list(self._unseen(deltas)), parsed
+        rest = self._held if self._shown else self._held[1:]
+        return [TextDelta(rest)] if rest else [], None
+
+    def _unseen(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+        """The deltas without the text that was shown before there was a parser."""
+        for delta in deltas:
+            if not self._shown or isinstance(delta, ReasoningDelta):
+                yield delta
+                continue
+            skipped = min(self._shown, len(delta.text))
+            self._shown -= skipped
+            if rest := delta.text[skipped:]:
+                yield TextDelta(rest)
+
+
+def _decided(text: str) -> int:
+    """How far a text is no call, whatever follows: to its last line if that may become one, without whitespace at its end.
+
+    The parser lets out whitespace with what follows it, too.
+    """
+    ink = text.rstrip()
+    start = ink.rfind("\n")
+    line = ink[start + 1 :].lstrip()
+    if start >= 0 and line and any(word.startswith(line) for word in _STARTS):
+        return len(text[:start].rstrip())
+    return len(ink)
