@@ -48,6 +48,7 @@ OWNERS: dict[str, tuple[int | None, int | None]] = {  # quietly not done, as fak
 XATTR: dict[str, tuple[int | None, int | None]] = {  # answered as by a file system without them
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "removexattr": (197, 14),
     "lremovexattr": (198, 15), "fremovexattr": (199, 16), "setxattrat": (463, 463), "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
 }  # fmt: skip
 TIMES: dict[str, tuple[int | None, int | None]] = {
     "utime": (132, None),
@@ -62,12 +63,14 @@ WITHOUT_IPC: dict[str, tuple[int | None, int | None]] = {  # System V and POSIX 
 FILTERED: dict[str, tuple[int | None, int | None]] = {  # decided by an argument
     "clone": (56, 220), "clone3": (435, 435), "ioctl": (16, 29), "socket": (41, 198), "socketpair": (53, 199),
     "mknod": (133, None), "mknodat": (259, 33), "utimensat": (280, 88), "prlimit64": (302, 261),
-    "setpriority": (141, 140),
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274), "io_setup": (206, 0),
 }  # fmt: skip
 
 _NEW_SPACES = 0x7E020000  # every CLONE_NEW* that clone takes: all but CLONE_NEWTIME
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _TYPE_MASK, _CHARACTER, _BLOCK = 0o170000, 0o020000, 0o060000
+_PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _SOCK_TYPE_MASK, _SOCK_STREAM, _SOCK_SEQPACKET = 0xF, 1, 5
 
@@ -123,6 +126,7 @@ def _bodies(*, mounts: bool, processes: bool, internet: bool, unix: bool) -> "di
     bodies = {
         "clone": [_low(0), (_ANY_BIT, 0, 1, _NEW_SPACES), deny, _allow()],
         "clone3": [_deny(errno.ENOSYS)],  # its flags are behind a pointer; the C library then uses clone
+        "io_setup": [_deny(errno.ENOSYS)],  # what it hands out is the machine's, and soon used up
         "ioctl": [_low(1), *_values([_TIOCSTI, _TIOCLINUX], deny), _allow()],
         "mknod": [_low(1), *device, _allow()],
         "mknodat": [_low(2), *device, _allow()],
@@ -136,7 +140,11 @@ def _bodies(*, mounts: bool, processes: bool, internet: bool, unix: bool) -> "di
         ]
     if not processes:
         bodies["prlimit64"] = [_low(0), (_EQUAL, 1, 0, 0), deny, _allow()]
-        bodies["setpriority"] = [_low(1), (_EQUAL, 1, 0, 0), deny, _allow()]
+        for name, own in (("setpriority", _PRIO_PROCESS), ("ioprio_set", _IOPRIO_WHO_PROCESS)):
+            # nobody but oneself: the other kinds of target are a group's or all of a user's processes
+            bodies[name] = [_low(0), (_EQUAL, 1, 0, own), deny, _low(1), (_EQUAL, 1, 0, 0), deny, _allow()]
+        for name in ("sched_setscheduler", "sched_setparam", "sched_setattr"):
+            bodies[name] = [_low(0), (_EQUAL, 1, 0, 0), deny, _allow()]
     return bodies
 
 
