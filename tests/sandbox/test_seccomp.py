@@ -139,3 +139,19 @@ def test_the_numbers_are_the_kernels(column: int, header: str) -> None:
         if numbers[column] != found.get(name) and (numbers[column] or 0) < newer
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_without_a_pid_namespace_nobody_but_oneself_is_slowed_down(arch: int) -> None:
+    code, bare = whole(arch), whole(arch, spaces=False)
+    process, group, user = 0, 1, 2
+    assert [run(bare, arch, number(arch, "setpriority"), kind, 0) for kind in (process, group, user)] == [
+        ALLOW, errno.EPERM, errno.EPERM,
+    ]  # fmt: skip
+    wanted = [(1, 0), (1, 7), (2, 0), (3, 0)]  # kinds are counted from 1 here
+    assert [run(bare, arch, number(arch, "ioprio_set"), *who) for who in wanted] == [ALLOW, *[errno.EPERM] * 3]
+    for name in ("sched_setscheduler", "sched_setparam", "sched_setattr"):
+        assert [run(bare, arch, number(arch, name), pid) for pid in (0, 7)] == [ALLOW, errno.EPERM]
+        assert run(code, arch, number(arch, name), 7) == ALLOW
+    assert run(code, arch, number(arch, "setpriority"), user, 0) == ALLOW
+    assert run(code, arch, number(arch, "io_setup"), 1) == errno.ENOSYS
