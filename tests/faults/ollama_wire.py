@@ -1,5 +1,6 @@
 """Ollama's native chat, as a wire to break."""
 
+import json
 from typing import Any
 
 from py_mono.llm.ollama_provider import OllamaProvider
@@ -27,6 +28,13 @@ def _body(tag: str) -> bytes:
     lines += [_line({"tool_calls": [_call(tag, name)]}) for name in ("one", "two")]
     lines.append(_line({}, done=True, done_reason="stop", prompt_eval_count=120, eval_count=30))
     return b"".join(lines)
+
+
+def message_lines(text: str, *calls: str) -> bytes:
+    """The body of a reply that says a text and makes calls, each given as JSON."""
+    made = [json.loads(call) for call in calls]
+    said = _line({"content": text, **({"tool_calls": made} if made else {})})
+    return said + _line({}, done=True, done_reason="stop", prompt_eval_count=900, eval_count=9)
 
 
 def create(url: str, **limits: Any) -> OllamaProvider:
