@@ -1,8 +1,10 @@
 """What must not be imported before it is needed, seen from a fresh interpreter."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,10 @@ HEAVY = {
     "subprocess",
     "dotenv",
     "pytest",
+    "litellm",
+    "openai",
+    "httpx",
+    "pydantic",
 }
 
 
@@ -40,7 +46,31 @@ def test_what_runs_before_the_worker_is_started_is_light(door: str) -> None:
 
 def test_the_wired_program_loads_nothing_heavy() -> None:
     modules = loaded("import py_mono.wiring")
-    assert not {"prompt_toolkit", "rich", "jsonschema_rs", "h11", "dotenv", "pytest", "pydantic"} & modules
+    assert not (HEAVY - {"asyncio", "msgspec", "ssl", "subprocess"}) & modules
+
+
+def test_a_provider_of_clouds_is_made_without_what_speaks_to_them() -> None:
+    code = (
+        "from py_mono.llm.registry import create\n"
+        "from py_mono.llm.settings import ProviderSettings\n"
+        "create(ProviderSettings(provider='litellm', model='groq/m', environment={'GROQ_API_KEY': 'k'}))"
+    )
+    assert not {"litellm", "openai", "httpx", "pydantic"} & loaded(code)
+
+
+def test_who_comes_and_goes_again_never_waits_for_the_clouds(tmp_path: Path) -> None:
+    workspace = tmp_path / "project"
+    workspace.mkdir()
+    done = subprocess.run(
+        [Path(sys.executable).parent / "py-mono"],
+        input=b"/bye\n",
+        capture_output=True,
+        check=True,
+        cwd=workspace,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONPROFILEIMPORTTIME": "1"},
+    )
+    assert b"py_mono.wiring" in done.stderr
+    assert not [name for name in (b"litellm", b"openai", b"httpx", b"pydantic") if name in done.stderr]
 
 
 @pytest.mark.parametrize("guest", ["py_mono.sandbox.worker", "py_mono.sandbox.confine"])
