@@ -19,8 +19,9 @@ from py_mono.protocol.ports import ModelRequest
 RELOAD_S = 1.0
 """A load time from here on means that the model was loaded for this request: nothing of it can have been cached."""
 
-_CHARS_PER_TOKEN = 12
-"""More than any language's text has in any tokenizer, once runs of one character (which can be one token) are one."""
+_CHARS_PER_TOKEN = 16
+"""More than text of any language has in any tokenizer, once runs (of blanks, of dashes: often one token) are one. Prose
+and code come to 3 to 5; only single words have more."""
 
 _RUNS = re.compile(r"(.{1,4}?)\1{2,}", re.DOTALL)
 _EDGE = 1024

@@ -113,7 +113,7 @@ async def test_a_server_that_lies_about_its_window_is_stopped_by_its_counts(prov
 
 
 async def test_a_server_that_has_just_loaded_the_model_is_stopped_by_one_count(provider_for: Make) -> None:
-    text = os.urandom(30_000).hex()
+    text = os.urandom(50_000).hex()
     with (
         FakeOllama([counting(lambda _: 4096, HELLO, load_s=3.0)], ps=loaded(32768)) as server,
         pytest.raises(ContextTruncated, match="at the very least"),
