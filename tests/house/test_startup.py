@@ -69,7 +69,7 @@ def test_who_comes_and_goes_again_never_waits_for_the_clouds(tmp_path: Path) -> 
         cwd=workspace,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONPROFILEIMPORTTIME": "1"},
     )
-    assert b"py_mono.wiring" in done.stderr
+    assert b"py_mono.llm.registry" in done.stderr
     assert not [name for name in (b"litellm", b"openai", b"httpx", b"pydantic") if name in done.stderr]
 
 
