@@ -26,6 +26,7 @@ class WindowWatch:
         self._look = look
         self._measure = PromptMeasure()
         self._truth = ContextTruth(model, window)
+        self._asked_version = False
         self._looking: asyncio.Task[Shown] | None = None
 
     async def excess(self, request: ModelRequest, size: int) -> tuple[int, int]:
@@ -36,7 +37,8 @@ class WindowWatch:
         room = self._window - min(self._window // _LEAST_ROOM, request.max_output_tokens or self._window)
         least, likely = self._measure.least(size), self._measure.likely(size)
         if least <= room < likely:
-            if self._truth.shown.refuses_oversize is None and not self._measure.learned:
+            if self._truth.shown.refuses_oversize is None and not (self._measure.learned or self._asked_version):
+                self._asked_version = True
                 self._truth.take_version(await self._look())
             knows = self._truth.shown.refuses_oversize
             tokens = least if knows or (knows is None and not self._measure.learned) else likely

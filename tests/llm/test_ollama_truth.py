@@ -276,8 +276,9 @@ async def test_what_likely_does_not_fit_is_sent_only_to_a_server_that_would_refu
         ):
             await play(provider_for(server, 8192), PROSE)
         assert server.chats == []
-    with FakeOllama([counting(lambda _: 5000, HELLO)], version=NOTHING) as server:
+    with FakeOllama([refuse(500, "busy"), counting(lambda _: 5000, HELLO)], ps=NOTHING, version=NOTHING) as server:
         assert checked(await play(provider_for(server, 8192), PROSE)).verdict == "seen"
+        assert server.asked("/api/version") == 2  # once before the two attempts, and beside the first reply
 
 
 async def test_a_prompt_that_surely_fits_or_surely_does_not_costs_no_question(provider_for: Make) -> None:
