@@ -1,13 +1,13 @@
 """A ToolSource made of ToolSources: one list, one check of the arguments, one dispatcher."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 from py_mono.protocol.ports import ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.tools.names import refusal, respelled
 from py_mono.tools.profile import shown
 from py_mono.tools.schema import check
+from py_mono.utils.lazy import load
 
 DISPATCHER = ToolSpec(
     name="call_tool",
@@ -45,24 +45,26 @@ class ToolRegistry:
 
         A name that differs from a tool's by its spelling alone is that tool's. Any other unknown name is refused.
         """
-        if call.malformed:
-            return _refusal(call, _malformed(call))
         owners = await self._known()
-        names = {*owners, DISPATCHER.name}
-        name, arguments = _name(call.name, names), call.arguments
+        name, arguments = _name(call.name, {*owners, DISPATCHER.name}), call.arguments
+        if call.malformed:
+            specs = {DISPATCHER.name: DISPATCHER, **{known: spec for known, (spec, _) in owners.items()}}
+            return _refusal(call, load("py_mono.tools.malformed:explain")(call, specs.get(name), await self._seen()))
         if name == DISPATCHER.name:
             meant, wrong = check(DISPATCHER, arguments)
             if wrong:
                 return _refusal(call, wrong)
             name, arguments = _name(meant["name"], owners), meant.get("arguments", {})
         if name not in owners:
-            seen = [spec.name for spec in await self.specs() if spec.name != DISPATCHER.name]
-            return _refusal(call, refusal(name, seen))
+            return _refusal(call, refusal(name, await self._seen()))
         spec, source = owners[name]
         meant, wrong = check(spec, arguments)
         if wrong:
             return _refusal(call, wrong)
         return await source.call(ToolCall(call.id, name, meant), on_output)
+
+    async def _seen(self) -> list[str]:
+        return [spec.name for spec in await self.specs() if spec.name != DISPATCHER.name]
 
     async def _known(self) -> dict[str, tuple[ToolSpec, ToolSource]]:
         if self._owners is None:
@@ -80,8 +82,3 @@ def _name(name: str, known: Collection[str]) -> str:
 
 def _refusal(call: ToolCall, text: str) -> ToolResult:
     return ToolResult(call.id, call.name, text, is_error=True)
-
-
-def _malformed(call: ToolCall) -> str:
-    shown: Any = call.malformed if len(call.malformed) <= 200 else call.malformed[:200] + "…"  # noqa: PLR2004 - a glance
-    return f"the arguments of {call.name} are not a JSON object, so nothing was run: {shown}"

@@ -40,10 +40,11 @@ def check(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], st
             return other, ""
     if not errors:
         return meant, ""
-    return meant, f"wrong arguments for {spec.name}: {'; '.join(errors)}.{_advice(spec, meant)} It takes {_shape(spec)}"
+    return meant, f"wrong arguments for {spec.name}: {'; '.join(errors)}.{_advice(spec, meant)} It takes {shape(spec)}"
 
 
-def _shape(spec: ToolSpec) -> str:
+def shape(spec: ToolSpec) -> str:
+    """What a tool takes, in the words of a refusal: names, types, and which may be left out."""
     required = spec.parameters.get("required", ())
     members = (
         f"{name}: {_type(schema) or 'any'}{'' if name in required else ' (optional)'}"
