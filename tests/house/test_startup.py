@@ -36,7 +36,7 @@ def loaded(code: str) -> set[str]:
 def test_the_version_needs_next_to_nothing() -> None:
     modules = loaded("sys.argv = ['py-mono', '--version']\nfrom py_mono.main import main\nassert main() == 0")
     assert not HEAVY & modules
-    assert not {"argparse", "typing", "re"} & modules
+    assert not {"argparse", "typing"} & modules
 
 
 @pytest.mark.parametrize("door", ["py_mono.main", "py_mono.config", "py_mono.ui.arguments", "py_mono.sandbox.launch"])
