@@ -14,55 +14,46 @@ from typing import Any
 import h11
 
 from py_mono.llm.endpoint import Endpoint, proxy_for
+from py_mono.llm.http_connection import Connection, TransportError
 from py_mono.utils.lazy import load
 
-_CHUNK = 1 << 16
-_SHOWN = 120
-
-
-class TransportError(Exception):
-    """No reply, or not the whole of it; ``str()`` says why.
-
-    Attributes:
-        refused: True where nothing listens there, or the name is not known: nothing was sent.
-        garbled: True where what came back is not HTTP.
-    """
-
-    def __init__(self, reason: str, *, refused: bool = False, garbled: bool = False) -> None:
-        super().__init__(reason)
-        self.refused = refused
-        self.garbled = garbled
+__all__ = ["Exchange", "HttpClient", "TransportError"]
 
 
 class Exchange:
-    """One request and its reply: ``head``, then ``read`` until it gives nothing, then the client's ``release``."""
+    """One request and its reply: ``head``, then ``read`` until it gives nothing, then the client's ``release``.
 
-    def __init__(self, connection: "_Connection") -> None:
+    Both may be told until when to wait, by the clock of the event loop; a timer is set only where there is a wait.
+    """
+
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._ended = False
 
-    async def head(self) -> tuple[int, dict[str, str]]:
-        """Status and headers (names in lower case). May be cancelled and asked again.
+    async def head(self, until: float | None = None) -> tuple[int, dict[str, str]]:
+        """Status and headers (names in lower case). May be cancelled, or time out, and be asked again.
 
         Raises:
             TransportError: The connection ended before them.
+            TimeoutError: They did not come in time.
         """
         while True:
-            event = await self._connection.event()
+            event = await self._connection.event(until)
             if isinstance(event, h11.Response):
                 return event.status_code, {k.decode("latin-1"): v.decode("latin-1") for k, v in event.headers}
             if not isinstance(event, h11.InformationalResponse):
                 raise TransportError("the server closed the connection without an answer")
 
-    async def read(self) -> bytes:
+    async def read(self, until: float | None = None) -> bytes:
         """The next piece of the body; empty at its end.
 
         Raises:
             TransportError: The body was cut.
+            TimeoutError: Nothing came in time.
         """
         if self._ended:
             return b""
-        event = await self._connection.event()
+        event = await self._connection.event(until)
         if isinstance(event, h11.Data):
             return bytes(event.data)
         self._ended = True
@@ -81,67 +72,12 @@ class Exchange:
 
     async def drain(self, seconds: float) -> None:
         """Read what little is left of a reply, so that the connection can be kept; a server that goes on is left."""
+        until = asyncio.get_running_loop().time() + seconds
         try:
-            async with asyncio.timeout(seconds):
-                while await self.read():
-                    pass
+            while await self.read(until):
+                pass
         except (TimeoutError, TransportError):
             return
-
-
-class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.http = h11.Connection(h11.CLIENT)
-        self.fresh = True
-        self.closed = False
-
-    async def usable(self) -> bool:
-        """Whether another request can be sent on it: since the last reply came neither an end nor a byte."""
-        if self.closed or self.http.our_state is not h11.IDLE or self.http.trailing_data[0]:
-            return False
-        for _ in range(2):  # whatever has arrived gets into the reader: the loop polls once before and once after
-            await asyncio.sleep(0)
-        try:
-            async with asyncio.timeout(0):
-                await self.reader.read(1)
-        except TimeoutError:
-            return True
-        except OSError:
-            pass
-        return False
-
-    def send(self, head: h11.Request, body: bytes) -> None:
-        pieces = [self.http.send(head), self.http.send(h11.Data(data=body)), self.http.send(h11.EndOfMessage())]
-        self.writer.writelines(piece for piece in pieces if piece)
-
-    async def event(self) -> Any:  # noqa: ANN401 - h11's events have no common type in its annotations
-        """The next event of h11; a ``ConnectionClosed`` where the peer is gone."""
-        try:
-            while (event := self.http.next_event()) is h11.NEED_DATA:
-                self.http.receive_data(await self.reader.read(_CHUNK))
-        except h11.RemoteProtocolError as error:
-            why = str(error) if len(str(error)) <= _SHOWN else f"{str(error)[:_SHOWN]}…"  # it may quote what came
-            if self.http.their_state is h11.ERROR and self.reader.at_eof():
-                raise TransportError(f"the connection ended in the middle of the answer ({why})") from error
-            raise TransportError(f"the answer is not HTTP ({why})", garbled=True) from error
-        except OSError as error:
-            raise TransportError(f"the connection broke ({error.strerror or error})") from error
-        return event
-
-    def finish(self) -> None:
-        """Make ready for the next request if the reply was read to its end, else close."""
-        if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
-            self.http.start_next_cycle()
-            self.fresh = False
-        elif self.http.our_state is not h11.IDLE:
-            self.close()
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self.writer.transport.abort()
 
 
 class HttpClient:
@@ -151,7 +87,7 @@ class HttpClient:
         self._endpoint = endpoint
         self._proxy = proxy_for(endpoint, environment)
         self._connect_s = connect_s
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._headers = self._common_headers()
         self._tls: Any = None
 
@@ -184,7 +120,7 @@ class HttpClient:
             self._connection = None
 
     async def _send(self, method: str, path: str, body: bytes) -> Exchange:
-        if self._connection is None or not await self._connection.usable():
+        if self._connection is None or not self._connection.usable:
             self.close()
             self._connection = await self._open()
         target = self._endpoint.path + path
@@ -207,31 +143,39 @@ class HttpClient:
             headers.append(("Proxy-Authorization", _basic(self._proxy.user)))
         return headers
 
-    async def _open(self) -> _Connection:
+    async def _open(self) -> Connection:
         to = self._proxy or self._endpoint
         where = f"the proxy {to.url}: " if self._proxy else ""
         try:
             async with asyncio.timeout(self._connect_s):
-                reader, writer = await asyncio.open_connection(to.host, to.port)
-                try:
-                    if self._endpoint.tls:
-                        await self._secure(reader, writer)
-                except BaseException:
-                    writer.transport.abort()
-                    raise
+                if self._proxy and self._endpoint.tls:
+                    return await self._tunnelled(self._proxy)
+                tls = {"ssl": self._context(), "server_hostname": to.host} if self._endpoint.tls else {}
+                loop = asyncio.get_running_loop()
+                return (await loop.create_connection(Connection, to.host, to.port, **tls))[1]
         except TimeoutError as error:
             raise TransportError(f"{where}no connection within {self._connect_s:g} s", refused=True) from error
         except (OSError, UnicodeError) as error:
             raise TransportError(where + _reason(error), refused=True) from error
-        return _Connection(reader, writer)
 
-    async def _secure(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """TLS to the server, through the proxy's tunnel where there is one."""
-        if self._proxy:
-            await self._tunnel(self._proxy, reader, writer)
+    def _context(self) -> Any:  # noqa: ANN401 - ssl is loaded where it is needed
         if self._tls is None:
             self._tls = load("ssl:create_default_context")()
-        await writer.start_tls(self._tls, server_hostname=self._endpoint.host)
+        return self._tls
+
+    async def _tunnelled(self, proxy: Endpoint) -> Connection:
+        """TLS to the server through a proxy."""
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        try:
+            await self._tunnel(proxy, reader, writer)
+            await writer.start_tls(self._context(), server_hostname=self._endpoint.host)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        connection = Connection()
+        connection.connection_made(writer.transport)
+        writer.transport.set_protocol(connection)
+        return connection
 
     async def _tunnel(self, proxy: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = f"{self._endpoint.host}:{self._endpoint.port}"
