@@ -39,6 +39,16 @@ def test_a_name_with_a_piece_of_the_template_behind_it_is_the_tool(program: Prog
     assert (played.status, told) == (0, ["content"])
 
 
+def test_a_call_printed_as_text_under_another_tools_name_is_refused_like_any_other(program: Program) -> None:
+    """dnakov/anon-kode#23, anomalyco/opencode#1034: the call stands in the answer, and its tool is another agent's."""
+    printed = '<tool_call>\n{"name": "bash", "arguments": {"command": "touch ran"}}\n</tool_call>'
+    played, told = play(program, say(printed), calls("shell", {"command": "echo ran"}), say("done"))
+    assert played.status == 0
+    assert told[0].startswith("there is no tool 'bash'; the tool for that is shell. ")
+    assert told[1:] == ["ran"]
+    assert not (program.workspace / "ran").exists()
+
+
 def test_a_model_that_goes_on_calling_what_does_not_exist_is_ended(program: Program) -> None:
     """anomalyco/opencode#9532: ``ProxyRead`` and ``ProxyGlob`` again and again, told each time what there is."""
     answers = [calls(f"Proxy{'Read' if n % 2 else 'Glob'}", {"filePath": f"{n}.py"}) for n in range(20)]
@@ -167,8 +177,10 @@ ONLY_THINKING = (
         [line(thinking=ONLY_THINKING), done("stop", (158, 900))],  # ollama/ollama#17777: ends while it thinks
         [line(thinking=ONLY_THINKING), done("length", (158, 80))],  # ollama/ollama#16184: thought all it may say
         [line(" \n\n "), done("stop", (158, 3))],
+        [line("</think>\n\n"), done("stop", (158, 3))],  # logancyang/obsidian-copilot#2153: an end without a beginning
+        [line("<think>\n\n</think>\n\n"), done("stop", (158, 6))],
     ],
-    ids=["nothing", "thinking only", "thinking to the limit", "blanks"],
+    ids=["nothing", "thinking only", "thinking to the limit", "blanks", "an end of thinking", "empty thinking"],
 )
 def test_a_reply_that_says_nothing_never_ends_a_turn_as_done(program: Program, pieces: list[bytes]) -> None:
     played, _ = play(program, Answer(pieces), repeat=True)
@@ -183,8 +195,9 @@ def test_a_reply_that_says_nothing_never_ends_a_turn_as_done(program: Program, p
         [done("stop", (158, 29))],
         [line(thinking=ONLY_THINKING), done("stop", (158, 900))],
         [line(thinking=ONLY_THINKING), done("length", (158, 80))],
+        [line("</think>\n\n"), done("stop", (158, 3))],
     ],
-    ids=["nothing", "thinking only", "thinking to the limit"],
+    ids=["nothing", "thinking only", "thinking to the limit", "an end of thinking"],
 )
 def test_a_reply_that_says_nothing_is_asked_for_again(program: Program, pieces: list[bytes]) -> None:
     played, _ = play(program, Answer(pieces), say("Pressed."))

@@ -77,3 +77,13 @@ def test_a_resumed_session_keeps_its_front_unless_the_window_wants_other_tools(
     )
     again = program.run("sessions", "replay", session)
     assert again.status == 0, again.stderr
+
+
+def test_a_window_that_is_full_at_last_ends_in_words_and_nothing_oversize_is_sent(program: Program) -> None:
+    """QwenLM/qwen-code#4049: one huge output after the other, and the session could not go on."""
+    steps = [calls("shell", {"command": f"seq {n}0000 {n}9999"}) for n in range(1, 20)]
+    played, told = play(program, *steps, window=SMALL)
+    assert played.status == 1
+    assert played.events[-1]["error"]["kind"] == "context_too_long"
+    assert played.events[-1]["error"]["remedy"]
+    assert 4 <= len(told) < len(steps)
