@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import document, journal, startup, task, tools
+from benchmarks import clouds, document, journal, startup, task, tools
 from benchmarks.processes import NotMeasured, become_subreaper
 from benchmarks.rows import Row, as_text
 from benchmarks.sides import Bench, Server, floor_task, product_task
@@ -27,6 +27,8 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "lock": tools.lock,
     "journal": journal.resume,
     "grep": tools.grep,
+    "clouds": clouds.loading,
+    "weight": clouds.memory,
 }
 BOTH_SIDES = ("request", "steps", "long", "memory", "front")
 
