@@ -210,8 +210,7 @@ class OllamaProvider:
 
     async def _soon(self, exchange: Exchange) -> Head | None:
         try:
-            async with asyncio.timeout(self._settings.notice_s):
-                return await exchange.head()
+            return await exchange.head(asyncio.get_running_loop().time() + self._settings.notice_s)
         except TimeoutError:
             return None
 
@@ -261,8 +260,7 @@ class OllamaProvider:
         deadline = now() + self._settings.idle_s
         while not reply.done:
             try:
-                async with asyncio.timeout_at(deadline):
-                    data = await exchange.read()
+                data = await exchange.read(deadline)
             except TimeoutError as error:
                 raise errors.idle(self._settings.idle_s) from error
             for line in lines.feed(data) if data else lines.end():
