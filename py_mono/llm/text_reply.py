@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from py_mono.llm.call_ids import with_unique_ids
 from py_mono.llm.text_protocol import RESPONSE, Until
 from py_mono.llm.text_stream import Delta, TextStream
+from py_mono.protocol.codec import encode
 from py_mono.protocol.errors import BadResponse, MalformedCall
 from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage
@@ -87,6 +89,7 @@ class TextReply:
         if cut:
             return self._cut(deltas, message, text, called=printed)
         calls = tuple(map(_mended, message.tool_calls)) or self._printed(parsed, message.text, shown)
+        calls = tuple(map(_encodable, calls))
         if calls == message.tool_calls and text == message.text:
             return Whole(tuple(deltas), message)
         return Whole(
@@ -160,3 +163,13 @@ def _mended(call: ToolCall) -> ToolCall:
     except load(f"{parser}.cursor:Bad"):
         return call
     return call if doubtful or not isinstance(value, dict) else ToolCall(call.id, call.name, value)
+
+
+def _encodable(call: ToolCall) -> ToolCall:
+    """The call, a malformed one where it holds half of a surrogate pair: no server and no tool can be given that."""
+    try:
+        msgspec.json.encode(call)
+    except UnicodeEncodeError:
+        whole = msgspec.json.decode(encode(call), type=ToolCall)
+        return replace(whole, arguments={}, malformed=whole.malformed or encode(whole.arguments).decode())
+    return call

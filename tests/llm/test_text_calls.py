@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from py_mono.llm.scripted import ScriptedProvider
 from py_mono.llm.text_calls import TextCalls
 from py_mono.llm.text_protocol import as_text
 from py_mono.llm.text_stream import TextStream
+from py_mono.protocol.codec import encode
 from py_mono.protocol.errors import BadResponse, MalformedCall, ProviderError, ProviderUnavailable, ToolsUnsupported
 from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
@@ -256,6 +258,14 @@ async def test_a_broken_call_of_an_unknown_tool_goes_straight_to_the_model() -> 
 async def test_native_arguments_with_one_meaning_are_read() -> None:
     reply = said("", calls=[ToolCall("x", "read_file", {}, "{'path': 'a',}")])
     assert await play(Replies(reply)) == [answer("", ToolCall("x", "read_file", {"path": "a"}))]
+
+
+async def test_half_a_surrogate_pair_makes_a_call_malformed() -> None:
+    printed = '<tool_call>{"name": "read_file", "arguments": {"path": "a\\ud800"}}</tool_call>'
+    message = (await play(Replies(said(printed), said(printed))))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert message.tool_calls == (ToolCall("call_1", "read_file", {}, '{"path":"a\N{REPLACEMENT CHARACTER}"}'),)
+    assert encode(message) == msgspec.json.encode(message)
 
 
 @pytest.mark.parametrize(
