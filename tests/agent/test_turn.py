@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from py_mono.llm.scripted import ScriptedProvider
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.events import ChangesStaged, Notice, TurnFinished
+from py_mono.protocol.events import ChangesStaged, Event, ModelWaiting, Notice, TurnFinished
 from py_mono.protocol.ports import Changes
 from py_mono.protocol.tools import Change
 from tests.agent.fakes import FakeBranch, Rig
@@ -49,3 +50,18 @@ async def test_a_failure_at_the_end_of_a_turn_is_a_notice(where: str, failure: B
     assert rig.of(ChangesStaged) == ([] if where == "changes" else [ChangesStaged(CHANGES.changes)])
     assert not rig.agent.running
     assert (await rig.agent.prompt("again")).stop_reason == "end"
+
+
+class Slow(ScriptedProvider):
+    """Takes its time to get ready."""
+
+    async def prepare(self) -> None:
+        await asyncio.sleep(0.4)
+
+
+async def test_a_provider_that_takes_long_to_get_ready_is_waited_for_in_words() -> None:
+    for provider, waits in ((Slow("text: ok"), [ModelWaiting("loading")]), (ScriptedProvider("text: ok"), [])):
+        rig, seen = Rig(provider), list[Event]()
+        rig.agent.subscribe(lambda envelope, seen=seen: seen.append(envelope.event))  # type: ignore[misc]  # a default
+        assert (await rig.agent.prompt("go")).stop_reason == "end"
+        assert [event for event in seen if isinstance(event, ModelWaiting)] == waits
