@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 
 import pytest
+from msgspec.structs import replace
 
 from py_mono.llm.litellm_provider import LiteLLMProvider
 from py_mono.llm.ollama_provider import OllamaProvider
@@ -12,15 +13,17 @@ from py_mono.llm.registry import create, names
 from py_mono.llm.replay import ReplayProvider
 from py_mono.llm.scripted import ScriptedProvider
 from py_mono.llm.settings import LiteLLMSettings, OllamaSettings, ProviderSettings
+from py_mono.llm.text_calls import TextCalls
 from py_mono.protocol.errors import ProviderError
 from py_mono.protocol.events import ContextChecked, ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
-from py_mono.protocol.tools import ToolCall
+from py_mono.protocol.tools import ToolCall, ToolSpec
 from tests.servers import fake_openai
 from tests.servers.fake_ollama import Answer, FakeOllama, call, line, refuse, say
 
-ASK = ModelRequest("be brief", (UserMessage("hello"),), ())
+TOOLS = (ToolSpec("read_file", "Reads.", {"type": "object", "properties": {"path": {"type": "string"}}}),)
+ASK = ModelRequest("be brief", (UserMessage("hello"),), TOOLS)
 TEXT = "A reply that is long enough to come in pieces."
 CALLS = (ToolCall("call_1", "read_file", {"path": "a"}), ToolCall("call_2", "shell", {"command": "ls"}))
 
@@ -90,12 +93,16 @@ def _litellm() -> Iterator[Provider]:
 PROVIDERS = {"litellm": _litellm, "ollama": _ollama, "scripted": _scripted, "replay": _replay}
 
 
-@pytest.fixture(params=PROVIDERS)
+WRAPPED = [f"{name}, its text read for calls" for name in PROVIDERS if name != "replay"]
+
+
+@pytest.fixture(params=[*PROVIDERS, *WRAPPED])
 def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
-    make: Make = PROVIDERS[request.param]
+    name, _, wrapped = request.param.partition(", ")
+    make: Make = PROVIDERS[name]
     with make() as made:
-        assert made.name == request.param
-        yield made
+        assert made.name == name
+        yield TextCalls(made) if wrapped else made
 
 
 async def play(provider: Provider, asked: ModelRequest = ASK) -> list[ModelChunk]:
@@ -124,6 +131,34 @@ async def test_one_message_comes_last_and_its_text_is_that_of_the_deltas(provide
     assert (message.model, message.stop_reason) == (provider.model, "end")
     assert provider.model.removeprefix("openai/") == "m"
     await provider.close()
+
+
+@contextmanager
+def _held_to_one_tool(name: str) -> Iterator[Provider]:
+    """Answers a request that is held to ``read_file`` as its server does: in arguments alone, by a forced choice, or as told."""
+    if name == "ollama":
+        with FakeOllama([say('{"path": ', '"a"}')]) as local:
+            yield OllamaProvider(ProviderSettings(model="m", base_url=local.url))
+    elif name == "litellm":
+        called = fake_openai.say(calls=[(CALLS[0].id, CALLS[0].name, CALLS[0].arguments)])
+        with fake_openai.FakeOpenAI([called]) as cloud:
+            environment = {"OPENAI_BASE_URL": cloud.url, "OPENAI_API_KEY": "sk-test"}
+            yield LiteLLMProvider(ProviderSettings(model="openai/m", environment=environment))
+    elif name == "scripted":
+        yield ScriptedProvider('call: read_file {"path": "a"}', model="m")
+    else:
+        yield ReplayProvider([AssistantMessage("", "", CALLS[:1], "m", stop_reason="tool_use")])
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+async def test_a_request_held_to_one_tool_is_answered_by_a_call_of_it_and_says_nothing(name: str) -> None:
+    with _held_to_one_tool(name) as provider:
+        chunks = await play(provider, replace(ASK, only_tool="read_file"))
+        await provider.close()
+    message = chunks[-1]
+    assert isinstance(message, AssistantMessage)
+    assert (message.text, message.tool_calls, message.stop_reason) == ("", CALLS[:1], "tool_use")
+    assert not [chunk for chunk in chunks if isinstance(chunk, TextDelta)]
 
 
 async def test_deltas_before_a_retry_are_void_and_call_ids_are_unique(provider: Provider) -> None:
