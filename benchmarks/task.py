@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from benchmarks.processes import NotMeasured, Running, memory_mb
+from benchmarks.processes import Command, NotMeasured, Running, memory_mb
 from benchmarks.rows import Row, median
 from benchmarks.sides import Bench
 
@@ -29,8 +29,17 @@ class Run:
 
 
 def _run(bench: Bench, side: str, steps: int) -> Run:
+    return measured(bench, bench.task(side), side, steps)
+
+
+def measured(bench: Bench, command: Command, side: str, steps: int) -> Run:
+    """One run of the task by a command.
+
+    Raises:
+        NotMeasured: It failed, or the output of its commands did not come back.
+    """
     bench.server.start(steps)
-    ended = Running(bench.task(side)).wait()
+    ended = Running(command).wait()
     report = bench.server.report()
     arrived, sent = report["arrived"], report["sent"]
     if len(arrived) != steps or report["wrong"]:
