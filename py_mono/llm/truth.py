@@ -111,7 +111,6 @@ class Shown(Struct, frozen=True):
 class _Before(Struct, frozen=True):
     request: ModelRequest
     count: int
-    whole: bool
 
 
 class ContextTruth:
@@ -187,9 +186,10 @@ class ContextTruth:
 
     def _remember(self, sent: Sent, counted: Counted) -> None:
         added = self._added(sent)
-        if self._before and added and self._before.count < counted.total > _most_tokens(added):
+        if added and self._before and 0 < self._before.count < counted.total > _most_tokens(added):
             self._grows = True
-        self._before = _Before(sent.request, counted.total, self._whole(counted))
+        count = counted.total if counted.total <= _most_of(sent) else 0
+        self._before = _Before(sent.request, count)
 
     def _added(self, sent: Sent) -> tuple[Message, ...]:
         """The messages that came since the request before; none where this one does not extend it."""
@@ -209,8 +209,7 @@ class ContextTruth:
         if whole and edge and count * _CHARS_PER_TOKEN < sent.size and count < (least := _least_tokens(sent.request)):
             return f"the server counted {count:,} tokens of a prompt that has {least:,} at the very least"
         if before and before.count and _sure_chars(added) >= _GROWN:
-            shrunk = whole and before.whole and count <= before.count
-            if shrunk and count + _droppable(before.request) <= before.count:
+            if whole and count <= before.count and count + _droppable(before.request) <= before.count:
                 return f"the server counted {before.count:,} tokens, and {count:,} for a prompt that continues that one"
             if edge and count == before.count and count > _most_tokens(added):
                 return f"the server counted {count:,} tokens twice, although the prompt had grown"

@@ -159,6 +159,23 @@ def test_a_version_is_not_believed_before_its_counts_have_grown_once() -> None:
     assert judge.check(sent(user(28_000), call(), tool(1000)), Counted(300), None).verdict == "unverified"
 
 
+def test_counts_of_new_parts_that_happen_to_grow_do_not_make_a_version_believed() -> None:
+    judge = truth(8192)
+    steps: list[Message] = [user(28_000)]
+    judge.check(sent(*steps), Counted(7000), Shown(8192, version=OLD))
+    found = []
+    for size, count in ((800, 300), (1600, 500), (400, 150)):
+        steps = [*steps, call(), tool(size)]
+        found.append(judge.check(sent(*steps), Counted(count), None).verdict)
+    assert found == ["unverified"] * 3
+
+
+def test_a_count_beyond_all_measure_is_nothing_to_hold_the_next_one_against() -> None:
+    judge = truth()
+    judge.check(sent(user(4000)), Counted(9_000_000, load_s=COLD), None)
+    assert judge.check(sent(user(4000), call(), tool(400)), Counted(1100, load_s=COLD), None).verdict == "seen"
+
+
 def test_thinking_that_a_template_drops_makes_a_smaller_count_lawful() -> None:
     judge = truth()
     steps: list[Message] = [user(400), call("I think. " * 1000), tool(400)]
