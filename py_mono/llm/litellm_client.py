@@ -12,13 +12,19 @@ import litellm
 import openai
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
-from py_mono.llm.litellm_models import NO_KEY, Model
+from py_mono.llm.litellm_models import NO_KEY, OTHER_KEYS, Model
 from py_mono.llm.litellm_transport import Seen, Transport
 
-_KNOWN_WIRES = frozenset(("anthropic", "gemini", "groq", "ollama_chat", "openai", "openrouter"))
+_BY_HTTP = frozenset(
+    ("anthropic", "deepseek", "gemini", "groq", "hosted_vllm", "mistral", "ollama_chat", "openrouter", "xai")
+)
+"""Whom LiteLLM asks with an HTTP client; most others with OpenAI's own, and some in ways of theirs."""
+
+_KNOWN_WIRES = _BY_HTTP | {"openai"}
 """Whose last words are known; others may end in a way that only LiteLLM knows."""
 
 _PATIENCE_S = 0.5
+_OPENAI = "https://api.openai.com/v1"
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
 
 
@@ -30,14 +36,14 @@ class Client:
         self._connect_s = connect_s
         self._transport = Transport(environment)
         timeout = httpx.Timeout(None, connect=connect_s)  # the other limits are the caller's
-        if model.provider == "openai":
-            self._http = httpx.AsyncClient(transport=self._transport, timeout=timeout)
-            self._asker: Any = openai.AsyncOpenAI(
-                api_key=model.key, base_url=model.base_url or None, http_client=self._http, max_retries=0
+        self._http: Any = httpx.AsyncClient(transport=self._transport, timeout=timeout)
+        self._asker: Any = None
+        if model.provider in _BY_HTTP:
+            self._asker = AsyncHTTPHandler(transport=self._transport, timeout=timeout, follow_redirects=False)
+        elif url := _openai_like(model):
+            self._asker = openai.AsyncOpenAI(
+                api_key=model.key or NO_KEY, base_url=url, http_client=self._http, max_retries=0
             )
-        else:
-            handler = AsyncHTTPHandler(transport=self._transport, timeout=timeout, follow_redirects=False)
-            self._http, self._asker = handler.client, handler
 
     @staticmethod
     def rehearse(provider: str) -> None:
@@ -83,6 +89,8 @@ class Client:
         """Close the connections; may be called twice."""
         await self._transport.aclose()
         await self._http.aclose()
+        if isinstance(self._asker, AsyncHTTPHandler):
+            await self._asker.client.aclose()
 
 
 class Call:
@@ -163,6 +171,14 @@ async def _rehearsal(provider: str) -> None:
     finally:
         await call.close()
         await client.close()
+
+
+def _openai_like(model: Model) -> str:
+    """The address of a server that is asked with OpenAI's client; empty where it is not."""
+    if model.provider in OTHER_KEYS:
+        return ""
+    address: str | None = litellm.get_llm_provider(model.name, api_base=model.base_url or None, api_key=model.key)[3]
+    return address or model.base_url or (_OPENAI if model.provider == "openai" else "")
 
 
 def _number(value: object) -> Any:  # noqa: ANN401 - int or float as the table has it

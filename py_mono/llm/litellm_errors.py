@@ -51,7 +51,7 @@ _LIMITED = re.compile(r"rate[ _-]limit|too many requests|RESOURCE_EXHAUSTED", re
 _SHORTER = "/clear starts afresh; or choose a model with a longer window with --model"
 
 
-def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
+def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:  # noqa: PLR0911 - a table
     """What a failed request comes to: a ``ProviderError``, or a ``Failure`` where another attempt may help.
 
     Args:
@@ -61,6 +61,8 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
     """
     if seen.endless:
         return BadResponse(f"{_who(model)} sent a reply longer than any reply is", remedy="choose another model")
+    if seen.garbled:
+        return garbled(seen.garbled, model)
     if seen.refused:
         where = model.base_url or model.provider
         return Failure(
@@ -70,10 +72,13 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
             )
         )
     if seen.status > _OK:
-        return _from_status(seen, told.message(seen.body, model), model)
+        return _from_status(seen.status, told.message(seen.body, model), told.wait_s(seen), model)
     if seen.broken:
         return cut(model, seen.broken)
     said = told.plain(told.innermost(error), model)
+    status = getattr(error, "status_code", None)
+    if not seen.status and isinstance(status, int) and status > _OK:  # a provider with a client of its own
+        return _from_status(status, said, told.wait_in(said), model)
     if "html" in seen.content_type:
         return not_an_api(model)
     return _from_words(said, model) or _from_stream(error, said, model)
@@ -83,6 +88,16 @@ def cut(model: Model, why: str = "") -> Failure:
     """The reply stopped before its end."""
     text = f"{_who(model)}: the reply was cut before its end{f' ({why})' if why else ''}"
     return Failure(ProviderUnavailable(text, remedy="ask again; a shorter reply is cut less often"))
+
+
+def garbled(what: str, model: Model) -> Failure:
+    """A line of the reply is not what it should be."""
+    return Failure(
+        BadResponse(
+            f"{_who(model)} sent {what}", remedy=f"is {_url_variable(model)} the API's address? or choose another model"
+        ),
+        at_most=2,
+    )
 
 
 def not_an_api(model: Model) -> BadResponse:
@@ -134,9 +149,8 @@ def refused_to_say(model: Model) -> ProviderError:
     )
 
 
-def _from_status(seen: "Seen", text: str, model: Model) -> Exception:  # noqa: PLR0911 - a table
-    """A status other than 200."""
-    status = seen.status
+def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> Exception:  # noqa: PLR0911 - a table
+    """A status other than 200; ``wait_s`` is how long the server wants us to wait, where it says so."""
     if status < 400:  # noqa: PLR2004 - the class of statuses
         return BadResponse(
             f"{_who(model)} redirects ({status}), which is not followed",
@@ -161,9 +175,8 @@ def _from_status(seen: "Seen", text: str, model: Model) -> Exception:  # noqa: P
     if status == 413:  # noqa: PLR2004 - RFC 9110
         return ContextTooLong(f"the prompt is too long for {_who(model)}: {text}", remedy=_SHORTER)
     if status == 429:  # noqa: PLR2004 - RFC 6585
-        return _limited(text, told.wait_s(seen), model)
+        return _limited(text, wait_s, model)
     if status >= 500 or status in {408, 409}:  # noqa: PLR2004 - worth another try
-        wait_s = told.wait_s(seen)
         failed = ProviderUnavailable(f"{_who(model)} failed ({status}): {text}", remedy="ask again in a while")
         return Failure(failed, wait_s=wait_s if wait_s is not None and wait_s <= _WAIT_MAX_S else None)
     return BadResponse(f"{_who(model)} refused the request ({status}): {text}", remedy="choose another model")

@@ -17,7 +17,7 @@ _KEYS = {
 """Where the variable is not ``PROVIDER_API_KEY``; the first is the one that an error names."""
 
 _WITHOUT_KEY = frozenset(("hosted_vllm", "lm_studio", "llamafile", "ollama_chat", "xinference"))
-_OWN_WAY = frozenset(("azure", "azure_ai", "bedrock", "sagemaker", "sagemaker_chat", "vertex_ai", "watsonx"))
+OTHER_KEYS = frozenset(("azure", "azure_ai", "bedrock", "sagemaker", "sagemaker_chat", "vertex_ai", "watsonx"))
 """Those that are opened by more than one key; LiteLLM reads what they need from the environment."""
 
 _FAMILIES = {"gpt-": "openai", "chatgpt-": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
@@ -66,7 +66,7 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
     if provider == "ollama_chat":
         return Model(whole, provider, base_url=ollama_url)
     url = environment.get(f"{prefix}_BASE_URL", "").strip() or environment.get(f"{prefix}_API_BASE", "").strip()
-    if provider in _OWN_WAY:
+    if provider in OTHER_KEYS:
         return Model(whole, provider, base_url=url)
     variables = _KEYS.get(provider, (f"{prefix}_API_KEY",))
     key = next((value for variable in variables if (value := environment.get(variable, "").strip())), "")

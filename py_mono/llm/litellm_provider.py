@@ -154,6 +154,8 @@ class LiteLLMProvider:
         """Raise where the reply ended without its end."""
         if "html" in call.seen.content_type:
             raise errors.not_an_api(self._model)
+        if call.seen.garbled:
+            raise errors.garbled(call.seen.garbled, self._model)
         if not call.finished:
             raise errors.cut(self._model, call.seen.broken)
 

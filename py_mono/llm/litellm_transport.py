@@ -10,6 +10,7 @@ import certifi
 import httpx
 
 from py_mono.llm.endpoint import Endpoint, proxy_for
+from py_mono.llm.litellm_lines import Lines
 from py_mono.utils.text import strip_escapes
 
 _BODY_LIMIT = 64 << 10
@@ -38,6 +39,7 @@ class Seen:
         body: The beginning of an answer that is no reply.
         refused: Whether no connection could be had.
         broken: Why the connection broke, or empty.
+        garbled: Which line of the reply cannot be read, and why, or empty.
         endless: Whether the reply had a line, or was all together, longer than any reply is.
         over: Whether the server said that the reply is over.
         limited: Whether it said that the output limit cut it, in Ollama's words: LiteLLM makes them the words for a call.
@@ -49,6 +51,7 @@ class Seen:
         self.body = b""
         self.refused = False
         self.broken = ""
+        self.garbled = ""
         self.endless = False
         self.over = False
         self.limited = False
@@ -77,7 +80,7 @@ class Transport(httpx.AsyncBaseTransport):
         self.busy = False
 
     def begin(self) -> Seen:
-        """A new request may go out; what it meets is written down in the answer."""
+        """One request may go out; what it meets is written down in the answer."""
         self.seen, self._open = Seen(), True
         return self.seen
 
@@ -92,6 +95,7 @@ class Transport(httpx.AsyncBaseTransport):
         """See ``httpx.AsyncBaseTransport``."""
         if not self._open:
             raise httpx.ConnectError("nobody waits for this request any more")
+        self._open = False  # LiteLLM tries some failures again by itself, unseen; ours to decide, and to say
         seen, self.busy = self.seen, True
         try:
             response = await self._route(request.url).handle_async_request(request)
@@ -137,13 +141,14 @@ class _Watched(httpx.AsyncByteStream):
         self._pieces = aiter(response.stream)  # type: ignore[arg-type]  # a response of an async transport
         self._total = self._line = 0
         self._carried = b""
+        self._lines = Lines(seen.content_type if seen.status < _FAILED else "")
         self._said_all = self._ended = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces as they come.
 
         Raises:
-            httpx.ReadError: The connection broke, or the reply is longer than any is.
+            httpx.ReadError: The connection broke, or the reply is longer than any is, or has a line that cannot be read.
         """
         try:
             async for piece in self._pieces:
@@ -165,6 +170,12 @@ class _Watched(httpx.AsyncByteStream):
         self._total += len(piece)
         newline = piece.rfind(b"\n")
         self._line = self._line + len(piece) if newline < 0 else len(piece) - newline
+        try:
+            if not self._said_all:
+                self._lines.check(piece)
+        except ValueError as error:
+            seen.garbled, seen.over = str(error), False
+            raise httpx.ReadError("the reply has a line that cannot be read") from error
         if self._line > _LINE_LIMIT or self._total > _REPLY_LIMIT:
             self._seen.endless = True
             raise httpx.ReadError("the reply is longer than any reply is")
