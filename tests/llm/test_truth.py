@@ -170,6 +170,12 @@ def test_counts_of_new_parts_that_happen_to_grow_do_not_make_a_version_believed(
     assert found == ["unverified"] * 3
 
 
+def test_a_prompt_with_another_front_is_another_prompt() -> None:
+    judge = truth()
+    judge.check(sent(user(4000), system="long " * 2000), Counted(3000, load_s=COLD), None)
+    assert judge.check(sent(user(4000), call(), tool(400)), Counted(1100, load_s=COLD), None).verdict == "seen"
+
+
 def test_a_count_beyond_all_measure_is_nothing_to_hold_the_next_one_against() -> None:
     judge = truth()
     judge.check(sent(user(4000)), Counted(9_000_000, load_s=COLD), None)
