@@ -240,7 +240,7 @@ async def test_unknown_tools_and_malformed_arguments_are_told_to_the_model() -> 
     rig = Rig(
         "call: fly\nmalformed: act {broken\n---\n"
         "expect-result: there is no tool 'fly'. The tools are: look, act\n"
-        "expect-result: not a JSON object, so nothing was run: {broken\ntext: Sorry."
+        "expect-result: not a JSON object, so nothing was run: expecting property name\ntext: Sorry."
     )
     assert (await rig.agent.prompt("go")).stop_reason == "end"
     assert rig.branch.log == []
