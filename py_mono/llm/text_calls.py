@@ -144,7 +144,7 @@ class TextCalls:
                     if isinstance(chunk, AssistantMessage):
                         yield reply.end(chunk) if reply else Whole((), chunk)
                         return
-                    if reply is None:
+                    if reply is None or reply.passes(chunk):
                         yield chunk
                         continue
                     for piece in reply.take(chunk):

@@ -56,6 +56,13 @@ class TextReply:
         self._reasoning: list[str] = []
         self._behind: list[Delta] = []
 
+    def passes(self, chunk: ModelChunk) -> bool:
+        """Take in a piece of text that can be shown as it is, as nearly all can; False where ``take`` has to look at it."""
+        if not isinstance(chunk, TextDelta) or self._until is not None or not self._stream.passes(chunk.text):
+            return False
+        self._text.append(chunk.text)
+        return True
+
     def take(self, chunk: ModelChunk) -> Iterator[ModelChunk]:
         """What can be shown of a chunk; any but the message."""
         if isinstance(chunk, TextDelta):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Delta = TextDelta | ReasoningDelta
 
+_NOT_PLAIN = re.compile(r"[<\[\u25c1\n]|\s\Z")
 _MARK = re.compile(r"[<\[\u25c1]")
 _AT_START = re.compile(r"\n\s*(?:\{|```|~~~|Action:)")
 _STARTS = ("{", "```", "~~~", "Action:", "functools[")
@@ -38,6 +39,14 @@ class TextStream:
         """Whether a call was found by now."""
         return self._parser is not None and self._parser.found
 
+    def passes(self, piece: str) -> bool:
+        """Take in a piece that can be shown at once and as it is; False, and nothing taken in, where it has to be looked at."""
+        if self._parser is not None or self._held or _NOT_PLAIN.search(piece):
+            return False
+        self._before.append(piece)
+        self._shown += len(piece)
+        return True
+
     def feed(self, piece: str) -> Iterator[Delta]:
         """What can be shown now that this piece has come."""
         if self._parser is not None:
@@ -46,8 +55,7 @@ class TextStream:
         self._before.append(piece)
         text = self._held + piece
         if _MARK.search(piece) or _AT_START.search(text):
-            self._parser = load("py_mono.llm.call_parser.stream:CallStream")(self._tools)
-            yield from self._unseen(self._parser.feed("".join(self._before)))
+            yield from self._look()
             return
         end = _decided(text)
         self._held = text[end:]
@@ -57,11 +65,17 @@ class TextStream:
 
     def finish(self, *, cut: bool = False) -> tuple[list[Delta], "Parsed | None"]:
         """The rest, and what it all comes to, None where there was nothing to find; see ``CallStream``."""
+        before = list(self._look()) if self._parser is None and self._held.strip() else []
         if self._parser is not None:
             deltas, parsed = self._parser.finish(cut=cut)
-            return list(self._unseen(deltas)), parsed
+            return [*before, *self._unseen(deltas)], parsed
         rest = self._held if self._shown else self._held[1:]
         return [TextDelta(rest)] if rest else [], None
+
+    def _look(self) -> Iterator[Delta]:
+        """Hand all that came to a parser; what it lets out and was not shown yet."""
+        self._parser = load("py_mono.llm.call_parser.stream:CallStream")(self._tools)
+        yield from self._unseen(self._parser.feed("".join(self._before)))
 
     def _unseen(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
         """The deltas without the text that was shown before there was a parser."""

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_mono.llm.ollama_wire import RequestEncoder
@@ -104,6 +104,7 @@ def test_each_request_of_a_conversation_extends_the_one_before_byte_for_byte() -
     assert roles == ["system", *["user", "assistant"] * 98, "user"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="<tol_resp>x", max_size=6)), st.booleans())
 def test_what_comes_after_a_mark_is_dropped_wherever_the_pieces_are_cut(pieces: list[str], whole: bool) -> None:  # noqa: FBT001
     pieces = [*pieces, "abc<tool_resp", "onse>x"] if whole else pieces
