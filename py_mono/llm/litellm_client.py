@@ -137,7 +137,7 @@ class Call:
                 await asyncio.wait({self._reply}, timeout=0.0 if self._transport.busy else _PATIENCE_S)
             self._reply.cancel()
         with suppress(Exception, asyncio.CancelledError):
-            await self._reply
+            self._chunks = await self._reply
         if self._chunks is not None:
             with suppress(Exception):
                 await self._chunks.aclose()
@@ -201,6 +201,7 @@ def _settle() -> None:
         logger.setLevel(logging.CRITICAL)
         logger.propagate = False
     warnings.filterwarnings("ignore", module=r"(litellm|pydantic|openai|httpx)\b")
+    warnings.filterwarnings("ignore", message=r"coroutine '\w*(?:Handler|Completion|LLM)\b.* was never awaited")
 
 
 _settle()

@@ -20,6 +20,8 @@ _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _NAME_LENGTH = 64
 _MARK = {"type": "ephemeral"}
 _NOTHING = "(no text)"
+_WANT_THEIR_THINKING = frozenset(("deepseek", "moonshot"))
+"""Who refuses a conversation in which the thinking of its own replies is missing; others refuse one in which it stands."""
 
 THINKING = "thinking_blocks"
 SIGNATURES = "thought_signatures"
@@ -103,6 +105,8 @@ def _reply(message: AssistantMessage, model: Model) -> dict[str, Any]:
             said["tool_calls"].append(encoded)
     elif not message.text:
         said["content"] = _NOTHING
+    if model.provider in _WANT_THEIR_THINKING and message.model == model.name and message.reasoning:
+        said["reasoning_content"] = message.reasoning
     if blocks := own.get(THINKING):
         said[THINKING] = blocks
     return said

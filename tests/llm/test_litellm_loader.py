@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+import json
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +89,24 @@ async def test_the_import_leaves_collector_and_threads_as_they_were() -> None:
     before = gc.isenabled(), sys.getswitchinterval()
     await LOADER.loaded("openai")
     assert (gc.isenabled(), sys.getswitchinterval()) == before == (True, 0.005)
+
+
+def test_loading_it_asks_nobody_and_reads_no_settings_of_the_folder_it_is_in(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_API_BASE=http://evil\nHTTPS_PROXY=http://evil\n")
+    code = """
+import json, os, sys
+asked = []
+sys.addaudithook(lambda event, _: asked.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)
+from py_mono.llm.litellm_loader import LOADER
+LOADER.start("groq").result()
+print(json.dumps([asked, [name for name in ("OPENAI_API_BASE", "HTTPS_PROXY") if name in os.environ]]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path)},
+    )
+    assert (json.loads(done.stdout), done.stderr) == ([[], []], "")

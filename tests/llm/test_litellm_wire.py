@@ -115,6 +115,14 @@ def test_signatures_go_back_to_the_model_that_made_them_alone() -> None:
     assert to_gemini["tool_calls"][0]["provider_specific_fields"] == {"thought_signature": "sig"}
 
 
+def test_thinking_goes_back_only_to_who_wants_its_own() -> None:
+    deepseek = Model("deepseek/m", "deepseek", "k", "DEEPSEEK_API_KEY")
+    own, foreign = (AssistantMessage("x", "hm", model=name) for name in ("deepseek/m", "groq/m"))
+    request = ModelRequest("s", (own, foreign), ())
+    assert [m.get("reasoning_content") for m in encode(request, deepseek)["messages"]] == [None, "hm", None]
+    assert "hm" not in str(encode(request, GROQ))
+
+
 def test_one_tool_can_be_forced() -> None:
     asked = ModelRequest("s", (UserMessage("go"),), (TOOL,), only_tool="read_file")
     assert encode(asked, GROQ)["tool_choice"] == {"type": "function", "function": {"name": "read_file"}}
