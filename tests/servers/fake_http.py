@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 NDJSON = "application/x-ndjson"
+_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ class FakeServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(_ROUNDS):  # a connection that was just accepted gets its task some rounds of the loop later
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
