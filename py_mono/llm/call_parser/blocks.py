@@ -14,6 +14,8 @@ from py_mono.llm.call_parser.shapes import Tools, calls_in, malformed
 from py_mono.protocol.tools import ToolCall
 
 _FUNCTION = re.compile(r"([A-Za-z_][\w.\-]{0,99}+)\s{0,20}\(")
+_KEY = re.compile(r"([A-Za-z_]\w{0,99}+)\s{0,20}=(?!=)\s{0,20}")
+_OPEN_KEY = re.compile(r"[A-Za-z_]\w{0,99}+\s{0,20}\Z")
 _OPEN_FUNCTION = re.compile(r"[A-Za-z_][\w.\-]{0,99}+\s{0,20}\Z")
 _IN_LIST = re.compile(r"\[\s{0,200}+")
 
@@ -56,6 +58,8 @@ def python_call(cursor: Cursor, tools: Tools) -> ToolCall:
         if not more:
             raise Bad
         key = cursor.match(_KEY)
+        if key is None and _OPEN_KEY.match(cursor.text, cursor.at):
+            raise Ended
         if key is None:
             reader.value()
             doubtful = True
@@ -69,9 +73,6 @@ def python_call(cursor: Cursor, tools: Tools) -> ToolCall:
     if doubtful or reader.doubtful:
         return malformed(cursor.text[start : cursor.at], tools, name)
     return ToolCall("", name, arguments)
-
-
-_KEY = re.compile(r"([A-Za-z_]\w{0,99}+)\s{0,20}=(?!=)\s{0,20}")
 
 
 def python_calls(cursor: Cursor, tools: Tools) -> list[ToolCall]:
@@ -105,10 +106,10 @@ def looks_python(cursor: Cursor) -> bool:
     head = _IN_LIST.match(text, at)
     start = head.end() if head else at
     if start == len(text):
-        raise Ended
+        cursor.wait()
     found = _FUNCTION.match(text, start)
     if found is None and _OPEN_FUNCTION.match(text, start):
-        raise Ended
+        cursor.wait()
     return found is not None
 
 
@@ -126,7 +127,7 @@ def payload(cursor: Cursor, tools: Tools, ends: Sequence[str]) -> list[ToolCall]
         return python_calls(cursor, tools)
     if first == "[":
         inside = _IN_LIST.match(cursor.text, cursor.at)
-        if inside and cursor.text[inside.end()] in "{]":
+        if inside and cursor.text[inside.end() : inside.end() + 1] in {"{", "]"}:
             return json_calls(cursor, tools, ends)
     raise NotCall
 

@@ -59,6 +59,11 @@ class Cursor:
             raise Ended
         return True
 
+    def wait(self) -> None:
+        """It is not sure yet that a call stands here: raises ``Ended`` where more may come, or would have come."""
+        if not self.final or self.cut:
+            raise Ended
+
     def starts(self, tokens: Sequence[str]) -> str:
         """Which of the tokens stands here, or an empty text; raises ``Ended`` where one may be beginning."""
         for token in tokens:

@@ -23,7 +23,7 @@ def gemma(quote: str, end: str) -> Callable[[Cursor, Tools], list[ToolCall]]:
         head = _HEAD.match(cursor.text, cursor.at)
         if head is None:
             if _PARTIAL_HEAD.match(cursor.text, cursor.at):
-                raise Ended
+                cursor.wait()
             raise NotCall
         cursor.at = head.end()
         arguments = _Reader(cursor, quote).mapping(1)

@@ -6,7 +6,6 @@ bracket at the very end where the format's own end mark stands in its place. A r
 string. A key given twice with different values has two meanings: such a value is read to its end and marked.
 """
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -19,12 +18,12 @@ DEEPEST = 64
 """Levels of nesting that are read; arguments of tools have few, and everything behind this has a limit of its own."""
 _DIGITS = 300
 
-_SPACE = re.compile(r"(?:[ \t\r\n]++|//[^\n]{0,1000}+(?=\n)|/\*(?:[^*]|\*(?!/)){0,1000}?\*/|\#[^\n]{0,1000}+(?=\n))*+")
-_COMMENT = 1003
+_SPACE = re.compile(r"(?:[ \t\r\n]++|//[^\n]{0,200}+(?=\n)|/\*[^*]{0,200}+\*/|\#[^\n]{0,200}+(?=\n))*+")
+_COMMENT = 203
 """Characters that the longest comment can take; a longer one is no comment that a model writes into a call."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _UNFINISHED = re.compile(r"-|\.|[eE][+-]?")
-_WORD = re.compile(r"[A-Za-z_]++")
+_WORD = re.compile(r"[A-Za-z_]\w*+")
 _BODIES = {
     '"': ('"', re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)),
     "'": ("'", re.compile(r"(?:[^'\\]++|\\.)*+", re.DOTALL)),
@@ -55,14 +54,6 @@ def read_json(cursor: Cursor, ends: Sequence[str] = ()) -> Literal:
         Ended: It goes on beyond the end of the text.
         Bad: It cannot be read with certainty.
     """
-    try:
-        value, end = _STRICT.raw_decode(cursor.text, cursor.at)
-    except (ValueError, RecursionError):
-        pass
-    else:
-        if not _too_deep(value):
-            cursor.at = end
-            return Literal(value, doubtful=False)
     reader = LiteralReader(cursor, ends=ends)
     value = reader.value()
     return Literal(value, reader.doubtful)
@@ -203,43 +194,3 @@ class LiteralReader:
 def _same(one: object, other: object) -> bool:
     """Equal, and of the same types all the way down: 1 and true and 1.0 are three things."""
     return repr(one) == repr(other)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _DIGITS:
-        raise ValueError("too long a number")
-    return int(digits)
-
-
-def _real(digits: str) -> float:
-    number = float(digits)
-    if len(digits) > _DIGITS or not math.isfinite(number):
-        raise ValueError("too large a number")
-    return number
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _too_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [inner for item in level if isinstance(item, dict | list) for inner in _inner(item)]
-        if not level:
-            return False
-    return any(isinstance(item, dict | list) for item in level)
-
-
-def _inner(item: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(item.values()) if isinstance(item, dict) else item
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole, parse_float=_real, parse_constant=_no_constant)

@@ -34,7 +34,7 @@ class Marks:
         self._whole, self._since = whole, 0
         self._ends: tuple[str, ...] = ()
         self._mode = self._thinking
-        self._unclosed: set[tuple[str, ...]] = set()
+        self._absent: set[str] = set()
 
     def _thinking(self) -> bool:
         """A step within thinking."""
@@ -117,23 +117,28 @@ class Marks:
     def _lost(self, begin: int, mark: Mark, *, bad: bool) -> bool:
         """The text is at its end, and the call cannot be read: it was cut, or it is malformed, and is no call either way."""
         text = self._text
-        last = -1 if mark.ends in self._unclosed else max((text.rfind(end, begin) for end in mark.ends), default=-1)
-        if last < 0:
-            self._unclosed.add(mark.ends)
-        stop = (
-            max((last + len(end) for end in mark.ends if text.startswith(end, last)), default=-1) if last >= 0 else -1
-        )
+        if not (bad or self._cut or mark.token or self.reply.line.blank or text[begin:].strip()):
+            return self._show(begin)  # the last word of a sentence
+        last, stop = max((self._last(end, begin) for end in mark.ends), default=(-1, -1))
         if bad and stop < 0 and not self._cut:
             last = stop = len(text)
         elif stop < 0 or (not bad and (self._cut or text[stop:].strip())):
             return self._drop(begin)
-        first = min((place for end in mark.ends if (place := text.find(end, begin)) >= 0), default=last)
-        if not mark.token and self._in_sentence(first + len(mark.ends[0]) if mark.ends else first):
+        first = re.compile("|".join(map(re.escape, mark.ends))).search(text, begin)
+        if not mark.token and self._in_sentence(first.end() if first else stop):
             return self._show(begin)
         call = malformed(text[begin:last], self._tools)
         self.reply.found([call], text[self._at : stop])
         self._at = stop
         return True
+
+    def _last(self, end: str, begin: int) -> tuple[int, int]:
+        """Where such a mark begins and ends last; -1 where there is none, which is looked for once only."""
+        place = -1 if end in self._absent else self._text.rfind(end, begin)
+        if place < 0:
+            self._absent.add(end)
+            return -1, -1
+        return place, place + len(end)
 
     def _drop(self, begin: int) -> bool:
         """A call was cut: nothing of it is shown, and nothing behind it is."""

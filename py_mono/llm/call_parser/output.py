@@ -14,9 +14,11 @@ class Channel:
         gap: Whether something was taken out since the last character.
     """
 
-    __slots__ = ("gap", "last", "parts", "space")
+    __slots__ = ("_indents", "gap", "last", "parts", "space")
 
-    def __init__(self) -> None:
+    def __init__(self, *, indents: bool = True) -> None:
+        """``indents``: whether the blanks before a line that follows a gap are kept."""
+        self._indents = indents
         self.parts: list[str] = []
         self.last = ""
         self.space = ""
@@ -59,5 +61,5 @@ class Channel:
             return ""
         if not breaks:
             return " " if self.space else ""
-        indent = self.space[self.space.rfind("\n") + 1 :]
+        indent = self.space[self.space.rfind("\n") + 1 :] if self._indents else ""
         return "\n" * min(breaks, 2) + indent

@@ -27,7 +27,7 @@ class Reply:
         self._tools = tools
         self.broken_name = ""
         self.deltas: list[Delta] = []
-        self.shown, self.thought = Channel(), Channel()
+        self.shown, self.thought = Channel(), Channel(indents=False)
         self.line = Line()
         self.calls: list[ToolCall] = []
         self.cut = False
@@ -86,6 +86,5 @@ class Reply:
 
     def end(self) -> None:
         """Let out what waited."""
-        for channel, delta in ((self.thought, ReasoningDelta), (self.shown, TextDelta)):
-            if rest := channel.end():
-                self.deltas.append(delta(rest))
+        if rest := self.shown.end():
+            self.deltas.append(TextDelta(rest))

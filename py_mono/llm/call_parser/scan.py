@@ -12,7 +12,7 @@ from py_mono.llm.call_parser.loose import ACTION, bare, calls_in_list, fenced, n
 from py_mono.llm.call_parser.marks import BEGINNINGS, LONGEST, MARK, Marks
 from py_mono.llm.call_parser.shapes import Tools
 
-_TRIGGER = re.compile(r"[<\[`\n\u25c1]")
+_TRIGGER = re.compile(r"[`\n\u25c1]|<(?=[|/\w\uff5c]|\Z)|\[(?=[A-Z/]|\Z)")
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _BACKTICKS = re.compile(r"`++")
 _CODE = re.compile(r"[`\n]")

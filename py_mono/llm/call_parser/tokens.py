@@ -6,7 +6,7 @@ Mistral (``[TOOL_CALLS]``), DeepSeek V3, R1 and V3.1, Kimi K2, Llama's ``<|pytho
 import re
 
 from py_mono.llm.call_parser.blocks import close, doubt, payload
-from py_mono.llm.call_parser.cursor import Bad, Cursor, Ended, NotCall
+from py_mono.llm.call_parser.cursor import Bad, Cursor, NotCall
 from py_mono.llm.call_parser.literals import read_json
 from py_mono.llm.call_parser.shapes import Tools, call_of
 from py_mono.protocol.tools import ToolCall
@@ -136,7 +136,7 @@ def harmony(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     head = HARMONY_HEADER.match(cursor.text, cursor.at)
     if head is None:
         if len(cursor.text) - cursor.at <= _LONGEST_HEADER and "\n" not in cursor.text[cursor.at :]:
-            raise Ended
+            cursor.wait()
         raise NotCall
     to = _RECIPIENT.search(head[0])
     if to is None:

@@ -27,6 +27,7 @@ _INVOKED = re.compile(
 )
 _PARAMETER_END = re.compile(r"</(?:\uff5cDSML\uff5c)?parameter>")
 _VALUE_END = re.compile("</arg_value>")
+_OPEN_GLM_NAME = re.compile(r"[\w.:\-]{1,100}+\s{0,20}\Z")
 _GLM_NAME = re.compile(r"([\w.:\-]{1,100}+)\s{0,20}(?=<)")
 _LONGEST_TAG = 300
 
@@ -174,7 +175,7 @@ def one_function(cursor: Cursor, tools: Tools) -> list[ToolCall]:
         if len(cursor.text) - cursor.at < _LONGEST_TAG and re.fullmatch(
             r"""["']?[\w.:\-]{0,100}["']?\s*""", cursor.text[cursor.at :]
         ):
-            raise Ended
+            cursor.wait()
         raise NotCall
     return [function(cursor, tools)]
 
@@ -215,8 +216,8 @@ def _glm_name(cursor: Cursor, tools: Tools) -> str:
     text = cursor.text
     found = _GLM_NAME.match(text, cursor.at)
     if found is None:
-        if re.compile(r"[\w.:\-]{1,100}+\s*\Z").match(text, cursor.at):
-            raise Ended
+        if _OPEN_GLM_NAME.match(text, cursor.at):
+            cursor.wait()
         return ""
     behind = Cursor(text, found.end(), final=cursor.final)
     if not behind.starts(("<arg_key>",)) and not (behind.starts(("</tool_call>",)) and tools.has(tools.name(found[1]))):
