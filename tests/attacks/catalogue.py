@@ -5,6 +5,7 @@ from tests.attacks.kernel import KERNEL
 from tests.attacks.keys_and_secrets import SECRETS
 from tests.attacks.links import LINKS
 from tests.attacks.metadata import METADATA
+from tests.attacks.model_server import MODEL
 from tests.attacks.paths import PATHS
 from tests.attacks.poisoning import POISONING
 from tests.attacks.procfs import PROCFS
@@ -30,6 +31,7 @@ KINDS = {
     "git, venv and imports": POISONING,
     "terminal": TERMINAL,
     "the wire": WIRE,
+    "the model's server": MODEL,
 }
 ATTACKS = tuple(attack for attacks in KINDS.values() for attack in attacks)
 BY_NAME = {attack.name: attack for attack in ATTACKS}

@@ -7,12 +7,14 @@ from typing import Any
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import ChangesStaged, Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
 from py_mono.protocol.tools import ToolCall
+from py_mono.sandbox import kernel, seccomp
 from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
 from py_mono.sandbox.launch import Launcher
 from py_mono.sandbox.profile import Limits, Profile
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
 from tests.attacks.host import LOST, Answer, answer, rewrite_keys
+from tests.attacks.program import turn_of_the_program
 
 _MIB = 1 << 20
 LIMITS = {"memory_bytes": 512 * _MIB, "processes": 512, "open_files": 1024, "file_bytes": 500 * _MIB}
@@ -30,6 +32,8 @@ class Confined:
     @classmethod
     async def start(cls, job: dict[str, Any]) -> "Confined":
         """Open a sandbox for the job's workspace."""
+        if job["mode"] == "container":
+            refuse_namespaces()
         agent = cls(job)
         await agent._open()
         return agent
@@ -60,6 +64,8 @@ class Confined:
 
     async def step(self, tool: str, arguments: dict[str, Any]) -> Answer:
         """One call, or what the agent does itself."""
+        if tool == "@clear":  # it does so after each call
+            tool, arguments = "shell", {"command": "true"}
         if tool == "@close":
             await self._sandbox.close()
         elif tool == "@reopen":
@@ -71,18 +77,25 @@ class Confined:
             await asyncio.sleep(arguments["seconds"])
         elif tool == "@rekey":
             return rewrite_keys(self._job["workspace"], arguments["content"])
-        elif tool == "@say":
-            return answer(arguments["text"], screen=shown(TextDelta(arguments["text"])))
-        elif tool == "@changes":
-            changes = await self._branch.changes()
-            text = "\n".join(f"{change.kind} {change.path}" for change in changes.changes) + changes.note
-            return answer(text, screen=shown(ChangesStaged(changes.changes, note=changes.note)))
+        elif tool in {"@say", "@changes", "@turn"}:
+            return await self._show(tool, arguments)
         else:
             try:
                 return await self._call(tool, arguments)
             except SandboxError as error:
                 return answer(f"{LOST}: {error}")
         return answer("")
+
+    async def _show(self, tool: str, arguments: dict[str, Any]) -> Answer:
+        """What a person gets to see of what is not a call."""
+        if tool == "@turn":
+            screen = await asyncio.to_thread(turn_of_the_program, self._job, **arguments)
+            return answer(screen, screen=screen)
+        if tool == "@say":
+            return answer(arguments["text"], screen=shown(TextDelta(arguments["text"])))
+        changes = await self._branch.changes()
+        text = "\n".join(f"{change.kind} {change.path}" for change in changes.changes) + changes.note
+        return answer(text, screen=shown(ChangesStaged(changes.changes, note=changes.note)))
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> Answer:
         self._calls += 1
@@ -99,6 +112,15 @@ class Confined:
     async def close(self) -> None:
         """End everything."""
         await self._sandbox.close()
+
+
+def refuse_namespaces() -> None:
+    """Be where namespaces cannot be had, as in a container that lets nobody make any: this process, and all it starts."""
+    column = 0 if seccomp.architecture() == seccomp.X86_64 else 1
+    number = seccomp.ALWAYS["unshare"][column]
+    kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
+    load, equal, give, refused, allowed = 0x20, 0x15, 0x06, 0x00050001, 0x7FFF0000
+    seccomp.install([(load, 0, 0, 0), (equal, 0, 1, number or 0), (give, 0, 0, refused), (give, 0, 0, allowed)])
 
 
 def shown(*events: Event) -> str:

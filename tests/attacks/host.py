@@ -10,14 +10,18 @@ import ctypes
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.attacks.program import turn_of_the_simplest
+
 Answer = dict[str, Any]
 LOST = "the agent lost its worker"
+_DIFFERENT = 60  # answers of a race that are kept
 
 
 class Agent(Protocol):
@@ -73,6 +77,8 @@ class Bare:
         """What the agent does itself."""
         if tool == "@changes":
             return self._every_file()
+        if tool == "@turn":
+            return turn_of_the_simplest(str(self._workspace), **arguments)
         if tool == "@pause":
             time.sleep(arguments["seconds"])
         elif tool == "@restart":
@@ -80,6 +86,8 @@ class Bare:
                 (self._workspace / "home/.gitconfig").write_text("[user]\n")
         elif tool == "@rekey":
             rewrite_keys(str(self._workspace), arguments["content"])
+        elif tool == "@clear" and (self._workspace / ".keys.enc").exists():
+            rewrite_keys(str(self._workspace), "")
         elif tool == "@reopen":
             subprocess.run([sys.executable, "-c", "import json, ctypes"], cwd=self._workspace, check=False)
         return str(arguments.get("text", "done"))
@@ -141,9 +149,28 @@ async def serve() -> None:
         if steps[0][0] == "@together":
             answers = await asyncio.gather(*(agent.step(tool, arguments) for tool, arguments in steps[1:]))
         else:
-            answers = [await agent.step(tool, arguments) for tool, arguments in steps]
+            answers = [
+                await (again(agent, **arguments) if tool == "@race" else agent.step(tool, arguments))
+                for tool, arguments in steps
+            ]
         print(json.dumps(answers), flush=True)
     await agent.close()
+
+
+async def again(agent: Agent, tool: str, arguments: dict[str, Any], seconds: float) -> Answer:
+    """One tool called until the time is over, ``@TURN@`` counting its calls: each different answer once, and their number."""
+    end, calls = time.monotonic() + seconds, 0
+    seen: dict[str, Answer] = {}
+    while time.monotonic() < end:
+        calls += 1
+        turn = {name: str(value).replace("@TURN@", str(calls)) for name, value in arguments.items()}
+        said = await agent.step(tool, turn)
+        if len(seen) < _DIFFERENT:
+            seen.setdefault(re.sub(r"\d+", "0", said["content"]), said)
+        elif said["content"].startswith(LOST):
+            break
+    texts = [said["content"] for said in seen.values()]
+    return answer("\n".join([*texts, f"[{calls} calls]"]), screen="\n".join(said["screen"] for said in seen.values()))
 
 
 def rewrite_keys(workspace: str, content: str) -> Answer:

@@ -22,7 +22,7 @@ _X86_64 = {
     "rt_sigqueueinfo": 129, "setns": 308, "settimeofday": 164, "sethostname": 170, "swapoff": 168, "swapon": 167,
     "syslog": 103, "umount2": 166, "unshare": 272, "userfaultfd": 323, "vhangup": 153, "process_madvise": 440,
     "migrate_pages": 256, "ioprio_set": 251, "prlimit64": 302, "setxattr": 188, "chmod": 90,
-    "fchmodat2": 452,
+    "fchmodat2": 452, "file_setattr": 469, "setpriority": 141, "sched_setscheduler": 144, "io_setup": 206,
 }  # fmt: skip
 _GENERIC = {
     "accept": 202, "acct": 89, "add_key": 217, "adjtimex": 171, "bpf": 280, "chroot": 51, "clock_settime": 112,
@@ -35,7 +35,7 @@ _GENERIC = {
     "rt_sigqueueinfo": 138, "setns": 268, "settimeofday": 170, "sethostname": 161, "swapoff": 225, "swapon": 224,
     "syslog": 116, "umount2": 39, "unshare": 97, "userfaultfd": 282, "vhangup": 58, "process_madvise": 440,
     "migrate_pages": 238, "ioprio_set": 30, "prlimit64": 261, "setxattr": 5,
-    "fchmodat2": 452,
+    "fchmodat2": 452, "file_setattr": 469, "setpriority": 140, "sched_setscheduler": 119, "io_setup": 0,
 }  # fmt: skip
 NUMBERS = _X86_64 if platform.machine() == "x86_64" else _GENERIC
 

@@ -5,6 +5,7 @@ and as an ordinary user.
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,16 @@ it even then, by a bare agent without one. Each is then carried out under the lo
 
 How to read the tables: *alone* names the layers that hold the attack without any other; where none is named, it takes
 several together. *needed* names the layers without which it succeeds although all others are on: there the lock is one
-layer deep. *worker* means that it fails even with every layer off, *the system* that it takes root. With any layer on, each
+layer deep. *worker* means that it fails even with every layer off (why is listed at the end), *agent* that what comes from the model's server is
+held before any tool is asked, *the system* that it takes root. With any layer on, each
 command is also in a Landlock domain of its own that keeps signals and tracing within it; that is why a layer which does not
 look as if it could may hold an attack on a process. Attacks that this machine could not carry out even unconfined are
 marked with a dagger (†).
+
+In the tests races run for a second and a half each: thousands of tries of a file tool, hundreds of a search, beside as many swaps.
+`ATTACK_RACE_S=60` makes it a minute; for these tables it was one second or less. With the lock off each of them but the two that the agent holds itself
+gets through within a tenth of a second: that is why they are long enough. Every attack is carried out on every backend, `container` where
+nobody may make namespaces; those from the model's server, which no backend can hold, on one.
 
 The tables are of one run. Many attacks race with something, so that a few cells for single layers differ from run to run; the
 row for all layers does not, and is what the tests hold.
@@ -36,7 +43,8 @@ row for all layers does not, and is what the tests hold.
 def outcome(who: str, layers: tuple[str, ...]) -> dict[str, Any]:
     """What got through with these layers on."""
     mode = {"mode": "auto", "layers": layers} if layers else {"mode": "off"}
-    answer = boxes({**mode, "who": who}, [attack.name for attack in ATTACKS], width=4)
+    chosen = [attack.name for attack in ATTACKS if layers in {(), LAYERS} or not attack.serves]  # no layer holds those
+    answer = boxes({**mode, "who": who}, chosen, width=4)
     print(f"{who}: {', '.join(layers) or 'none'}", file=sys.stderr, flush=True)
     results: dict[str, Any] = answer["results"]
     return results
@@ -46,6 +54,9 @@ def cell(attack: Attack, runs: dict[tuple[str, ...], dict[str, Any]]) -> tuple[s
     """Which layers hold it alone, and which are needed."""
     if attack.name not in runs[()]:
         return "-", "-"
+    if attack.serves:
+        held = not any(results[attack.name]["won"] for results in runs.values() if attack.name in results)
+        return ("agent" if held else "**open**", "-")
     won = {layers: results[attack.name]["won"] for layers, results in runs.items()}
     if not won[()]:
         impossible = runs[()][attack.name]["impossible"]
@@ -90,6 +101,16 @@ def summary(runs: dict[str, dict[tuple[str, ...], dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
+def reasons() -> str:
+    """What holds those that no layer is needed for."""
+    held: dict[str, list[str]] = {}
+    for attack in ATTACKS:
+        if attack.held_off:
+            held.setdefault(attack.held_off, []).append(f"*{attack.name}*")
+    lines = [f"- {reason[0].upper()}{reason[1:]}: {', '.join(names)}." for reason, names in held.items()]
+    return "\n".join(["## Held without a layer", "", *lines])
+
+
 def main() -> None:
     """Carry all out; write the page."""
     choices = [
@@ -98,9 +119,13 @@ def main() -> None:
         *((layer,) for layer in LAYERS),
         (),
     ]
-    runs = {who: {layers: outcome(who, layers) for layers in choices} for who in WHO}
+    with ThreadPoolExecutor(len(WHO)) as pool:  # one for each of them: much of it is waiting
+        runs = dict(
+            zip(WHO, pool.map(lambda who: {layers: outcome(who, layers) for layers in choices}, WHO), strict=True)
+        )
     tables = [table(kind, attacks, runs) for kind, attacks in KINDS.items()]
-    PAGE.write_text("\n\n".join([INTRODUCTION.strip(), CLOSING.strip(), summary(runs), *tables]) + "\n")
+    page = [INTRODUCTION.strip(), CLOSING.strip(), summary(runs), *tables, reasons()]
+    PAGE.write_text("\n\n".join(page) + "\n")
 
 
 CLOSING = """What is open where namespaces cannot be had (they are forbidden in some containers, and by AppArmor on some systems): a tool can
@@ -108,6 +133,10 @@ change modes of the person's own files outside the workspace, see that they are 
 other processes' command lines; read, replace or delete `.keys.enc` (it is encrypted and authenticated, and the key to it is out of
 reach); leave files in `/dev/shm`; and move another process of the same user to other processors. The worker reports this when it
 starts. As root, the number of processes is then not limited either.
+
+What no layer holds on a plain machine: a call can fill the disk, memory (by many processes, or many files in it) and the person's share
+of file watches (inotify), for each limit is a process's or a file's own. When memory runs out the kernel ends the tools first, all of it
+ends with the session, and the container sets limits for all together.
 """
 
 

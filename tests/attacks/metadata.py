@@ -56,6 +56,17 @@ except OSError as error:
     raise
 win()
 """),
+    Attack("flags-new-call", "the same by path, through the newest call", says_so,
+           python="""
+import struct
+try:
+    call("file_setattr", -100, b"@OUT@/target.txt", struct.pack("=QIIII", 0x80, 0, 0, 0, 0), 24, 0)  # no dump: harmless
+except OSError as error:
+    if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY) and "@MODE@" in ("bare", "off"):
+        impossible("an older kernel, or this file system has no flags")
+    raise
+win()
+"""),
     Attack("lock-outside", "hold a lock on a file outside, so that its owner waits", says_so,
            python="""
 import fcntl

@@ -41,9 +41,12 @@ class World(Protocol):
     def reachable(self, port: int) -> bool: ...
 
 
+Serving = Callable[[Callable[[str], str]], Any]
+"""Makes a server that stands for a model, given what replaces ``@NAME@``; it is a context manager with ``url`` and ``requests``."""
 Proof = Callable[[World], bool]
 Step = tuple[str, dict[str, Any]]
-"""A tool and its arguments; ``@changes``, ``@reopen`` and ``@close`` are what the agent does itself."""
+"""A tool and its arguments; ``@changes``, ``@reopen`` and ``@close`` are what the agent does itself, ``@race`` is a tool
+called again and again, ``@turn`` a turn of the whole program with the model at an address."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Attack:
         held_off: Why it fails even with the lock off (the worker itself holds it): then it is shown to succeed bare.
         no_keys: Whether the workspace has no key store when the agent starts.
         open_without: The layer without which it succeeds, as the lock's own report says.
+        serves: The model's server, at ``@MODEL@``; what holds such an attack is the agent, in ``held_off``.
         open_when: Part of a sentence of that report; where it stands there, the attack succeeds.
     """
 
@@ -79,6 +83,7 @@ class Attack:
     no_keys: bool = False
     open_without: str = ""
     open_when: str = ""
+    serves: Serving | None = None
 
 
 def says_so(world: World) -> bool:

@@ -1,5 +1,8 @@
 """Using up the machine. Bounded: where nothing holds them, they stop by themselves at what would already be too much."""
 
+import os
+from pathlib import Path
+
 from tests.attacks.model import Attack, World, says_so
 
 TAIL = "output is read by a bounded reader, lock or no lock"
@@ -13,6 +16,17 @@ def flooded(world: World) -> bool:
 def too_late(world: World) -> bool:
     """The call went on past its limit."""
     return world.marked_alive()
+
+
+def buried_by_nobody(_world: World) -> bool:
+    """More dead processes than a machine has at any moment."""
+    dead = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            dead += Path(f"/proc/{name}/stat").read_text().rpartition(") ")[2].startswith("Z")
+        except OSError:  # it has ended
+            continue
+    return dead > 100
 
 
 RESOURCES = (
@@ -126,6 +140,30 @@ win()
            shell="trap '' TERM HUP INT; sleep @SLEEP@ & while :; do :; done"),
     Attack("loud-endless", "print past the time limit", lambda world: world.marked_alive() or flooded(world), timeout_s=1,
            shell=": @MARK@; while :; do head -c 1000000 /dev/zero | tr '\\0' x; sleep 0.05; done", held_off="the worker keeps the time"),
+    Attack("async-requests", "use up the machine's asynchronous requests", says_so,
+           python="""
+try:
+    held = ctypes.c_ulong(0)
+    call("io_setup", 1024, ctypes.byref(held))
+    win()
+except OSError as error:
+    if error.errno in (errno.ENOSYS, errno.EAGAIN) and "@MODE@" in ("bare", "off"):
+        impossible("this kernel has none, or none left")
+    print(error)
+"""),
+    Attack("zombies", "leave dead processes that nobody buries", buried_by_nobody, held_off="the worker buries what a call left", timeout_s=6,
+           python="""
+import time
+keeper = os.fork()
+if keeper == 0:
+    os.setsid()
+    os.close(1), os.close(2)
+    for _ in range(150):
+        if os.fork() == 0:
+            os._exit(0)
+    time.sleep(60)
+time.sleep(0.5)
+"""),
     Attack("priority", "push the rest of the machine aside", says_so, needs="root",
            python="""
 import resource

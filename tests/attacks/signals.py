@@ -1,5 +1,8 @@
 """Signals and settings of other processes."""
 
+import ctypes
+import platform
+
 from tests.attacks.model import Attack, World
 
 
@@ -21,6 +24,24 @@ def victim_signalled(world: World) -> bool:
 
 def nice(world: World) -> bool:
     return world.victim_stat("stat").rpartition(") ")[2].split()[16] == "19"
+
+
+def slowed(world: World) -> bool:
+    """The victim's priority is the very one that was asked for."""
+    return world.victim_stat("stat").rpartition(") ")[2].split()[16] == "18"
+
+
+def idle(world: World) -> bool:
+    """The victim's scheduling policy is SCHED_IDLE."""
+    return world.victim_stat("stat").rpartition(") ")[2].split()[38] == "5"
+
+
+def starved(world: World) -> bool:
+    """The victim's input and output wait for everybody else's."""
+    libc = ctypes.CDLL(None)
+    number = 252 if platform.machine() == "x86_64" else 31  # ioprio_get
+    victim = int(world.path("@VICTIM@"))
+    return int(libc.syscall(number, 1, victim)) >> 13 == 3
 
 
 def pinned(world: World) -> bool:
@@ -126,6 +147,25 @@ fcntl.fcntl(one, fcntl.F_SETFL, fcntl.fcntl(one, fcntl.F_GETFL) | os.O_ASYNC)
 two.send(b"x")
 time.sleep(0.2)
 """),
+    Attack("renice-everyone", "slow down all that the person runs", slowed,
+           python="""
+if not "@BOXED@" and "@MODE@" in ("bare", "off"):
+    impossible("nobody could undo it")
+call("setpriority", 2, 0, 18)
+"""),
+    Attack("idle-victim", "let another process run only when nothing else does", idle,
+           python="""
+call("sched_setscheduler", @VICTIM@, 5, ctypes.byref(ctypes.c_int(0)))
+"""),
+    Attack("starve-victim", "let another process read and write only when nothing else does", starved,
+           python="""
+if call("ioprio_set", 1, @VICTIM@, 3 << 13) == 0:
+    print("set")
+try:
+    call("ioprio_set", 3, 0, 3 << 13)  # all of this user's
+except OSError as error:
+    print(error)
+""" ),
     Attack("renice-victim", "slow another process down", nice, shell="renice 19 @VICTIM@"),
     Attack("pin-victim", "pin another process to one processor", pinned,
            open_without="namespaces", python="""

@@ -437,8 +437,13 @@ class World:
         """Carry out one attack; whether it got there, what was said, how long it took."""
         start = time.monotonic()
         self._reset(attack)
-        steps = self._steps(attack)
-        answers = self._ask(steps, attack.timeout_s + 5)
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(attack.serves(self.fill)) if attack.serves else None
+            self.names["MODEL"] = server.url if server else ""
+            steps = self._steps(attack)
+            answers = self._ask(steps, attack.timeout_s + 5)
+            if server:
+                self.received["model"] = b"\n".join(repr(request).encode() for request in server.requests)
         time.sleep(0.03)
         self.contents = "\n".join(answer["content"] for answer in answers)
         self.output = "\n".join(answer["stream"] for answer in answers) + self.contents

@@ -32,4 +32,4 @@ def test_everyday_programs_work_in_the_lock(backend: str, who: str, subtests: py
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(BY_NAME) >= 25
+    assert len(BY_NAME) >= 40

@@ -15,7 +15,7 @@ from tests.sandbox.test_link import Impostor
 
 FRAMES = 10_000
 CALLS = 6
-KINDS = {
+KINDS: dict[str, dict[str, type]] = {
     "hello": {"tools": list, "lock": dict, "error": str, "remedy": str},
     "call": {"id": str, "tool": str, "arguments": dict},
     "output": {"id": str, "text": str},
