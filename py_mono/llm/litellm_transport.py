@@ -163,6 +163,8 @@ class _Watched(httpx.AsyncByteStream):
         if self._seen.status >= _FAILED and len(self._seen.body) < _BODY_LIMIT:
             self._seen.body += piece[:_BODY_LIMIT]
         seen, text = self._seen, self._carried + piece
+        if not self._said_all:
+            self._read(piece)
         self._carried = text[-_CARRIED:]
         seen.over = seen.over or _OVER.search(text) is not None
         seen.limited = seen.limited or _LIMITED.search(text) is not None
@@ -170,15 +172,17 @@ class _Watched(httpx.AsyncByteStream):
         self._total += len(piece)
         newline = piece.rfind(b"\n")
         self._line = self._line + len(piece) if newline < 0 else len(piece) - newline
-        try:
-            if not self._said_all:
-                self._lines.check(piece)
-        except ValueError as error:
-            seen.garbled, seen.over = str(error), False
-            raise httpx.ReadError("the reply has a line that cannot be read") from error
         if self._line > _LINE_LIMIT or self._total > _REPLY_LIMIT:
             self._seen.endless = True
             raise httpx.ReadError("the reply is longer than any reply is")
+
+    def _read(self, piece: bytes) -> None:
+        """Check the lines before LiteLLM sees them: those it cannot read it leaves out, calls and all."""
+        try:
+            self._lines.check(piece)
+        except ValueError as error:
+            self._seen.garbled, self._seen.over = str(error), False
+            raise httpx.ReadError("the reply has a line that cannot be read") from error
 
     async def aclose(self) -> None:
         """Let go of it, at once unless it said that it is over: then its last bytes are read, to keep the connection."""
