@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import document
 from benchmarks.processes import Command, become_subreaper
 from benchmarks.rows import median
 from benchmarks.sides import HERE, PYTHON, TASK, Bench, Server, clean_environment, floor_task, product_task
@@ -17,6 +18,7 @@ LEVELS = (
     "and a journal, synced by a thread",
     "and redaction and digests",
 )
+BEGIN, END = "<!-- parts: written by `python -m benchmarks.breakdown --write` -->", "<!-- end of parts -->"
 _NUMBERS = ("first_request", "gap", "total")
 
 
@@ -62,13 +64,19 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.breakdown", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    parser.add_argument(
+        "--write", metavar="FILE", type=Path, help="put the table into this document, between its marks"
+    )
+    options = parser.parse_args()
     become_subreaper()
     server = Server()
     with tempfile.TemporaryDirectory(prefix="py-mono-bench-") as scratch:
-        bench = Bench(server, Path(scratch), product_task, rounds=rounds, best_of=1)
-        print(as_markdown(measure(bench)))
+        bench = Bench(server, Path(scratch), product_task, rounds=options.rounds, best_of=1)
+        table = as_markdown(measure(bench))
     server.close()
+    print(table)
+    if options.write:
+        document.replace(options.write, BEGIN, END, table)
     return 0
 
 

@@ -16,9 +16,13 @@ def write(path: Path, rows: Sequence[Row], machine: str) -> None:
     Raises:
         NotMeasured: The document lacks the marks.
     """
+    replace(path, BEGIN, END, f"{machine}.\n\n{as_markdown(rows)}")
+
+
+def replace(path: Path, begin: str, end: str, numbers: str) -> None:
+    """Replace what stands between two marks. Raises NotMeasured where the document lacks them."""
     text = path.read_text("utf-8")
-    between = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if not between.search(text):
-        raise NotMeasured(f"{path} has no place for the numbers: it needs the lines {BEGIN} and {END}")
-    numbers = f"{BEGIN}\n\n{machine}.\n\n{as_markdown(rows)}\n\n{END}"
-    path.write_text(between.sub(lambda _: numbers, text), "utf-8")
+        raise NotMeasured(f"{path} has no place for the numbers: it needs the lines {begin} and {end}")
+    path.write_text(between.sub(lambda _: f"{begin}\n\n{numbers}\n\n{end}", text), "utf-8")
