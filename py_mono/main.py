@@ -21,11 +21,12 @@ _COMMANDS = {
     "tool": "py_mono.wiring:tool",
     "demo": "py_mono.wiring:demo",
     "sessions": "py_mono.wiring:sessions",
+    "debug": "py_mono.ui.debug_command:run",
 }
 _HELD = (1, 2, 15)
 """SIGHUP, SIGINT and SIGTERM; the module that names them is not free, and --version is asked often."""
 
-_WITHOUT_WORKER = {"sessions", "demo"}
+_WITHOUT_WORKER = {"sessions", "demo", "debug"}
 
 
 def main() -> int:

@@ -71,7 +71,7 @@ def reference() -> str:
         HEAD,
         *(
             f"## py-mono {name}".rstrip() + f"\n\n```text\n{help_text(*name.split())}\n```\n"
-            for name in ("", "tool", "sessions", "demo")
+            for name in ("", "tool", "sessions", "demo", "debug")
         ),
         "## Slash commands\n\n" + table(("command", "what it does"), commands) + "\n",
         "## Tools\n\nWhat the model is told of each.\n\n"

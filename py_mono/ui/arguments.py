@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from py_mono.ui.parser import Parser
 from py_mono.utils.version import VERSION
 
-_COMMANDS = ("tool", "sessions", "demo")
-_RESERVED = ("skill", "key", "mcp", "mom", "pods", "doctor", "debug")
+_COMMANDS = ("tool", "sessions", "demo", "debug")
+_RESERVED = ("skill", "key", "mcp", "mom", "pods", "doctor")
 """Commands that are promised and not there yet: a script that calls one must not talk to a model instead."""
+
+FORMATS = """formats: auto apertus cohere deepseek gemma glm granite harmony hermes internlm
+  invoke json kimi lfm2 llama minimax mistral nemotron phi pythonic qwen react
+  seed tool_use"""
+"""Those of ``llm.call_parser``, which is not imported for a help text."""
 
 _EPILOG = """\
 commands:
@@ -18,6 +23,7 @@ commands:
   tool --session            call many: JSON lines on stdin, one answer a line
   sessions list | show ID | replay ID
   demo                      fix a failing test with a scripted model
+  debug parse-tool-calls    the tool calls in a reply on stdin, as JSON
 A PROMPT that is one of these words comes after -- or with -p.
 
 exit status: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached,
@@ -29,7 +35,7 @@ class Arguments(argparse.Namespace):
     """What the command line said; None where it said nothing.
 
     Attributes:
-        command: ``run`` (REPL or one shot), ``tool``, ``sessions`` or ``demo``.
+        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``demo`` or ``debug``.
         prompt: The first message, or None.
         print_: One shot (``-p``).
         output_format: ``text``, ``json`` or ``stream-json``; not ``text`` only with ``print_``.
@@ -47,6 +53,8 @@ class Arguments(argparse.Namespace):
         sandbox: ``auto``, ``bubblewrap``, ``container`` or ``off``.
         network: ``on`` or ``off``.
         action: What ``tool`` does (``list``, ``call``, ``session``) or ``sessions`` (``list``, ``show``, ``replay``).
+        format: How ``debug parse-tool-calls`` reads calls.
+        tools: The file with the tools that it knows.
         name: The tool to call, or the session's id.
         tool_arguments: The JSON text of a tool call.
         json: ``tool list`` as JSON.
@@ -70,6 +78,8 @@ class Arguments(argparse.Namespace):
     sandbox: str | None = None
     network: str | None = None
     action: str = ""
+    format: str = "auto"
+    tools: str | None = None
     name: str = ""
     tool_arguments: str = "{}"
     json: bool = False
@@ -101,6 +111,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         return _parse_tool(arguments, rest, literal)
     if command == "sessions":
         return _parse_sessions(arguments, rest, literal)
+    if command == "debug":
+        return _parse_debug(arguments, [*rest, *literal])
     parser = Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")
     _add_lock_options(parser)
     parser.parse_args([*rest, *literal], arguments)
@@ -274,3 +286,15 @@ def _parse_sessions(arguments: Arguments, options: list[str], literal: list[str]
     if (arguments.action == "list") == bool(arguments.name):
         parser.error("list takes no ID; show and replay take one (sessions list shows them)")
     return arguments
+
+
+def _parse_debug(arguments: Arguments, words: list[str]) -> Arguments:
+    parser = Parser(
+        "py-mono debug",
+        description="Read a model's reply from stdin; print the tool calls in it as one JSON list, [] where there is none.",
+        epilog=FORMATS,
+    )
+    parser.add_argument("action", choices=("parse-tool-calls",))
+    parser.add_argument("--format", metavar="NAME", help="one format, or auto for all of them (default: auto)")
+    parser.add_argument("--tools", metavar="FILE", help="an OpenAI tool list; loose JSON counts only for tools in it")
+    return parser.parse_args(words, arguments)

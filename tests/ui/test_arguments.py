@@ -58,6 +58,11 @@ def given(*argv: str) -> dict[str, object]:
                 "network": "on",
             },
         ),
+        (["debug", "parse-tool-calls"], {"command": "debug", "action": "parse-tool-calls"}),
+        (
+            ["debug", "parse-tool-calls", "--format", "hermes", "--tools", "t.json"],
+            {"command": "debug", "action": "parse-tool-calls", "format": "hermes", "tools": "t.json"},
+        ),
         (["sessions", "list"], {"command": "sessions", "action": "list"}),
         (["sessions", "show", "x"], {"command": "sessions", "action": "show", "name": "x"}),
         (["sessions", "replay", "x", "-C", "y"], {"command": "sessions", "action": "replay", "name": "x", "cwd": "y"}),
@@ -92,7 +97,9 @@ def test_a_command_line_says_what_it_says(argv: list[str], expected: dict[str, o
         (["sessions", "list", "x"], "list takes no ID"),
         (["sessions", "export", "x"], "export is not in this version"),
         *(([name, "x"], f"{name} is not in this version") for name in ("skill", "key", "mcp", "mom", "pods", "doctor")),
-        (["-m", "x", "debug"], "to say that word to the model: py-mono -- debug"),
+        (["-m", "x", "doctor"], "to say that word to the model: py-mono -- doctor"),
+        (["debug"], "required: action"),
+        (["debug", "parse"], "invalid choice: 'parse'"),
         (["--fork"], "expected one argument"),
         (["--fork", "x", "-c"], "not allowed with argument"),
         (["sessions", "drop"], "invalid choice: 'drop'"),
@@ -112,7 +119,9 @@ def test_a_wrong_command_line_ends_with_2_and_says_what_would_be_right(
     assert err.startswith("usage: py-mono")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["tool", "--help"], ["sessions", "-h"], ["demo", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["tool", "--help"], ["sessions", "-h"], ["demo", "-h"], ["debug", "-h"], ["--version"]]
+)
 def test_help_and_version_end_with_0(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse(argv)
