@@ -54,6 +54,11 @@ class Client:
     def ask(self, request: Mapping[str, Any]) -> "Call":
         """Send a request in LiteLLM's terms: ``messages``, ``tools`` and what else it takes."""
         seen = self._transport.begin()
+        known = self._model.provider in _KNOWN_WIRES
+        if (
+            "tools" in request and not known
+        ):  # its table knows few models; whether one takes tools is the server's to say
+            request = {**request, "allowed_openai_params": ["tools", "tool_choice"]}
         reply = litellm.acompletion(
             **request,
             model=self._model.name,
@@ -65,7 +70,6 @@ class Client:
             num_retries=0,
             _skip_mcp_handler=True,  # else a request with tools imports a server that is not installed
         )
-        known = self._model.provider in _KNOWN_WIRES
         return Call(asyncio.ensure_future(reply), self._transport, seen, known_wire=known)
 
     def limits(self) -> tuple[int, int]:

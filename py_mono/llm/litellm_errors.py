@@ -33,7 +33,7 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _NO_TOOLS = re.compile(
-    r"does not support (?:tools|tool|function)|support tool use|tool choice requires|tools param requires"
+    r"does not support (?:tools|tool|function|parameters: \[[^]]*'tools')|support tool use|tool choice requires|tools param requires"
     r"|(?:tool|function) calling`? is not (?:supported|enabled)|tools are not supported",
     re.IGNORECASE,
 )

@@ -79,7 +79,8 @@ def innermost(error: BaseException) -> str:
     inner = getattr(error, "original_exception", None)
     if isinstance(inner, Exception):
         return innermost(inner)
-    text = str(getattr(error, "message", "") or error or type(error).__name__).partition("Traceback (most recent")[0]
+    text = str(getattr(error, "message", "") or error or type(error).__name__)
+    text = text.partition("Traceback (most recent")[0].partition(" To drop these, set")[0]  # LiteLLM's own advice
     return re.sub(r"^(?:(?:litellm\.)?\w*(?:Error|Exception)(?:: | - ))+", "", text)
 
 

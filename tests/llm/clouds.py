@@ -31,8 +31,8 @@ SERVERS: dict[str, type[FakeServer]] = {
 def serving(
     model: str, answers: Sequence[Reaction], *, repeat: bool = False, **settings: float
 ) -> Iterator[tuple[LiteLLMProvider, FakeServer]]:
-    """The provider for a model string, and the server it asks."""
-    with SERVERS[model.partition("/")[0]](answers, repeat=repeat) as server:
+    """The provider for a model string, and the server it asks: one that speaks OpenAI's wire where the table has none."""
+    with SERVERS.get(model.partition("/")[0], FakeOpenAI)(answers, repeat=repeat) as server:
         yield provider_at(model, server.url, **settings), server
 
 
