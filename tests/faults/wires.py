@@ -71,6 +71,7 @@ class Wire:
         text: The JSON of a message that says ``TEXT``.
         nothing: The JSON of a message that says nothing.
         wrong: JSON of a wrong shape, by what is wrong.
+        ended: Where the message begins from whose end on all has been said, where that is not the last.
         routes: What other requests get.
     """
 
@@ -88,6 +89,7 @@ class Wire:
     text: bytes
     nothing: bytes
     wrong: Mapping[str, bytes]
+    ended: bytes = b""
     routes: Mapping[str, Plan] = field(default_factory=dict)
 
     def head(self, **headers: str) -> bytes:
