@@ -128,6 +128,7 @@ class FakeServer:
         task = asyncio.get_running_loop().create_task(self._talk(reader, writer, self._connections))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also where it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         try:
@@ -135,8 +136,6 @@ class FakeServer:
                 pass
         except (asyncio.IncompleteReadError, OSError):
             pass
-        finally:
-            writer.transport.abort()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
         """One request and its response; False where the connection is to be closed."""
