@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._arrived: asyncio.Future[None] | None = None  # where somebody waits
         self._ended = False
+        self._told = False  # h11 learns of the end after all that came before it, so that garbage is garbage, not a cut
         self._broken: Exception | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,7 +57,6 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Nothing more will come."""
         self._ended = True
-        self.http.receive_data(b"")
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -89,10 +89,14 @@ class Connection(asyncio.Protocol):
         """The next event of h11; a ``ConnectionClosed`` where the peer is gone. Raises TimeoutError, TransportError."""
         try:
             while (event := self.http.next_event()) is h11.NEED_DATA:
-                await self._more(until)
+                if self._ended and not self._told:
+                    self._told = True
+                    self.http.receive_data(b"")
+                else:
+                    await self._more(until)
         except h11.RemoteProtocolError as error:
             why = str(error) if len(str(error)) <= _SHOWN else f"{str(error)[:_SHOWN]}…"  # it may quote what came
-            if self.http.their_state is h11.ERROR and self._ended:
+            if self._told:
                 raise TransportError(f"the connection ended in the middle of the answer ({why})") from error
             raise TransportError(f"the answer is not HTTP ({why})", garbled=True) from error
         return event

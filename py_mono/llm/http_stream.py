@@ -156,7 +156,8 @@ class HttpClient:
         except TimeoutError as error:
             raise TransportError(f"{where}no connection within {self._connect_s:g} s", refused=True) from error
         except (OSError, UnicodeError) as error:
-            raise TransportError(where + _reason(error), refused=True) from error
+            reset = isinstance(error, ConnectionResetError)  # something does listen
+            raise TransportError(where + _reason(error), refused=not reset) from error
 
     def _context(self) -> Any:  # noqa: ANN401 - ssl is loaded where it is needed
         if self._tls is None:
@@ -197,6 +198,8 @@ def _reason(error: Exception) -> str:
     text = str(error)
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in text:
         return "connection refused"
+    if isinstance(error, ConnectionResetError):
+        return "the connection was reset as soon as it stood"
     return getattr(error, "strerror", None) or text
 
 
