@@ -82,9 +82,10 @@ async def test_a_request_held_to_one_tool_sends_its_schema_in_place_of_the_tools
         (["completion", "tools", "thinking"], "qwen3", False),
         (["completion", "tools", "thinking"], "gptoss", None),
         (["completion", "tools"], "llama", None),
+        (["completion"], "llama", None),
         (None, "llama", None),
     ],
-    ids=["thinks", "thinks whatever it is told", "cannot think", "unknown"],
+    ids=["thinks", "thinks whatever it is told", "cannot think", "cannot call tools", "unknown"],
 )
 async def test_a_call_held_to_a_schema_comes_without_thinking_where_that_can_be_said(
     capabilities: list[str] | None,

@@ -172,6 +172,18 @@ async def test_a_broken_call_is_asked_for_once_by_its_schema(reply: list[ModelCh
     assert provider.asked == [ASK, replace(ASK, only_tool="read_file")]
 
 
+async def test_a_retry_within_the_second_reply_voids_what_came_before_it() -> None:
+    second = [TextDelta("lost"), ModelRetried(1, 0.5, "cut"), *said("Now:", calls=[READ])]
+    chunks = joined(await play(Replies([ModelRetried(1, 0.0, "busy"), *said(BROKEN)], second)))
+    assert chunks == [
+        ModelRetried(1, 0.0, "busy"),
+        ModelRetried(2, 0.0, RETRIED),
+        ModelRetried(3, 0.5, "cut"),
+        TextDelta("Now:"),
+        answer("Now:", READ, usage=Usage(20, 2, 0, 0.0)),
+    ]
+
+
 async def test_a_server_that_gave_up_on_a_call_is_asked_once_for_the_tool_that_it_must_be() -> None:
     raw = '{"path":"a.py","content":"say \\"hi\\""}]'
     written = ToolCall("call_1", "write_file", {"path": "a.py", "content": "x"})
