@@ -125,12 +125,14 @@ class FaultServer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         task = asyncio.get_running_loop().create_task(self._talk(reader, writer, self.connections))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also where it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         try:
@@ -141,8 +143,6 @@ class FaultServer:
                 going_on = await self._act(plan, reader, writer)
         except (asyncio.IncompleteReadError, OSError):
             pass
-        finally:
-            writer.transport.abort()
 
     async def _next(self, reader: asyncio.StreamReader, number: int) -> Plan:
         """Read a request; its plan."""
