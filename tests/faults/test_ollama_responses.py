@@ -1,6 +1,7 @@
 """Responses that are wrong as a whole, connections that fail, and a reply of Ollama cut at every byte."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.faults.catalogue import RETRIED, SAME
 from tests.faults.harness import ATTEMPTS, FAILING, SECOND, ask, outcome_of, talking
 from tests.faults.ollama_responses import UNUSUAL, WRONG, Response
 from tests.faults.ollama_wire import OLLAMA, SHOW, create
-from tests.servers.faults import End, FaultServer, Plan
+from tests.servers.faults import End, FaultServer, Plan, Wait
 
 RESPONSES = [*UNUSUAL, *WRONG]
 
@@ -84,6 +85,15 @@ async def test_a_kept_connection_in_no_good_state_is_not_used_again(left: Plan) 
         seen = await ask(provider)
         assert (seen.outcome, seen.messages) == (SAME, [OLLAMA.message(SECOND)])
         assert server.asked_for(OLLAMA.target) == 2
+
+
+async def test_bytes_of_nobody_that_came_while_the_program_was_busy_are_seen_too() -> None:
+    async with talking(OLLAMA, {}) as (server, provider):
+        server.plans = [[OLLAMA.response(FAILING), Wait(0.05), OLLAMA.response("later")], OLLAMA.good(SECOND)]
+        outcome_of(OLLAMA, await ask(provider), SAME)
+        time.sleep(0.3)  # noqa: ASYNC251 - the loop is to be busy
+        seen = await ask(provider)
+        assert (seen.outcome, seen.messages) == (SAME, [OLLAMA.message(SECOND)])
 
 
 UNDER: dict[str, Plan] = {
