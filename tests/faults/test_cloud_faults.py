@@ -116,6 +116,17 @@ async def test_a_reply_that_hangs_is_asked_again() -> None:
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=name)
+async def test_a_response_that_nobody_asked_for_is_not_the_answer_to_the_next_request(wire: Wire) -> None:
+    with FaultServer([[wire.response(FAILING) + wire.response("later")], wire.good(SECOND)]) as server:
+        provider = wire.create(server.url)
+        for tag in (FAILING, SECOND):
+            seen = await ask(provider)
+            assert (seen.outcome, said(seen.messages[0])) == (SAME, said(wire.message(tag)))
+        await provider.close()
+        await settled(server)
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=name)
 async def test_a_line_without_end_is_not_kept(wire: Wire) -> None:
     flood = Flood(chunked([b"x" * 65536]).removesuffix(FINAL), FOR_EVER)
     with FaultServer([[wire.head() + chunked([b"data: "]).removesuffix(FINAL), flood, End.FIN]]) as server:
