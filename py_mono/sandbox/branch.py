@@ -93,10 +93,11 @@ class DirectBranch:
 
     async def _cancel(self, identifier: str, future: "asyncio.Future[Any]") -> dict[str, Any] | None:
         """Have a call end; what it came to, or None where it did not end in time or nobody waits: then the worker ends."""
-        if future.cancelled():
-            future = self._link.cancel(identifier)
+        waiting = self._link.cancel(identifier) if future.cancelled() else future
+        if waiting is None:
+            return None
         try:
-            frame: dict[str, Any] = await asyncio.wait_for(future, _CANCEL_GRACE_S)
+            frame: dict[str, Any] = await asyncio.wait_for(waiting, _CANCEL_GRACE_S)
         except WorkerDied:
             return None
         except (TimeoutError, asyncio.CancelledError):

@@ -11,7 +11,7 @@ from py_mono.protocol.errors import SandboxError, WorkerDied
 from py_mono.sandbox.launch import Launched
 from py_mono.sandbox.wire import FrameReader, WireError, encode
 
-_PIECE = 65_536  # more is taken from the system anew each time
+_PIECE = 262_144
 _STDERR_KEPT = 4096
 _SOFT_END_S = 1.0
 
@@ -57,16 +57,22 @@ class Link:
         self._send(frame)
         return future
 
-    def cancel(self, identifier: str) -> "asyncio.Future[Any]":
-        """Ask for a call to end whose future was cancelled; another future gets its result, which still comes."""
-        future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+    def cancel(self, identifier: str) -> "asyncio.Future[Any] | None":
+        """Ask for a call to end; what then gets its result: its own future, or another where that one was cancelled.
+
+        None where no result will come.
+        """
         if identifier in self._late:
+            future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
             future.set_result(self._late.pop(identifier))
-        elif self.dead:
-            future.set_exception(self.dead)
-        else:
-            self._calls[identifier] = (future, self._calls[identifier][1])
-            self._send(encode("cancel", id=identifier))
+            return future
+        if self.dead or identifier not in self._calls:
+            return None
+        future, on_output = self._calls[identifier]
+        if future.cancelled():
+            future = self._loop.create_future()
+            self._calls[identifier] = (future, on_output)
+        self._send(encode("cancel", id=identifier))
         return future
 
     def _send(self, frame: bytes) -> None:
