@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Turn, TurnPorts
 from py_mono.protocol.digest import PrefixDigest
+from py_mono.protocol.errors import ProviderError
 from py_mono.protocol.events import Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
 from py_mono.protocol.ports import Branch, Provider, Redact, Sandbox, ToolSource
 from py_mono.protocol.tools import ToolSpec
+
+PREPARE_S = 3.0
+"""Who asks for the list of tools waits no longer for the window that decides about it."""
 
 
 class Agent:
@@ -77,7 +82,8 @@ class Agent:
     async def list_tools(self) -> tuple[ToolSpec, ...]:
         """The tools that the model can call: the frozen list, or before there is one, what the next turn would freeze.
 
-        While the turn runs that is about to freeze the first list, it is empty.
+        While the turn runs that is about to freeze the first list, it is empty. Where the provider cannot find the
+        window now, or not in time, it is the list for an unknown one.
 
         Raises:
             SandboxError: There is no frozen list yet, and no sandbox to ask.
@@ -89,6 +95,9 @@ class Agent:
         async with self._transaction:
             branch = await self._sandbox.open("direct")
             try:
+                with suppress(ProviderError, TimeoutError):  # the turn says what is wrong with the provider
+                    async with asyncio.timeout(PREPARE_S):
+                        await self.provider.prepare()
                 return tuple(await self._compose(branch, self.provider.window).specs())
             finally:
                 await branch.close()

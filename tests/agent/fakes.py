@@ -9,7 +9,7 @@ from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.scripted import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
-from py_mono.protocol.ports import Changes, Provider, Redact
+from py_mono.protocol.ports import Branch, Changes, Provider, Redact, ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.tools.registry import ToolRegistry
 
@@ -86,6 +86,7 @@ class Rig:
         monotonic: Callable[[], float] = lambda: 0.0,
         sync: Callable[[], Awaitable[None]] | None = None,
         sandbox: "FakeSandbox | None" = None,
+        compose: Callable[[Branch, int], ToolSource] = lambda branch, _: ToolRegistry([branch]),
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = sandbox or FakeSandbox(self.branch)
@@ -95,7 +96,7 @@ class Rig:
         self.agent = Agent(
             provider=ScriptedProvider(script) if isinstance(script, str) else script,
             sandbox=self.sandbox,
-            compose=lambda branch, _: ToolRegistry([branch]),
+            compose=compose,
             system=lambda _: "You are a test.",
             session=SessionStarted("s1", "/ws", "0"),
             limits=limits or Limits(),

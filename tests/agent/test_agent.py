@@ -5,11 +5,13 @@ from typing import Literal
 
 import pytest
 
-from py_mono.protocol.errors import SandboxError
+from py_mono.agent import agent
+from py_mono.llm.scripted import ScriptedProvider
+from py_mono.protocol.errors import ProviderError, ProviderUnavailable, SandboxError
 from py_mono.protocol.events import StepStarted
-from py_mono.protocol.ports import Changes
-from py_mono.tools.registry import DISPATCHER
-from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang
+from py_mono.protocol.ports import Branch, Changes
+from py_mono.tools.registry import DISPATCHER, ToolRegistry
+from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang, say_ok
 
 
 class OneAtATime(FakeSandbox):
@@ -32,11 +34,51 @@ class OneAtATime(FakeSandbox):
         return self.branch
 
 
+class Preparing(ScriptedProvider):
+    """Knows its window once it is prepared; with a failure, or for ever on its way, never."""
+
+    def __init__(self, failure: ProviderError | None = None, *, endless: bool = False) -> None:
+        super().__init__("text: ok")
+        self._failure = failure
+        self._endless = endless
+        self._known = False
+
+    @property
+    def window(self) -> int:
+        return 4096 if self._known else 0
+
+    async def prepare(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        await asyncio.sleep(60 if self._endless else 0)
+        self._known = True
+
+
+def without_act(branch: Branch, window: int) -> ToolRegistry:
+    """One tool less for a small window."""
+    return ToolRegistry([FakeBranch({"look": say_ok}, Changes(())) if window else branch])
+
+
 async def test_the_tools_can_be_listed_before_the_first_turn() -> None:
     rig = Rig("text: ok")
     assert await rig.agent.list_tools() == (READ, WRITE, DISPATCHER)
     assert rig.branch.closed
     assert rig.journal == []
+
+
+async def test_the_list_before_the_first_turn_is_the_one_that_this_turn_freezes() -> None:
+    rig = Rig(Preparing(), compose=without_act)
+    assert await rig.agent.list_tools() == (READ, DISPATCHER)
+
+
+@pytest.mark.parametrize("provider", [Preparing(ProviderUnavailable("not running")), Preparing(endless=True)])
+async def test_where_the_window_is_not_found_the_tools_for_an_unknown_one_are_listed(
+    provider: Preparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "PREPARE_S", 0.01)
+    rig = Rig(provider, compose=without_act)
+    assert await rig.agent.list_tools() == (READ, WRITE, DISPATCHER)
+    assert rig.branch.closed
 
 
 async def test_after_the_first_turn_the_frozen_list_is_told_without_a_transaction() -> None:
