@@ -17,12 +17,13 @@ from py_mono.sandbox import manifest
 from py_mono.sandbox.manifest import compare, scan, scan_settled
 
 _names = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "$'\\xff'", "'two words'"])
+_OUTSIDE = "/proc/self"  # a folder whose mode nobody can change: chmod goes through links
 _effects = st.one_of(
     st.builds("mkdir -p $(dirname {0}) && printf {1} > {0}".format, _names, st.sampled_from(["1", "22", "''"])),
     st.builds("printf {1} >> {0}".format, _names, st.just("x")),
     st.builds("rm -rf {}".format, st.sampled_from(["a", "b", "d", "d/e", "d/a"])),
     st.builds("mv -T {0} {1}".format, _names, _names),
-    st.builds("ln -sfn {0} {1}".format, st.sampled_from(["/", "a", "nowhere"]), _names),
+    st.builds("ln -sfn {0} {1}".format, st.sampled_from([_OUTSIDE, "a", "nowhere"]), _names),
     st.builds("mkdir -p {}".format, st.sampled_from(["d", "d/e", "new/empty"])),
     st.builds("chmod {1} {0}".format, _names, st.sampled_from(["600", "755"])),
     st.builds("ln -f {0} {1}".format, _names, _names),
