@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from py_mono.llm.call_arguments import call_with
 from py_mono.llm.ollama_calls import asked_alone, the_only_tool
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
 from py_mono.protocol.ports import ModelRequest
@@ -47,7 +48,7 @@ class Chunk(Struct):
     def calls(self) -> list[ToolCall]:
         """The tool calls it holds, ids as the server gave them (or empty)."""
         found = self.message.tool_calls if self.message else None
-        return [_decode_call(call) for call in found or ()]
+        return [call_with(one.function.arguments, name=one.function.name, id_=one.id or "") for one in found or ()]
 
 
 class _Show(Struct):
@@ -90,8 +91,6 @@ _chunks = msgspec.json.Decoder(Chunk)
 _shows = msgspec.json.Decoder(_Show)
 _tags = msgspec.json.Decoder(_Tags)
 _errors = msgspec.json.Decoder(_Error)
-_any = msgspec.json.Decoder()
-_TIMES_ENCODED = 2  # text that holds the text of an object is what some models make of arguments
 
 
 def decode_chunk(line: bytes) -> Chunk:
@@ -236,21 +235,3 @@ def _message(message: Message) -> _WireMessage:
             return _WireMessage("tool", result.content, tool_name=result.name, tool_call_id=result.call_id)
         case _:
             return _WireMessage("user", message.text)
-
-
-def _decode_call(call: _Call) -> ToolCall:
-    """The call; arguments that are no object, nor a text that holds one, make it a malformed one."""
-    arguments = call.function.arguments
-    if isinstance(arguments, str) and not arguments.strip():
-        arguments = None
-    for _ in range(_TIMES_ENCODED):
-        if isinstance(arguments, str):
-            try:
-                arguments = _any.decode(arguments)
-            except (ValueError, RecursionError):
-                return ToolCall(call.id or "", call.function.name, {}, call.function.arguments)
-    if arguments is None:
-        arguments = {}
-    if isinstance(arguments, dict):
-        return ToolCall(call.id or "", call.function.name, arguments)
-    return ToolCall(call.id or "", call.function.name, {}, _encoder.encode(arguments).decode())
