@@ -13,19 +13,18 @@ from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolSpec
 
-_GAVE_UP = re.compile(
-    r"(?:error|failed) (?:to parse|parsing) (?:tool call|json|xml|function call|arguments|input at pos|\S{1,20} json)"
+_GAVE_UP = (  # compiled when first used, not at the start; so are the others
+    r"(?i)(?:error|failed) (?:to parse|parsing) (?:tool call|json|xml|function call|arguments|input at pos|\S{1,20} json)"
     r"|(?:invalid|incomplete) .{0,20}?(?:tool|function) call|mismatched arg_key|empty .{0,20}?(?:function|tool call) name"
     r"|xml syntax error|expected element (?:type|name)|invalid character .{1,12} (?:after|in|looking for) "
     r"|unexpected end of json input|does not match the expected .{1,30} format"
-    r"|tool ['\"].{1,80}?['\"] (?:not found|is not declared)",
-    re.IGNORECASE,
+    r"|tool ['\"].{1,80}?['\"] (?:not found|is not declared)"
 )
 """What the parsers say, each for its family of models, and Go's JSON and XML decoders through them."""
 
-_RAW = re.compile(r"raw='(.*)', err=", re.DOTALL)
-_TOOL = re.compile(r"(?:arguments for|tool|declared function) ['\"]([\w.-]{1,80})['\"]", re.IGNORECASE)
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
+_RAW = r"(?s)raw='(.*)', err="
+_TOOL = r"(?i)(?:arguments for|tool|declared function) ['\"]([\w.-]{1,80})['\"]"
+_FENCE = r"(?s)```(?:json)?\s*\n(.*?)\n?```"
 
 _SHOWN = 300
 
@@ -34,9 +33,9 @@ _objects = msgspec.json.Decoder(dict)
 
 def gave_up(text: str) -> MalformedCall | None:
     """The error that says that the server could not read the model's call; None where it says something else."""
-    if not _GAVE_UP.search(text):
+    if not re.search(_GAVE_UP, text):
         return None
-    raw, tool = _RAW.search(text), _TOOL.search(text)
+    raw, tool = re.search(_RAW, text), re.search(_TOOL, text)
     return MalformedCall(
         f"the model wrote a tool call that Ollama cannot read: {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}",
         remedy="ask for smaller steps, or change the model",
@@ -68,7 +67,7 @@ def call_alone(text: str, name: str) -> ToolCall:
 
     Servers before 0.21 ignore ``format`` for some models, which then write their object into a fence.
     """
-    fenced = _FENCE.fullmatch(text.strip())
+    fenced = re.fullmatch(_FENCE, text.strip())
     try:
         return ToolCall("", name, _objects.decode(fenced[1] if fenced else text))
     except (ValueError, RecursionError):
