@@ -1,6 +1,7 @@
 """What a failed request says: its words on one line, without keys, and how long it wants us to wait."""
 
 import email.utils
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,17 +21,30 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def wait_s(seen: "Seen") -> float | None:
     """How long the server wants us to wait, in seconds: by its headers, else by what it says; None where it does not."""
-    exact = seen.headers.get("retry-after-ms", "")
-    if exact.isascii() and exact.isdigit():
-        return int(exact) / 1000
+    exact = _seconds(seen.headers.get("retry-after-ms", ""))
+    if exact is not None:
+        return exact / 1000
     header = seen.headers.get("retry-after", "")
+    found = _seconds(header)
+    if found is None:
+        found = _until(header)
+    return wait_in(seen.body.decode(errors="replace")) if found is None else found
+
+
+def _seconds(text: str) -> float | None:
     try:
-        seconds = float(header)
+        number = float(text)
     except ValueError:
-        if date := email.utils.parsedate_to_datetime(header) if header[:1].isalpha() and "," in header else None:
-            return max(0.0, date.timestamp() - time.time())
-        return wait_in(seen.body.decode(errors="replace"))
-    return max(0.0, seconds) if seconds < _UNIT_S["h"] * 24 else None
+        return None
+    return max(number, 0.0) if math.isfinite(number) else None
+
+
+def _until(date: str) -> float | None:
+    """Seconds from now to an HTTP date; None where it is none."""
+    try:
+        return max(email.utils.parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
 
 
 def wait_in(text: str) -> float | None:
@@ -40,9 +54,10 @@ def wait_in(text: str) -> float | None:
         return None
     parts = re.findall(r"([\d.]+)(ms|s|m|h)", found[1] or found[2], re.IGNORECASE)
     try:
-        return sum(float(number) * _UNIT_S[unit.lower()] for number, unit in parts)
+        seconds = sum(float(number) * _UNIT_S[unit.lower()] for number, unit in parts)
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def message(body: bytes, model: Model) -> str:
