@@ -5,33 +5,23 @@ that no whole prompt can have. Everything else that looks odd (a low count, or n
 many ways, and some leave out what they had cached.
 """
 
-import re
-
 from msgspec import Struct
 from msgspec.structs import replace
 
-from py_mono.protocol.codec import encode
+from py_mono.llm.token_bounds import CHARS_PER_TOKEN, droppable, least_of_request, most_of, most_of_request, sure_chars
 from py_mono.protocol.errors import ContextTruncated
 from py_mono.protocol.events import ContextChecked
-from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
+from py_mono.protocol.messages import Message
 from py_mono.protocol.ports import ModelRequest
 
 RELOAD_S = 1.0
 """A load time from here on means that the model was loaded for this request: nothing of it can have been cached."""
 
-_CHARS_PER_TOKEN = 16
-"""More than text of any language has in any tokenizer, once runs (of blanks, of dashes: often one token) are one. Prose
-and code come to 3 to 5; only single words have more."""
-
-_RUNS = re.compile(r"(.{1,4}?)\1{2,}", re.DOTALL)
 _EDGE = 1024
 """Windows, and the halves that servers cut to, are multiples of this."""
 
 _EDGE_SLACK = 4
 """Servers that cut keep a few tokens of the front on top (``num_keep``), or leave the last place free."""
-
-_FRAME_TOKENS = 64
-"""A template writes at most so much round one message."""
 
 _SLACK = 32
 """How much a template's own words may differ between two requests of a conversation (a switch for thinking)."""
@@ -91,21 +81,46 @@ class Shown(Struct, frozen=True):
         window: The window of this model as it is loaded, in tokens; 0 where it is not shown.
         binding: False where the runner takes longer prompts than that, or refuses them (Ollama's MLX models).
         version: Of Ollama; empty where unknown.
+        refuses: Whether it refuses what is too long, where that is known of servers of its kind.
     """
 
     window: int = 0
     binding: bool = True
     version: tuple[int, ...] = ()
+    refuses: bool | None = None
 
     @property
     def counts_whole(self) -> bool:
-        """Whether this version counts every token of the prompt that reached the model, cached or not."""
-        return self.version >= _COUNTS_WHOLE_FROM and self.version[:3] != _COUNTED_UNCACHED_ONLY
+        """Whether this version, or kind, counts every token of the prompt that reached the model, cached or not."""
+        by_version = self.version >= _COUNTS_WHOLE_FROM and self.version[:3] != _COUNTED_UNCACHED_ONLY
+        return by_version or self.refuses is True
 
     @property
     def refuses_oversize(self) -> bool | None:
-        """Whether it knows ``truncate: false``; None where its version is not known."""
-        return self.version >= _REFUSES_OVERSIZE_FROM if self.version else None
+        """Whether it refuses what is too long (Ollama: knows ``truncate: false``); None where that is not known."""
+        return self.version >= _REFUSES_OVERSIZE_FROM if self.version else self.refuses
+
+
+class Advice(Struct, frozen=True):
+    """What to do where part of a prompt was dropped, in the words of the server's own settings.
+
+    Attributes:
+        smaller: Where the server shows a smaller window; ``{has}`` and ``{expected}`` stand for the two numbers.
+        cut: Where its counts prove it.
+        origin: Where the number that was expected comes from.
+    """
+
+    smaller: str
+    cut: str
+    origin: str
+
+
+OLLAMA_ADVICE = Advice(
+    smaller="start py-mono with OLLAMA_CONTEXT_LENGTH={has}, or let the server give the model {expected}",
+    cut="/clear starts afresh; set OLLAMA_CONTEXT_LENGTH to the window that the server really has, "
+    "or bring Ollama up to date: 0.12.6 and later refuse what does not fit",
+    origin="that were asked for",
+)
 
 
 class _Before(Struct, frozen=True):
@@ -116,12 +131,13 @@ class _Before(Struct, frozen=True):
 class ContextTruth:
     """One server's numbers over a session with one model."""
 
-    def __init__(self, model: str, window: int) -> None:
-        """``window`` is what each request asks for, in tokens."""
+    def __init__(self, model: str, window: int, *, advice: Advice = OLLAMA_ADVICE, shown: Shown | None = None) -> None:
+        """``window``, in tokens, is what each request counts on, 0 where that is not known; ``shown`` what it comes from."""
         self._model = model
         self._window = window
-        self._shown = Shown()
-        self._looked = False
+        self._advice = advice
+        self._shown = shown or Shown()
+        self._looked = shown is not None
         self._suspected = False
         self._before: _Before | None = None
         self._grows = False
@@ -160,7 +176,8 @@ class ContextTruth:
         """
         if shown is not None:
             self._looked = True
-            self._shown = replace(shown, version=shown.version or self._shown.version)
+            refuses = self._shown.refuses if shown.refuses is None else shown.refuses
+            self._shown = replace(shown, version=shown.version or self._shown.version, refuses=refuses)
             if shown.binding and 0 < shown.window < self._window:
                 self._looked = False  # the server may be mended before the next
                 raise self._smaller(shown.window)
@@ -174,7 +191,7 @@ class ContextTruth:
     def believes(self, sent: Sent, counted: Counted) -> bool:
         """Whether the count may be taken as the size of the whole prompt."""
         count = counted.total
-        plausible = 0 < count <= _most_of(sent)
+        plausible = 0 < count <= most_of_request(sent.request, sent.size)
         return plausible and (2 * count >= sent.tokens or self._whole(counted))
 
     def _whole(self, counted: Counted) -> bool:
@@ -186,9 +203,9 @@ class ContextTruth:
 
     def _remember(self, sent: Sent, counted: Counted) -> None:
         added = self._added(sent)
-        if added and self._before and 0 < self._before.count < counted.total > _most_tokens(added):
+        if added and self._before and 0 < self._before.count < counted.total > most_of(added):
             self._grows = True
-        count = counted.total if counted.total <= _most_of(sent) else 0
+        count = counted.total if counted.total <= most_of_request(sent.request, sent.size) else 0
         self._before = _Before(sent.request, count)
 
     def _added(self, sent: Sent) -> tuple[Message, ...]:
@@ -206,12 +223,12 @@ class ContextTruth:
         if not count:
             return ""
         edge = self._at_edge(count)
-        if whole and edge and count * _CHARS_PER_TOKEN < sent.size and count < (least := _least_tokens(sent.request)):
+        if whole and edge and count * CHARS_PER_TOKEN < sent.size and count < (least := least_of_request(sent.request)):
             return f"the server counted {count:,} tokens of a prompt that has {least:,} at the very least"
-        if before and before.count and _sure_chars(added) >= _GROWN:
-            if whole and count <= before.count and count + _droppable(before.request) <= before.count:
+        if before and before.count and sure_chars(added) >= _GROWN:
+            if whole and count <= before.count and count + _SLACK + droppable(before.request) <= before.count:
                 return f"the server counted {before.count:,} tokens, and {count:,} for a prompt that continues that one"
-            if edge and count == before.count and count > _most_tokens(added):
+            if edge and count == before.count and count > most_of(added):
                 return f"the server counted {count:,} tokens twice, although the prompt had grown"
         old = self._shown.counts_whole and self._shown.refuses_oversize is False
         if old and self._shown.window == self._window and count + counted.reply > self._window + _SLACK:
@@ -224,65 +241,30 @@ class ContextTruth:
         """Why the count does not show that the whole prompt was seen, or nothing."""
         if not count:
             return "the server gave no count of the prompt"
-        if count > _most_of(sent):
+        if count > most_of_request(sent.request, sent.size):
             return f"the server counted {count:,} tokens, more than the request has bytes"
         if 2 * count < sent.tokens:
             return f"the server counted {count:,} of about {sent.tokens:,} tokens; some count only what is new to them"
-        if count >= self._window - 1:
+        if self._window and count >= self._window - 1:
             return f"the server counted {count:,} tokens: the window is full to its edge"
         return ""
 
     def _at_edge(self, count: int) -> bool:
         """Whether a server that cuts would come out at such a number."""
         edges = (self._window, self._window // 2)
-        near = any(-1 <= count - edge <= _EDGE_SLACK for edge in edges)
-        return near or (_EDGE <= count + 1 <= self._window + 1 and (count + 1) % _EDGE <= _EDGE_SLACK + 1)
+        near = any(-1 <= count - edge <= _EDGE_SLACK for edge in edges if edge)
+        inside = count + 1 >= _EDGE and (not self._window or count <= self._window)
+        return near or (inside and (count + 1) % _EDGE <= _EDGE_SLACK + 1)
 
     def _smaller(self, window: int) -> ContextTruncated:
         return ContextTruncated(
-            f"the server runs {self._model} with a window of {window:,} tokens, not the {self._window:,} that were asked "
-            "for: what does not fit is dropped without a word. The reply was not used",
-            remedy=f"start py-mono with OLLAMA_CONTEXT_LENGTH={window}, or let the server give the model {self._window}",
+            f"the server runs {self._model} with a window of {window:,} tokens, not the {self._window:,} "
+            f"{self._advice.origin}: what does not fit is dropped without a word. The reply was not used",
+            remedy=self._advice.smaller.format(has=window, expected=self._window),
         )
 
     def _cut(self, proof: str) -> ContextTruncated:
         return ContextTruncated(
             f"the server dropped part of the prompt: {proof}. The reply was not used",
-            remedy="/clear starts afresh; set OLLAMA_CONTEXT_LENGTH to the window that the server really has, "
-            "or bring Ollama up to date: 0.12.6 and later refuse what does not fit",
+            remedy=self._advice.cut,
         )
-
-
-def _most_of(sent: Sent) -> int:
-    """The most tokens that any tokenizer makes of a request, a template's words included."""
-    return sent.size + _FRAME_TOKENS * (len(sent.request.messages) + len(sent.request.tools) + 1)
-
-
-def _sure_texts(messages: tuple[Message, ...]) -> list[str]:
-    """What every template writes out: the words of people and tools. Thinking is often left out, calls are rewritten."""
-    return [
-        message.result.content if isinstance(message, ToolMessage) else message.text
-        for message in messages
-        if not isinstance(message, AssistantMessage)
-    ]
-
-
-def _sure_chars(messages: tuple[Message, ...]) -> int:
-    return sum(len(text.strip()) for text in _sure_texts(messages))
-
-
-def _least_tokens(request: ModelRequest) -> int:
-    """The fewest tokens that any tokenizer makes of the request."""
-    texts = [request.system, *_sure_texts(request.messages)]
-    return sum(len(_RUNS.sub(r"\1", text)) for text in texts) // _CHARS_PER_TOKEN
-
-
-def _most_tokens(messages: tuple[Message, ...]) -> int:
-    """The most tokens that any tokenizer makes of them: one for each byte, and the template's."""
-    return sum(len(encode(message)) + _FRAME_TOKENS for message in messages)
-
-
-def _droppable(request: ModelRequest) -> int:
-    """The most tokens by which a longer prompt's count may lawfully be smaller: templates drop old thinking."""
-    said = [message for message in request.messages if isinstance(message, AssistantMessage)]
-    return _SLACK + sum(len(encode(message)) for message in said)

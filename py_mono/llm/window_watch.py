@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from py_mono.llm.measure import PromptMeasure
-from py_mono.llm.truth import ContextTruth, Counted, Sent, Shown
+from py_mono.llm.truth import OLLAMA_ADVICE, Advice, ContextTruth, Counted, Sent, Shown
 from py_mono.protocol.events import ContextChecked
 from py_mono.protocol.ports import ModelRequest
 
@@ -18,14 +18,30 @@ _LEAST_ROOM = 16
 
 
 class WindowWatch:
-    """One session's window at one server; ``window`` in tokens is the one number for all of it."""
+    """One session's window at one server; ``window`` in tokens is the one number for all of it, 0 where unknown."""
 
-    def __init__(self, model: str, window: int, look: Callable[[], Coroutine[Any, Any, Shown]]) -> None:
-        """``look`` asks the server how the model is loaded, on a connection of its own; it raises nothing."""
+    def __init__(
+        self,
+        model: str,
+        window: int,
+        look: Callable[[], Coroutine[Any, Any, Shown]],
+        *,
+        advice: Advice = OLLAMA_ADVICE,
+        shown: Shown | None = None,
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            model: As errors name it.
+            window: What each request counts on.
+            look: Asks the server how the model is loaded, on a connection of its own; it raises nothing.
+            advice: What errors tell people to do.
+            shown: What the server said before the first request, where that is what ``window`` comes from.
+        """
         self._window = window
         self._look = look
         self._measure = PromptMeasure()
-        self._truth = ContextTruth(model, window)
+        self._truth = ContextTruth(model, window, advice=advice, shown=shown)
         self._asked_version = False
         self._looking: asyncio.Task[Shown] | None = None
 
@@ -34,6 +50,8 @@ class WindowWatch:
 
         A server that refuses what is too long is sent what may fit; one that would cut it only what likely fits.
         """
+        if not self._window:
+            return 0, 0
         room = self._window - min(self._window // _LEAST_ROOM, request.max_output_tokens or self._window)
         least, likely = self._measure.least(size), self._measure.likely(size)
         if least <= room < likely:
