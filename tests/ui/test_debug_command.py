@@ -9,8 +9,9 @@ from py_mono.config import Settings
 from py_mono.llm.call_parser.families import NAMES
 from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.tools import ToolSpec
-from py_mono.ui.arguments import FORMATS, parse
+from py_mono.ui.arguments import parse
 from py_mono.ui.debug_command import read_tools, run
+from py_mono.ui.subcommands import FORMATS
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
 

@@ -1,0 +1,82 @@
+"""The command lines of the subcommands; loaded when one is called."""
+
+from py_mono.ui.parser import Parser
+from py_mono.ui.run_arguments import add_lock_options, add_workspace_options
+
+TYPE_CHECKING = False  # spelled out: typing is not free
+if TYPE_CHECKING:
+    from py_mono.ui.arguments import Arguments
+
+FORMATS = """formats: auto apertus cohere deepseek gemma glm granite harmony hermes internlm
+  invoke json kimi lfm2 llama minimax mistral nemotron phi pythonic qwen react
+  seed tool_use"""
+"""Those of ``llm.call_parser``, which is not imported for a help text."""
+
+
+def parse_tool(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono tool``; ``literal`` are words that are no options, here and below."""
+    parser = Parser(
+        "py-mono tool",
+        usage="py-mono tool list [--json] | NAME ['JSON-ARGS'] | --session",
+        description="Call tools yourself: no model, nothing asked.",
+    )
+    parser.add_argument("words", nargs="*", metavar="NAME", help="list, or the tool's name and its arguments as JSON")
+    parser.add_argument("--json", action="store_true", help="with list: names, descriptions and schemas as JSON")
+    parser.add_argument("--session", action="store_true", help="answer JSON lines from stdin")
+    add_workspace_options(parser)
+    parser.parse_intermixed_args(options, arguments)
+    words = [*arguments.words, *literal]
+    session: bool = arguments.session
+    del arguments.words, arguments.session
+    if arguments.json and words != ["list"]:
+        parser.error("--json goes with list")
+    if session == bool(words):
+        parser.error("say list, or a tool's NAME and its arguments as JSON, or --session")
+    if session:
+        arguments.action = "session"
+    elif words == ["list"]:
+        arguments.action = "list"
+    else:
+        name, *rest = words
+        if len(rest) > 1 or name == "list":
+            parser.error(f"too much after {name!r}: the arguments are one JSON object, in quotes")
+        arguments.action = "call"
+        arguments.name = name
+        arguments.tool_arguments = rest[0] if rest else "{}"
+
+
+def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono sessions``."""
+    parser = Parser(
+        "py-mono sessions",
+        usage="py-mono sessions list | show ID | replay ID",
+        description="The recorded sessions: of all workspaces, or with -C of one.",
+    )
+    parser.add_argument("action", choices=("list", "show", "replay"))
+    parser.add_argument("name", nargs="?", metavar="ID", default="")
+    parser.add_argument("-C", "--cwd", metavar="DIR", help="with list: only those of this workspace")
+    if options[:1] == ["export"]:
+        parser.error("export is not in this version; a session's journal is JSON lines in the state folder")
+    parser.parse_args([*options, *literal], arguments)
+    if (arguments.action == "list") == bool(arguments.name):
+        parser.error("list takes no ID; show and replay take one (sessions list shows them)")
+
+
+def parse_demo(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono demo``."""
+    parser = Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")
+    add_lock_options(parser)
+    parser.parse_args([*options, *literal], arguments)
+
+
+def parse_debug(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono debug``."""
+    parser = Parser(
+        "py-mono debug",
+        description="Read a model's reply from stdin; print the tool calls in it as one JSON list, [] where there is none.",
+        epilog=FORMATS,
+    )
+    parser.add_argument("action", choices=("parse-tool-calls",))
+    parser.add_argument("--format", metavar="NAME", help="one format, or auto for all of them (default: auto)")
+    parser.add_argument("--tools", metavar="FILE", help="an OpenAI tool list; loose JSON counts only for tools in it")
+    parser.parse_args([*options, *literal], arguments)
