@@ -83,8 +83,12 @@ class Exchange:
 class HttpClient:
     """Asks one server; requests one after another."""
 
-    def __init__(self, endpoint: Endpoint, *, connect_s: float, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, connect_s: float, environment: Mapping[str, str], bearer: str = ""
+    ) -> None:
+        """``bearer`` is a key, sent with each request where the address has no user and password."""
         self._endpoint = endpoint
+        self._bearer = bearer
         self._proxy = proxy_for(endpoint, environment)
         self._connect_s = connect_s
         self._connection: Connection | None = None
@@ -139,6 +143,8 @@ class HttpClient:
         ]
         if self._endpoint.user:
             headers.append(("Authorization", _basic(self._endpoint.user)))
+        elif self._bearer:
+            headers.append(("Authorization", f"Bearer {self._bearer}"))
         if self._proxy and self._proxy.user and not self._endpoint.tls:
             headers.append(("Proxy-Authorization", _basic(self._proxy.user)))
         return headers

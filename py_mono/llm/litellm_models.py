@@ -23,6 +23,9 @@ OTHER_KEYS = frozenset(("azure", "azure_ai", "bedrock", "sagemaker", "sagemaker_
 _FAMILIES = {"gpt-": "openai", "chatgpt-": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
 _FAMILIES |= {"claude-": "anthropic", "gemini-": "gemini"}
 
+_LOCAL_DEFAULTS = {"hosted_vllm": "", "llamafile": "http://127.0.0.1:8080/v1", "lm_studio": "", "openai": ""}
+"""Whose servers may be local, all of them with OpenAI's chat; and where LiteLLM asks them if nothing else is said."""
+
 NO_KEY = "none"
 """Sent to servers that ask for no key: some clients refuse to send nothing."""
 
@@ -50,6 +53,11 @@ class Model(Struct, frozen=True):
     def caches_by_mark(self) -> bool:
         """Whether the prompt's parts to be cached have to be marked (Anthropic's models, wherever they run)."""
         return self.provider == "anthropic" or self.name.startswith("openrouter/anthropic/")
+
+    @property
+    def server_url(self) -> str:
+        """The base URL of a server that speaks OpenAI's chat and may be local; empty where there is none."""
+        return (self.base_url or _LOCAL_DEFAULTS[self.provider]) if self.provider in _LOCAL_DEFAULTS else ""
 
 
 def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = "") -> Model:

@@ -9,16 +9,18 @@ import msgspec
 
 from py_mono.llm import litellm_errors as errors
 from py_mono.llm.litellm_loader import LOADER
-from py_mono.llm.litellm_models import parse_model
+from py_mono.llm.litellm_models import NO_KEY, parse_model
 from py_mono.llm.litellm_reply import Reply
 from py_mono.llm.litellm_wire import encode
-from py_mono.llm.ollama_errors import oversize
+from py_mono.llm.local_window import LocalServer, Served, is_local
+from py_mono.llm.ollama_errors import OVERSIZE_REMEDY, oversize
 from py_mono.llm.retrying import retried
 from py_mono.llm.settings import ProviderSettings
 from py_mono.llm.truth import Counted, Shown
 from py_mono.llm.window_watch import WindowWatch
 from py_mono.protocol.errors import ConfigError, ProviderError
 from py_mono.protocol.events import ModelWaiting
+from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class LiteLLMProvider:
             raise ConfigError("attempts must be at least 1")
         self._client: Client | None = None
         self._watch: WindowWatch | None = None
+        self._local = self._local_server()
+        self._served = Served()
         self._window = 0
         self._default_output = 0
 
@@ -69,7 +73,10 @@ class LiteLLMProvider:
 
     @property
     def window(self) -> int:
-        """For Ollama the ``num_ctx`` of every request, else what LiteLLM's table says; 0 where it does not."""
+        """For Ollama the ``num_ctx`` of every request; what a local server says; else what LiteLLM's table says, or 0.
+
+        A local server that has not loaded the model yet is asked again by the next ``prepare``.
+        """
         return self._window
 
     async def prepare(self) -> None:
@@ -79,6 +86,8 @@ class LiteLLMProvider:
             ProviderError: LiteLLM cannot be loaded.
         """
         if self._client is not None:
+            if self._local is not None and self._served.may_tell_later:
+                await self._ask(self._local)
             return
         try:
             made = await LOADER.loaded(self._model.provider)
@@ -91,17 +100,40 @@ class LiteLLMProvider:
             self._watch = WindowWatch(self._model.name, self._window, _shows_nothing)
         elif self._model.provider == _DEMANDS_A_LENGTH and not longest:
             self._default_output = self._settings.output_tokens
+        elif self._local is not None:
+            await self._ask(self._local)
+
+    def _local_server(self) -> LocalServer | None:
+        url, key = self._model.server_url, self._model.key
+        if not self._settings.show_s or not is_local(url):
+            return None
+        bare = self._model.name.removeprefix(f"{self._model.provider}/")
+        key = "" if key == NO_KEY else key
+        return LocalServer(url, bare, self._environment, key=key, limit_s=self._settings.show_s)
+
+    async def _ask(self, server: LocalServer) -> None:
+        """Ask a local server for its window. Where LiteLLM's table has one, it may be a gateway, which shows none."""
+        self._served = served = await server.served()
+        if self._window and not served.window:
+            return
+        self._window = served.window
+        self._watch = WindowWatch(
+            self._model.name, self._window, server.shown, advice=served.advice, shown=served.shown
+        )
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
-        await self.prepare()
+        if self._client is None:
+            await self.prepare()
         asked = encode(request, self._model, default_output=self._default_output)
         size = len(msgspec.json.encode(asked))
-        if self._watch is not None:
+        if self._model.provider == "ollama_chat":
             asked |= {"num_ctx": self._window, "keep_alive": self._ollama.keep_alive}
+        if self._watch is not None:
             tokens, room = await self._watch.excess(request, size)
             if tokens:
-                raise oversize(tokens, room, self._window)
+                remedy = OVERSIZE_REMEDY if self._local is None else self._served.oversize_remedy
+                raise oversize(tokens, room, self._window, remedy)
         tries = retried(
             lambda _: self._attempt(asked, request, size),
             attempts=self._settings.attempts,
@@ -145,9 +177,10 @@ class LiteLLMProvider:
         finally:
             await call.close()
         if self._watch is not None:
-            used = message.usage
-            yield await self._watch.judge(request, size, Counted(used.input_tokens, used.output_tokens))
-            await self._watch.reply_ended()
+            try:
+                yield await self._watch.judge(request, size, _counted(message.usage))
+            finally:
+                await self._watch.reply_ended()
         yield message
 
     def _check_end(self, call: "Call") -> None:
@@ -195,6 +228,12 @@ class LiteLLMProvider:
         if not isinstance(error, Exception):
             raise error
         raise errors.from_failure(error, call.seen, self._model) from error
+
+
+def _counted(used: Usage) -> Counted:
+    """The server's count. Cached tokens are part of the prompt's; more of them than that were counted apart."""
+    apart = used.cached_tokens if used.cached_tokens > used.input_tokens else None
+    return Counted(used.input_tokens, used.output_tokens, cached=apart)
 
 
 async def _shows_nothing() -> Shown:

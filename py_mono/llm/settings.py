@@ -52,6 +52,7 @@ class LiteLLMSettings(Struct, frozen=True, kw_only=True):
     Attributes:
         output_tokens: The longest reply to ask for where the provider demands a number and LiteLLM's table has none.
         connect_s: Longer than for a server on this machine: names are looked up, and keys exchanged.
+        show_s: For all questions to a server on this machine or network about its window, unknown after that; 0 asks none.
         first_token_s: Models that think may send nothing for minutes.
         idle_s: See ``OllamaSettings``.
         notice_s: See ``OllamaSettings``.
@@ -61,6 +62,7 @@ class LiteLLMSettings(Struct, frozen=True, kw_only=True):
 
     output_tokens: int = 8_192
     connect_s: float = 15.0
+    show_s: float = 2.0
     first_token_s: float = 300.0
     idle_s: float = 120.0
     notice_s: float = 1.0

@@ -114,7 +114,7 @@ def _gemini(tag: str) -> bytes:
 
 
 def _creator(model: str, path: str = "") -> Callable[..., LiteLLMProvider]:
-    return lambda url, **limits: provider_at(model, url + path, **({"notice_s": 5.0} | limits))
+    return lambda url, **limits: provider_at(model, url + path, **({"notice_s": 5.0, "show_s": 0.0} | limits))
 
 
 def _message(model: str) -> Callable[[str], AssistantMessage]:

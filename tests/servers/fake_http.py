@@ -66,6 +66,7 @@ class FakeServer:
 
     Attributes:
         requests: Everything that was asked, in order.
+        asides: What was asked of the server itself, of those that tell it apart.
         gone: How many replies the client left before their end.
     """
 
@@ -73,6 +74,7 @@ class FakeServer:
 
     def __init__(self, answers: Sequence[Reaction] = (), *, repeat: bool = False) -> None:
         self.requests: list[Request] = []
+        self.asides: list[Request] = []
         self.gone = 0
         self._answers = list(answers)
         self._repeat = repeat
@@ -144,13 +146,17 @@ class FakeServer:
         headers = {name.lower(): value for name, value in (row.split(": ", 1) for row in head[1:] if row)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         request = Request(method, target, headers, body, number)
-        self.requests.append(request)
+        (self.asides if self._is_aside(request) else self.requests).append(request)
         answer = self._answer(request)
         try:
             return await self._send(answer, reader, writer)
         except OSError:
             self.gone += 1
             return False
+
+    def _is_aside(self, request: Request) -> bool:
+        del request
+        return False
 
     def _answer(self, request: Request) -> Answer:
         reaction = self._reaction(request)

@@ -4,10 +4,10 @@ Shapes: the API reference of OpenAI ("Chat Completions, streaming"), of Groq and
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.servers.fake_http import Answer, FakeServer, Pause, Request
+from tests.servers.fake_http import Answer, FakeServer, Pause, Reaction, Request
 
 SSE = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
@@ -72,7 +72,29 @@ def _head() -> dict[str, Any]:
 
 
 class FakeOpenAI(FakeServer):
-    """The server; its base URL ends in ``/v1``."""
+    """The server; its base URL ends in ``/v1``.
+
+    Every ``GET`` is an aside, answered as ``tells`` says for its path: left alone, the server says nothing of itself.
+    """
+
+    def __init__(
+        self, answers: Sequence[Reaction] = (), *, repeat: bool = False, tells: Mapping[str, Reaction] | None = None
+    ) -> None:
+        super().__init__(answers, repeat=repeat)
+        self._tells = tells or {}
+
+    @property
+    def connections(self) -> int:
+        """How many connections were opened, those left out that only asked about the server itself."""
+        return super().connections - len({request.connection for request in self.asides})
+
+    def _is_aside(self, request: Request) -> bool:
+        return request.method == "GET"
+
+    def _reaction(self, request: Request) -> Reaction:
+        if self._is_aside(request):
+            return self._tells.get(request.target, refuse(404, "File Not Found"))
+        return super()._reaction(request)
 
     @property
     def url(self) -> str:
