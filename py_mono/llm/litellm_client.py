@@ -12,6 +12,7 @@ import litellm
 import openai
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
+from py_mono.llm.litellm_errors import unknown_provider
 from py_mono.llm.litellm_models import NO_KEY, OTHER_KEYS, Model
 from py_mono.llm.litellm_transport import Seen, Transport
 
@@ -29,7 +30,7 @@ _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "ht
 
 
 class Client:
-    """Asks one model. One request at a time."""
+    """Asks one model. One request at a time. Made for a provider that LiteLLM does not know it raises ``ModelNotFound``."""
 
     def __init__(self, model: Model, environment: Mapping[str, str], *, connect_s: float) -> None:
         self._model = model
@@ -178,10 +179,19 @@ async def _rehearsal(provider: str) -> None:
 
 
 def _openai_like(model: Model) -> str:
-    """The address of a server that is asked with OpenAI's client; empty where it is not."""
+    """The address of a server that is asked with OpenAI's client; empty where it is not.
+
+    Raises:
+        ModelNotFound: LiteLLM knows no such provider.
+    """
     if model.provider in OTHER_KEYS:
         return ""
-    address: str | None = litellm.get_llm_provider(model.name, api_base=model.base_url or None, api_key=model.key)[3]
+    try:
+        address: str | None = litellm.get_llm_provider(model.name, api_base=model.base_url or None, api_key=model.key)[
+            3
+        ]
+    except litellm.BadRequestError as error:
+        raise unknown_provider(model, (one.value for one in litellm.provider_list)) from error
     return address or model.base_url or (_OPENAI if model.provider == "openai" else "")
 
 

@@ -4,7 +4,9 @@ The status and the body are those of the wire, not LiteLLM's classes: these chan
 are subclasses of each other. Sources: the error pages of OpenAI, Anthropic, Groq, OpenRouter and the Gemini API.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from py_mono.llm import litellm_said as told
@@ -82,6 +84,16 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
     if "html" in seen.content_type:
         return not_an_api(model)
     return _from_words(said, model) or _from_stream(error, said, model)
+
+
+def unknown_provider(model: Model, known: Iterable[str]) -> ModelNotFound:
+    """The part before the slash is no provider of LiteLLM's; ``known`` are those that are."""
+    near = difflib.get_close_matches(model.provider.lower(), sorted(known), 1, 0.75)
+    meant = f"; is it {near[0]}/{model.name.partition('/')[2]}?" if near else ""
+    return ModelNotFound(
+        f"LiteLLM knows no provider {model.provider!r}{meant}",
+        remedy="write PROVIDER/MODEL, like groq/qwen/qwen3-32b; https://docs.litellm.ai/docs/providers lists their names",
+    )
 
 
 def cut(model: Model, why: str = "") -> Failure:

@@ -183,6 +183,19 @@ async def test_a_call_that_the_server_could_not_read_is_shown() -> None:
     assert caught.value.raw == "<f=x>"
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("antropic/claude-9", "anthropic/claude-9"), ("OpenAI/gpt-4o", "openai/gpt-4o"), ("zzzz/m", "")]
+)
+async def test_a_provider_that_litellm_does_not_know_is_named_and_the_one_that_was_meant(name: str, meant: str) -> None:
+    provider = provider_at(name, "")
+    with pytest.raises(ModelNotFound) as caught:
+        await provider.prepare()
+    await provider.close()
+    told = f"LiteLLM knows no provider {name.partition('/')[0]!r}"
+    assert str(caught.value) == (f"{told}; is it {meant}?" if meant else told)
+    assert "PROVIDER/MODEL" in caught.value.remedy
+
+
 async def test_nobody_there_names_the_address() -> None:
     with serving(GPT, []) as (_, server):
         url = server.url
