@@ -50,6 +50,7 @@ class LimitGuard:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._known_usd = 0.0
+        self._told_of_price = False
         self.steps = 0
         self.usage = Usage(cost_usd=0.0)
 
@@ -62,7 +63,7 @@ class LimitGuard:
         if limits.max_tokens is not None and tokens >= limits.max_tokens:
             return _limit("max_tokens", f"{tokens} tokens were used; the limit is {limits.max_tokens}", "--max-tokens")
         if limits.max_budget_usd is not None and self._known_usd >= limits.max_budget_usd:
-            spent = f"${self._known_usd:.4f} was spent; the budget is ${limits.max_budget_usd:.2f}"
+            spent = f"${self._known_usd:.4f} was spent; the budget is ${_dollars(limits.max_budget_usd)}"
             return _limit("max_budget", spent, "--max-budget-usd")
         return None
 
@@ -71,10 +72,20 @@ class LimitGuard:
         self.steps += 1
         return self.steps
 
-    def count(self, usage: Usage) -> None:
-        """Take in what one request took."""
+    def count(self, usage: Usage) -> str:
+        """Take in what one request took; what to tell the person about it, once, else empty."""
         self.usage += usage
         self._known_usd += usage.cost_usd or 0.0
+        if usage.cost_usd is not None or self._limits.max_budget_usd is None or self._told_of_price:
+            return ""
+        self._told_of_price = True
+        return "what this model costs is not known, so --max-budget-usd cannot end the turn; --max-tokens can"
+
+
+def _dollars(amount: float) -> str:
+    """With cents, and with what is smaller where there is such."""
+    whole = f"{amount:.2f}"
+    return whole if float(whole) == amount else f"{amount:g}"
 
 
 def _limit(reason: TurnStop, message: str, flag: str) -> Stop:

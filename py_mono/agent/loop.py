@@ -9,7 +9,7 @@ from py_mono.agent.executor import ToolExecutor
 from py_mono.agent.guards import LimitGuard, StepGuard, Stop
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import BadResponse
-from py_mono.protocol.events import ErrorInfo, MessageFinished, MessageSteered, StepStarted
+from py_mono.protocol.events import ErrorInfo, MessageFinished, MessageSteered, Notice, StepStarted
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.ports import Emit, ModelRequest, Provider, ToolSource
@@ -47,7 +47,8 @@ class Loop(Struct, frozen=True):
             if stop := self.limits.before_step():
                 return stop
             message = await self._ask()
-            self.limits.count(message.usage)
+            if note := self.limits.count(message.usage):
+                self.emit(Notice(note))
             if not message.tool_calls:
                 if self._steer():
                     continue

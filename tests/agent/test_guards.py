@@ -1,11 +1,17 @@
 """Limits and circles."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import pytest
 from msgspec.json import decode
+from msgspec.structs import replace
 
 from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
-from py_mono.protocol.events import MessageSteered, PrefixBroken, StepStarted, ToolFinished
-from py_mono.protocol.messages import Usage
+from py_mono.llm.scripted import ScriptedProvider
+from py_mono.protocol.events import MessageSteered, Notice, PrefixBroken, StepStarted, ToolFinished
+from py_mono.protocol.messages import AssistantMessage, Usage
+from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult
 from tests.agent.fakes import Rig, say_ok
 
@@ -231,6 +237,34 @@ def test_a_request_of_unknown_price_does_not_forget_what_is_known_to_be_spent() 
     assert stop is not None
     assert stop.report.message == "$1.2500 was spent; the budget is $1.00"
     assert guard.usage.cost_usd is None
+
+
+class Unpriced(ScriptedProvider):
+    """A model whose price nobody knows."""
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+        async with aclosing(super().stream(request)) as chunks:
+            async for chunk in chunks:
+                yield replace(chunk, usage=Usage(20, 10, 0, None)) if isinstance(chunk, AssistantMessage) else chunk
+
+
+@pytest.mark.parametrize(("limits", "told"), [(Limits(max_budget_usd=0.01), 1), (Limits(), 0)])
+async def test_a_budget_that_cannot_hold_because_the_price_is_unknown_is_told_once_a_turn(
+    limits: Limits, told: int
+) -> None:
+    rig = Rig(Unpriced("call: look\n---\ncall: act\n---\ntext: done"), limits=limits)
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.steps) == ("end", 3)
+    notices = [event.text for event in rig.of(Notice)]
+    assert ["--max-budget-usd" in text and "--max-tokens" in text for text in notices] == [True] * told
+
+
+def test_a_budget_of_less_than_a_cent_is_not_shown_as_nothing() -> None:
+    guard = LimitGuard(Limits(max_budget_usd=0.001))
+    guard.count(Usage(cost_usd=0.002))
+    stop = guard.before_step()
+    assert stop is not None
+    assert stop.report.message == "$0.0020 was spent; the budget is $0.001"
 
 
 async def test_two_hundred_steps_never_break_the_prefix() -> None:
