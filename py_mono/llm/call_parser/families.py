@@ -29,7 +29,8 @@ class Mark(NamedTuple):
 
     Attributes:
         kind: ``call``; ``think`` and ``unthink`` (the end of thinking whose beginning was not printed); ``channel``
-            (harmony's header); ``drop`` (a token that is left over behind a call).
+            (harmony's header); ``aside`` (what a line begins with that shows something to its end: a result, a comment,
+            code); ``drop`` (a token that is left over behind a call).
         families: The formats it belongs to.
         read: Of a call: its reader, which starts behind the mark.
         ends: What closes it.
@@ -37,7 +38,7 @@ class Mark(NamedTuple):
             left out wherever it stands.
     """
 
-    kind: Literal["call", "think", "unthink", "channel", "drop"]
+    kind: Literal["call", "think", "unthink", "channel", "aside", "drop"]
     families: tuple[str, ...] = ()
     read: Read | None = None
     ends: tuple[str, ...] = ()
@@ -65,6 +66,27 @@ _CALL_END = DEEPSEEK.format("call\u2581end")
 _KIMI_END = ("<|tool_calls_section_end|>", "<|tool_call_section_end|>", "<|tool_call_end|>")
 _DSML_END = tuple(f"</{DSML[1:]}{name}>" for name in ("function_calls", "tool_calls"))
 _GEMMA_4 = ("<tool_call|>",)
+_TAGS = ("think", "thinking", "thought", "reasoning", "seed:think", "mm:think", "longcat_think")
+_THINKING = {
+    **{f"<{name}>": f"</{name}>" for name in _TAGS},
+    "[THINK]": "[/THINK]",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|inner_prefix|>": "<|inner_suffix|>",
+    "<|channel>thought": "<channel|>",
+    "<unused94>thought": "<unused95>",
+    "\u25c1think\u25b7": "\u25c1/think\u25b7",
+}
+_ASIDES = {
+    **{f"<{name}>": f"</{name}>" for name in ("tool_response", "tool_result", "tool_output", "pre", "code", "example")},
+    "<!--": "-->",
+    "[TOOL_RESULTS]": "[/TOOL_RESULTS]",
+    "<|tool_response_start|>": "<|tool_response_end|>",
+    "<|tool_response>": "<tool_response|>",
+    DEEPSEEK.format("outputs\u2581begin"): DEEPSEEK.format("outputs\u2581end"),
+    "<|im_start|>user": "<|im_end|>",
+}
+"""What holds something that was said by others, or is shown."""
 
 MARKS: dict[str, Mark] = {
     "<tool_call>": Mark("call", ("hermes", "qwen", "glm", "granite"), tool_call(*_TOOL_CALL_ENDS), _TOOL_CALL_ENDS),
@@ -104,14 +126,9 @@ MARKS: dict[str, Mark] = {
     "<|tool_call>": Mark("call", ("gemma",), gemma('<|"|>', "<tool_call|>"), _GEMMA_4, token=True),
     "<|start|>assistant": Mark("channel", ("harmony",), harmony, HARMONY_ENDS, token=True),
     "<|channel|>": Mark("channel", ("harmony",), harmony, HARMONY_ENDS, token=True),
-    **{f"<{name}>": Mark("think", ends=(f"</{name}>",)) for name in ("think", "thinking", "thought", "seed:think")},
-    **{f"</{name}>": Mark("unthink") for name in ("think", "thinking", "thought", "seed:think")},
-    "[THINK]": Mark("think", ends=("[/THINK]",)),
-    "[/THINK]": Mark("unthink"),
-    "<|START_THINKING|>": Mark("think", ends=("<|END_THINKING|>",)),
-    "<|channel>thought": Mark("think", ends=("<channel|>",)),
-    "\u25c1think\u25b7": Mark("think", ends=("\u25c1/think\u25b7",)),
-    "\u25c1/think\u25b7": Mark("unthink"),
+    **{begin: Mark("think", ends=(end,)) for begin, end in _THINKING.items()},
+    **{end: Mark("unthink") for end in _THINKING.values()},
+    **{begin: Mark("aside", ends=(end,)) for begin, end in _ASIDES.items()},
     **{
         token: Mark("drop", token=token in HARMONY_ENDS)
         for token in (

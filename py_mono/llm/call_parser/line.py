@@ -1,6 +1,10 @@
 """What stands on the current line so far: whether a mark there is a call or part of a sentence."""
 
-_OPENING = "\u201c\u2018\u00ab"
+_OPENING = "\u201c\u2018\u00ab\u201e\u201a\u2039\u300c\u300e"
+_SHOWS = (">", "|", "+", "#")
+"""What a line begins with that shows something: a quotation, a table, a heading or comment, an added line of a diff."""
+CODE_INDENT = 4
+"""Columns from which Markdown takes a line for code."""
 
 
 class Line:
@@ -8,8 +12,8 @@ class Line:
 
     Attributes:
         blank: Whether nothing but whitespace stands on it.
-        indent: How much of that.
-        quoted: Whether it begins with ``>``.
+        indent: How many columns of that.
+        quoted: Whether it begins as a line that shows something.
     """
 
     __slots__ = ("blank", "indent", "quoted")
@@ -27,9 +31,9 @@ class Line:
             text = text[cut + 1 :]
         if self.blank and text:
             ink = text.lstrip()
-            self.indent += len(text) - len(ink)
+            self.indent += len(text[: len(text) - len(ink)].expandtabs(CODE_INDENT))
             self.blank = not ink
-            self.quoted = ink.startswith(">")
+            self.quoted = ink.startswith(_SHOWS)
 
 
 def opens_quote(last: str) -> bool:

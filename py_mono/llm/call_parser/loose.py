@@ -8,13 +8,17 @@ import re
 from py_mono.llm.call_parser.blocks import looks_python, payload, python_call
 from py_mono.llm.call_parser.cursor import Bad, Cursor, Ended, NotCall
 from py_mono.llm.call_parser.literals import LiteralReader, read_json
-from py_mono.llm.call_parser.shapes import FIRST_KEYS, NAMED, Tools, call_of, calls_in, malformed
+from py_mono.llm.call_parser.shapes import FIRST_KEYS, NAMED, NAMES, Tools, call_of, calls_in, malformed
 from py_mono.protocol.tools import ToolCall
 
 JSON_FENCES = frozenset({"", "json", "tool_call", "tool_calls", "tool", "tool_use", "function_call", "jsonc"})
 PYTHON_FENCES = frozenset({"tool_code", "tool_call", "tool_calls"})
 _FIRST_KEY = re.compile(r"""\{\s{0,200}+["'“]([\w.\-]{1,100}+)["'”]""")
 _OPEN_KEY = re.compile(r"""\{\s{0,200}+(?:["'“][\w.\-]{0,100}+)?\Z""")
+_PAIR = re.compile(
+    r"""{?\s{0,200}+"([^"\\\n]{1,100}+)"\s{0,20}+:\s{0,200}+"""
+    r"""(?:"([^"\\\n]{0,1000}+)"\s{0,200}+,|(?:-?\d[\d.]{0,30}+|true|false|null)\s{0,200}+,|[\[{])"""
+)
 _OPEN_LIST = re.compile(r"\[\s{0,200}+\Z")
 _IN_LIST = re.compile(r"\[\s{0,200}+(?=[\{A-Za-z_])")
 _PYTHON_NAME = re.compile(r"\[\s{0,200}+([A-Za-z_][\w.\-]{0,99}+)\s{0,20}")
@@ -44,7 +48,19 @@ def begins_call(cursor: Cursor, tools: Tools) -> bool:
         if _OPEN_KEY.match(text, at):
             raise Ended
         return False
-    return key[1] in FIRST_KEYS or tools.has(key[1])
+    return tools.has(key[1]) or (key[1] in FIRST_KEYS and _may_become_call(text, at, tools))
+
+
+def _may_become_call(text: str, at: int, tools: Tools) -> bool:
+    """False as soon as the first keys of an object tell that it is none: a long one is not held back for its end."""
+    while pair := _PAIR.match(text, at):
+        key, value = pair[1], pair[2]
+        if key not in FIRST_KEYS or (key in NAMES and value is not None and not tools.may_be(tools.name(value))):
+            return False
+        if text[pair.end() - 1] != ",":
+            break
+        at = pair.end()
+    return True
 
 
 def bare(cursor: Cursor, tools: Tools) -> list[ToolCall]:

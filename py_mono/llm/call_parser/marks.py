@@ -4,7 +4,7 @@ import re
 
 from py_mono.llm.call_parser.cursor import Bad, Cursor, Ended, NotCall
 from py_mono.llm.call_parser.families import MARKS, Mark, Read
-from py_mono.llm.call_parser.line import opens_quote
+from py_mono.llm.call_parser.line import CODE_INDENT, opens_quote
 from py_mono.llm.call_parser.loose import names_tool
 from py_mono.llm.call_parser.reply import Reply
 from py_mono.llm.call_parser.shapes import NAMED, Tools, malformed
@@ -40,6 +40,10 @@ class Marks:
         """A step within thinking."""
         raise NotImplementedError
 
+    def _aside(self) -> bool:
+        """A step within what is shown, not said."""
+        raise NotImplementedError
+
     def _show(self, end: int) -> bool:
         text, self._at = self._text[self._at : end], end
         self.reply.show(text)
@@ -59,7 +63,12 @@ class Marks:
             return not waits and self._show(self._at + 1)
         mark, end, shown = MARKS[found[0]], found.end(), self.reply.shown
         quoted = not shown.gap and not shown.space and opens_quote(shown.last)
-        if (mark.kind == "drop" and not (shown.gap or mark.token)) or quoted or not self._wants(*mark.families):
+        if quoted and mark.kind == "call" and mark.read and self._wants(*mark.families):
+            return self._call(end, mark, mark.read, quoted=True)
+        if mark.kind == "aside" and self.reply.line.blank:
+            self._ends, self._mode = mark.ends, self._aside
+        left = mark.kind == "drop" and not (shown.gap or mark.token)
+        if quoted or left or mark.kind == "aside" or not self._wants(*mark.families):
             return self._show(end)
         if mark.kind == "think":
             return self._think(end, mark.ends)
@@ -87,29 +96,37 @@ class Marks:
             return self._call(end, mark, harmony)
         return self._think(head.end(), mark.ends) if _THINKS in head[0] else self._skip(head.end())
 
-    def _call(self, begin: int, mark: Mark, read: Read) -> bool:
-        """A step at the mark of a call; ``begin`` is behind it."""
+    def _call(self, begin: int, mark: Mark, read: Read, *, quoted: bool = False) -> bool:
+        """A step at the mark of a call; ``begin`` is behind it.
+
+        What is quoted or stands in a sentence is shown whole: what is in it is no call either.
+        """
         cursor = self._cursor(begin)
         try:
             calls = read(cursor, self._tools)
-            if not mark.token and self._in_sentence(cursor.at):
-                return self._show(begin)
+            if quoted or self._in_sentence(cursor.at, mark):
+                return self._show(cursor.at)
         except NotCall:
             return self._show(begin)
-        except Ended:
-            return self._final and self._lost(begin, mark, bad=False)
-        except Bad:
-            self.stuck = not self._final
-            return self._final and self._lost(begin, mark, bad=True)
+        except (Ended, Bad) as error:
+            if quoted and (self._final or isinstance(error, Bad)):
+                return self._show(begin)
+            self.stuck = isinstance(error, Bad) and not self._final
+            return self._final and self._lost(begin, mark, bad=isinstance(error, Bad))
         self.reply.found(calls, self._text[self._at : cursor.at])
         self._at = cursor.at
         return True
 
-    def _in_sentence(self, end: int) -> bool:
-        """Whether words stand before and behind it on its line, or the line is a quotation; raises ``Ended``."""
+    def _in_sentence(self, end: int, mark: Mark) -> bool:
+        """Whether words stand before and behind it on its line, or the line shows something; raises ``Ended``.
+
+        Around special tokens words mean nothing: models go on behind them.
+        """
         line = self.reply.line
-        if line.blank or line.quoted:
+        if line.quoted or mark.token:
             return line.quoted
+        if line.blank:
+            return line.indent >= CODE_INDENT
         gap = _GAP.match(self._text, end)
         behind = self._cursor(gap.end() if gap else end)
         return not behind.over() and behind.next() not in "\r\n<"
@@ -125,8 +142,8 @@ class Marks:
         elif stop < 0 or (not bad and (self._cut or text[stop:].strip())):
             return self._drop(begin)
         first = re.compile("|".join(map(re.escape, mark.ends))).search(text, begin)
-        if not mark.token and self._in_sentence(first.end() if first else stop):
-            return self._show(begin)
+        if self._in_sentence(first.end() if first else stop, mark):
+            return self._show(first.end() if first else begin)
         call = malformed(text[begin:last], self._tools)
         self.reply.found([call], text[self._at : stop])
         self._at = stop

@@ -8,21 +8,22 @@ import re
 
 from py_mono.llm.call_parser.cursor import Bad, Ended, NotCall
 from py_mono.llm.call_parser.families import MARKS
+from py_mono.llm.call_parser.line import CODE_INDENT
 from py_mono.llm.call_parser.loose import ACTION, bare, calls_in_list, fenced, names_tool, react
 from py_mono.llm.call_parser.marks import BEGINNINGS, LONGEST, MARK, Marks
 from py_mono.llm.call_parser.shapes import Tools
 
-_TRIGGER = re.compile(r"[`\n\u25c1]|<(?=[|/\w\uff5c]|\Z)|\[(?=[A-Z/]|\Z)")
+_TRIGGER = re.compile(r"[`\n\u25c1]|<(?=[!|/\w\uff5c]|\Z)|\[(?=[A-Z/]|\Z)")
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _BACKTICKS = re.compile(r"`++")
 _CODE = re.compile(r"[`\n]")
 _NEWLINE = re.compile(r"\n")
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+([^\n`]{0,200})\n")
 _FENCE_END = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t\r]*+(?=\n|\Z)")
+_OPEN_FENCE = re.compile(r"(?:`{1,2}|~{1,2}|`{3,}+[^\n`]{0,200}|~{3,}+[^\n`]{0,200})\Z")
+_SHORTEST_FENCE = 3
 _LONGEST_FENCE = 210
 _FUNCTOOLS = "functools["
-_CODE_INDENT = 4
-"""Columns from which Markdown takes a line for code."""
 
 
 class Scanner(Marks):
@@ -54,7 +55,7 @@ class Scanner(Marks):
             return re.compile(re.escape(self._ends[0][0]))
         if self._mode == self._in_code:
             return _CODE
-        if self.reply.line.blank:
+        if self.reply.line.blank or self._mode == self._aside:
             return None
         return _NEWLINE if self._mode == self._in_fence else _TRIGGER
 
@@ -93,6 +94,9 @@ class Scanner(Marks):
         found = _CODE.search(self._text, self._at)
         if found is None:
             return self._show(len(self._text))
+        if found[0] == "\n" and len(self._ends[0]) >= _SHORTEST_FENCE:  # a fence that begins behind words
+            self._fence, self._mode = self._ends[0], self._in_fence
+            return self._show(found.end())
         if found[0] == "\n":
             self._mode = self._plain
             return self._show(found.start())
@@ -118,20 +122,30 @@ class Scanner(Marks):
         return self._show(end + 1 if end >= 0 else len(self._text))
 
     def _thinking(self) -> bool:
-        places = [(place, end) for end in self._ends if (place := self._text.find(end, self._at)) >= 0]
-        if places:
-            place, end = min(places)
-            self.reply.think(self._text[self._at : place])
-            self._at = self._since = place + len(end)
+        stop, behind = self._closing()
+        self.reply.think(self._text[self._at : stop])
+        moved, self._at = behind > self._at, behind
+        if behind > stop:
+            self._since = behind
             self.reply.end_thinking()
             self._mode = self._plain
-            return True
+        return moved
+
+    def _aside(self) -> bool:
+        stop, behind = self._closing()
+        if behind > stop:
+            self._mode = self._plain
+        return behind > self._at and self._show(behind)
+
+    def _closing(self) -> tuple[int, int]:
+        """Where the closing mark begins and where it ends; one place twice, up to which there is none, where it has not come."""
+        places = [(place, place + len(end)) for end in self._ends if (place := self._text.find(end, self._at)) >= 0]
+        if places:
+            return min(places)
         stop = self._text.rfind(self._ends[0][0], max(self._at, len(self._text) - LONGEST))
         if stop < 0 or self._final or not any(end.startswith(self._text[stop:]) for end in self._ends):
             stop = len(self._text)
-        self.reply.think(self._text[self._at : stop])
-        moved, self._at = stop > self._at, stop
-        return moved
+        return stop, stop
 
     # --- what can begin a call -------------------------------------------------------------------
 
@@ -148,7 +162,7 @@ class Scanner(Marks):
 
     def _at_bracket(self) -> bool | None:
         last = self.reply.shown.last
-        within = last[-1:] in tuple("{[,(") or last == '":' or self.reply.line.indent >= _CODE_INDENT
+        within = last[-1:] in tuple("{[,(") or last == '":' or self.reply.line.indent >= CODE_INDENT
         return None if within or not self._wants("json", "llama", "pythonic") else self._loose(bare)
 
     def _at_functools(self, rest: str) -> bool:
@@ -164,8 +178,7 @@ class Scanner(Marks):
     def _at_fence(self) -> bool | None:
         found = _FENCE.match(self._text, self._at)
         if found is None:
-            open_ = "\n" not in self._text[self._at : self._at + _LONGEST_FENCE] and self.held < _LONGEST_FENCE
-            return False if open_ and not self._final else None
+            return False if _OPEN_FENCE.match(self._text, self._at) and not self._final else None
         fence, language = found[1], found[2].strip().lower().partition(" ")[0]
         if self._wants("json", "gemma") and not self.reply.line.quoted:
             cursor = self._cursor(found.end())

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from py_mono.llm.call_parser.parse import Parsed, parse
+from py_mono.llm.call_parser.stream import CallStream
 from tests.llm.call_parser.samples import READ, READ_JSON, TOOLS, WRITE_JSON, call, compact
 
 UNKNOWN = compact("fly", height=3)
@@ -33,6 +34,26 @@ DEFINITION = json.dumps(
         f"It prints “<tool_call>{READ_JSON}</tool_call>”",
         f"> <tool_call>{READ_JSON}</tool_call>",
         f"> {READ_JSON}",
+        f"> <tool_call>\n{READ_JSON}\n</tool_call>",
+        f"It prints “<tool_call>\n{READ_JSON}\n</tool_call>”",
+        f"„<tool_call>{READ_JSON}</tool_call>“",
+        f"A call, <tool_call>\n{READ_JSON}\n</tool_call>, reads it.",
+        f"> <|tool_call_start|>[{READ_JSON}]<|tool_call_end|>",
+        f"| <|tool_call_start|>[{READ_JSON}]<|tool_call_end|> | reads |",
+        f"# <tool_call>{READ_JSON}</tool_call>",
+        f"+<tool_call>{READ_JSON}</tool_call>",
+        f"As code:\n\n    <tool_call>\n    {READ_JSON}\n    </tool_call>",
+        f"As code:\n\n\t{READ_JSON}",
+        f"Like this: ```xml\n{TAGGED}\n```",
+        f"```{'x' * 250}\n{TAGGED}\n```",
+        f"The tool said:\n<tool_response>\n{TAGGED}\n{READ_JSON}\n</tool_response>",
+        f"<tool_result>{TAGGED}",
+        f"[TOOL_RESULTS]{TAGGED}[/TOOL_RESULTS]",
+        f"<|tool_response_start|>{TAGGED}<|tool_response_end|>",
+        f"<|im_start|>user\n{TAGGED}<|im_end|>",
+        f"<!--\n{TAGGED}\n-->\nThat is all.",
+        f"<pre>\n{TAGGED}\n</pre>",
+        f"<code>{READ_JSON}</code>",
         "The tags <tool_call> and </tool_call> stand around JSON, and <function=name> around parameters.",
         "[TOOL_CALLS] is Mistral's mark, <|tool_call_start|> LFM2's.",
         "Use <invoke name> for that, and <tool_use> too.",
@@ -92,12 +113,32 @@ def test_an_answer_that_shows_something_like_a_call_is_text_as_it_stands(text: s
         (f"{READ_JSON}\n</think>No.", "No.", READ_JSON),
         (f"<think>a</think>{TAGGED}</think>No.", "No.", f"a\n\n{TAGGED}"),
         (f"<think>a <think>b</think> {TAGGED}</think>No.", "No.", f"a <think>b\n\n{TAGGED}"),
+        (f"<|START_THINKING|>{TAGGED}<|END_THINKING|>No.", "No.", TAGGED),
+        (f"{TAGGED}<|END_THINKING|>No.", "No.", TAGGED),
+        (f"{TAGGED}<channel|>No.", "No.", TAGGED),
+        (f"<|inner_prefix|>{TAGGED}<|inner_suffix|>No.", "No.", TAGGED),
+        (f"<|begin_of_thought|>{TAGGED}<|end_of_thought|>No.", "No.", TAGGED),
+        (f"<reasoning>{TAGGED}</reasoning>No.", "No.", TAGGED),
+        (f"<unused94>thought\n{TAGGED}<unused95>No.", "No.", TAGGED),
         ("<think></think>Hi", "Hi", ""),
         ("<think>\n\n</think>\n\nHi", "Hi", ""),
     ],
 )
 def test_a_call_in_thinking_is_no_call(text: str, shown: str, reasoning: str) -> None:
     assert parse(text, TOOLS) == Parsed(shown, reasoning, (), cut=False, broken_name="")
+
+
+def test_a_call_behind_what_is_shown_is_one() -> None:
+    for shown in ("<tool_response>x</tool_response>", "<!-- x -->", "<code>x</code>", "```\nx\n```", "a ``` b ```"):
+        assert parse(f"{shown}\n{TAGGED}", TOOLS).calls == (READ,)
+
+
+@pytest.mark.parametrize(
+    "line", ["`x` is set", "~~not~~ this", "``a`b`` too", "[1] see", "<div> is", "{x} of", "<pre>a"]
+)
+def test_a_line_that_begins_like_a_call_is_let_out_as_soon_as_it_is_none(line: str) -> None:
+    stream = CallStream(TOOLS)
+    assert "".join(delta.text for letter in f"Well,\n{line}" for delta in stream.feed(letter)) == f"Well,\n{line}"
 
 
 def test_the_mark_of_thinking_in_code_or_quotes_is_text() -> None:
