@@ -5,19 +5,23 @@ to the tool's schema; a model without tool calling of its own is told of its too
 """
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from py_mono.llm.text_protocol import as_text
-from py_mono.llm.text_reply import NAMELESS, TextReply, Whole
+from py_mono.llm.text_reply import NAMELESS, PlainReply, TextReply, Whole
 from py_mono.protocol.errors import BadResponse, MalformedCall, ToolsUnsupported
 from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolSpec
+
+_Last = TypeVar("_Last")
 
 _KEY = re.compile(r'"(\w{1,64})"\s{0,8}:')
 
@@ -59,43 +63,67 @@ class TextCalls:
         """See ``Provider``."""
         await self._inner.close()
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``."""
-        if not self._described:
-            try:
-                async with aclosing(self._ask(request)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-            except ToolsUnsupported:
-                self._described = True
-                yield Notice(f"{self.model} has no tool calling of its own: the tools are described in its prompt")
-            else:
-                return
-        async with aclosing(self._ask(request)) as chunks:
+        return self._read(request, partial(self._ended, request), anew=not self._described)
+
+    async def _read(
+        self,
+        request: ModelRequest,
+        then: Callable[[Whole, int], AsyncGenerator[ModelChunk | _Last, None]],
+        *,
+        anew: bool = False,
+    ) -> AsyncGenerator[ModelChunk | _Last, None]:
+        """One reply: what can be shown of it, then what ``then`` makes of the whole and of how many attempts failed.
+
+        With ``anew`` a model that takes no tools is asked once more, and told of them. All of a reply passes through
+        here, piece by piece: each further generator around this one would cost as much as the search for calls.
+        """
+        reply = TextReply(request, described=self._described) if request.tools else PlainReply()
+        quick = reply.quick
+        sent = as_text(request) if self._described else request
+        rest: AsyncGenerator[ModelChunk | _Last, None] | None = None
+        try:
+            async with aclosing(self._inner.stream(sent)) as chunks:
+                async for chunk in chunks:
+                    if type(chunk) is TextDelta and (shown := quick(chunk)) is not None:
+                        if shown.text:
+                            yield shown
+                    elif isinstance(chunk, AssistantMessage):
+                        rest = then(reply.end(chunk), reply.failed)
+                        break
+                    else:
+                        for seen in reply.take(chunk):
+                            yield seen
+        except MalformedCall as error:
+            rest = then(reply.unreadable(error, self.model), reply.failed)
+        except ToolsUnsupported as error:
+            rest = self._anew(request, None if anew else error)
+        if rest is not None:
+            async with aclosing(rest):
+                async for piece in rest:
+                    yield piece
+
+    async def _anew(self, request: ModelRequest, error: ToolsUnsupported | None) -> AsyncGenerator[ModelChunk, None]:
+        """The reply to a request that describes its tools; raises ``error`` where there is one."""
+        if error is not None:
+            raise error
+        self._described = True
+        yield Notice(f"{self.model} has no tool calling of its own: the tools are described in its prompt")
+        async with aclosing(self.stream(request)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    async def _ask(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
-        """The reply, and where it is a call that cannot be read, what a second request makes of it."""
-        attempts = 0
-        async with aclosing(self._read(request)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Whole):
-                    first = piece
-                    break
-                if isinstance(piece, ModelRetried):
-                    attempts = piece.attempt
-                yield piece
-            else:
-                return
-        chance = _chance(request, first)
+    async def _ended(self, request: ModelRequest, whole: Whole, attempts: int) -> AsyncGenerator[ModelChunk, None]:
+        """The end of the reply, or where it is a call that cannot be read, what a second request makes of it."""
+        chance = _chance(request, whole)
         if chance is None:
-            for delta in first.deltas:
+            for delta in whole.deltas:
                 yield delta
-            yield first.message
+            yield whole.message
             return
         yield ModelRetried(attempts + 1, 0.0, chance.reason)
-        async with aclosing(self._second(chance.request, first, attempts + 1)) as chunks:
+        async with aclosing(self._second(chance.request, whole, attempts + 1)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -104,7 +132,7 @@ class TextCalls:
         held: list[ModelChunk] = []
         best, usage = first, Usage()
         try:
-            async with aclosing(self._read(request)) as pieces:
+            async with aclosing(self._read(request, _itself)) as pieces:
                 async for piece in pieces:
                     match piece:
                         case Whole():
@@ -134,25 +162,9 @@ class TextCalls:
             yield delta
         yield replace(message, usage=first.message.usage + usage)
 
-    async def _read(self, request: ModelRequest) -> AsyncGenerator[ModelChunk | Whole, None]:
-        """One reply: what can be shown of it, then the whole."""
-        reply = TextReply(request, described=self._described) if request.tools else None
-        sent = as_text(request) if self._described else request
-        try:
-            async with aclosing(self._inner.stream(sent)) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, AssistantMessage):
-                        yield reply.end(chunk) if reply else Whole((), chunk)
-                        return
-                    if reply is None or reply.passes(chunk):
-                        yield chunk
-                        continue
-                    for piece in reply.take(chunk):
-                        yield piece
-        except MalformedCall as error:
-            if reply is None:
-                raise
-            yield reply.unreadable(error, self.model)
+
+async def _itself(whole: Whole, _: int) -> AsyncGenerator[Whole, None]:
+    yield whole
 
 
 def _of_use(whole: Whole) -> bool:

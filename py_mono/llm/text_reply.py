@@ -41,10 +41,41 @@ class Whole(Struct, frozen=True):
     silent: bool = False
 
 
-class TextReply:
+class PlainReply:
+    """Reads a reply to a request without tools: there is nothing to look for in it.
+
+    Attributes:
+        failed: How many attempts at it failed.
+    """
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def quick(self, delta: TextDelta) -> TextDelta | None:
+        """What can be shown of a piece; it may be empty. None, and nothing taken in, where ``take`` has to look at it."""
+        return delta
+
+    def take(self, chunk: ModelChunk) -> Iterator[ModelChunk]:
+        """What can be shown of a chunk; any but the message."""
+        if isinstance(chunk, ModelRetried):
+            self.failed = chunk.attempt
+        yield chunk
+
+    def end(self, message: AssistantMessage) -> Whole:
+        """The reply, whole."""
+        return Whole((), message)
+
+    def unreadable(self, error: MalformedCall, model: str) -> Whole:
+        """The reply that the server gave up on, as far as it is known; raises the error where that is nothing."""
+        del model
+        raise error
+
+
+class TextReply(PlainReply):
     """Reads one reply to ``request``; ``described``: the model was told of its tools in text, and has no others."""
 
     def __init__(self, request: ModelRequest, *, described: bool) -> None:
+        super().__init__()
         self._request = request
         self._described = described
         self._begin()
@@ -56,15 +87,19 @@ class TextReply:
         self._reasoning: list[str] = []
         self._behind: list[Delta] = []
 
-    def passes(self, chunk: ModelChunk) -> bool:
-        """Take in a piece of text that can be shown as it is, as nearly all can; False where ``take`` has to look at it."""
-        if not isinstance(chunk, TextDelta) or self._until is not None or not self._stream.passes(chunk.text):
-            return False
-        self._text.append(chunk.text)
-        return True
+    def quick(self, delta: TextDelta) -> TextDelta | None:
+        """See ``PlainReply``: nearly every piece begins no call."""
+        if self._until is not None:
+            return None
+        text = delta.text
+        shown = self._stream.quick(text)
+        if shown is None:
+            return None
+        self._text.append(shown)
+        return delta if shown is text else TextDelta(shown)
 
     def take(self, chunk: ModelChunk) -> Iterator[ModelChunk]:
-        """What can be shown of a chunk; any but the message."""
+        """See ``PlainReply``."""
         if isinstance(chunk, TextDelta):
             yield from self._feed(self._until.feed(chunk.text) if self._until else chunk.text)
             return
@@ -72,7 +107,7 @@ class TextReply:
             self._reasoning.append(chunk.text)
         elif isinstance(chunk, ModelRetried):
             self._begin()
-        yield chunk
+        yield from super().take(chunk)
 
     def end(self, message: AssistantMessage) -> Whole:
         """The reply with the calls that its text holds; the same message where it holds none.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Delta = TextDelta | ReasoningDelta
 
-_NOT_PLAIN = re.compile(r"[<\[\u25c1\n]|\s\Z")
+_SIGNS = frozenset("<[\u25c1\n")
+_BEGINS = re.compile(r"[<\[\u25c1]|\n\s*[{`~Af]")
+"""What stands in a text that holds the beginning of a call, or may become one."""
 _MARK = re.compile(r"[<\[\u25c1]")
 _AT_START = re.compile(r"\n\s*(?:\{|```|~~~|Action:)")
 _STARTS = ("{", "```", "~~~", "Action:", "functools[")
@@ -32,20 +34,31 @@ class TextStream:
         self._parser: CallStream | None = None
         self._before: list[str] = []
         self._held = "\n"  # a line begins here
-        self._shown = 0
+        self._begun = False
+        self._shown = 0  # of what came before there was a parser, and not yet come out of it
 
     @property
     def found(self) -> bool:
         """Whether a call was found by now."""
         return self._parser is not None and self._parser.found
 
-    def passes(self, piece: str) -> bool:
-        """Take in a piece that can be shown at once and as it is; False, and nothing taken in, where it has to be looked at."""
-        if self._parser is not None or self._held or _NOT_PLAIN.search(piece):
-            return False
+    def quick(self, piece: str) -> str | None:
+        """What can be shown of a piece that begins no call, as nearly all are: it comes without the whitespace at its end.
+
+        None, and nothing taken in, where ``feed`` has to look at it.
+        """
+        if self._parser is not None:
+            return None if self._shown else self._parser.quick(piece)
+        if not self._held and _SIGNS.isdisjoint(piece) and not piece[-1:].isspace():
+            self._before.append(piece)
+            return piece
+        text = self._held + piece
+        if not self._begun or _BEGINS.search(text) is not None:
+            return None
         self._before.append(piece)
-        self._shown += len(piece)
-        return True
+        shown = text.rstrip()
+        self._held = text[len(shown) :]
+        return shown
 
     def feed(self, piece: str) -> Iterator[Delta]:
         """What can be shown now that this piece has come."""
@@ -55,27 +68,29 @@ class TextStream:
         self._before.append(piece)
         text = self._held + piece
         if _MARK.search(piece) or _AT_START.search(text):
-            yield from self._look()
+            yield from self._look(len(piece))
             return
         end = _decided(text)
         self._held = text[end:]
-        if shown := text[:end] if self._shown else text[1:end]:
-            self._shown += len(shown)
+        if shown := text[:end] if self._begun else text[1:end]:
+            self._begun = True
             yield TextDelta(shown)
 
     def finish(self, *, cut: bool = False) -> tuple[list[Delta], "Parsed | None"]:
         """The rest, and what it all comes to, None where there was nothing to find; see ``CallStream``."""
-        before = list(self._look()) if self._parser is None and self._held.strip() else []
+        before = list(self._look(0)) if self._parser is None and self._held.strip() else []
         if self._parser is not None:
             deltas, parsed = self._parser.finish(cut=cut)
             return [*before, *self._unseen(deltas)], parsed
-        rest = self._held if self._shown else self._held[1:]
+        rest = self._held if self._begun else self._held[1:]
         return [TextDelta(rest)] if rest else [], None
 
-    def _look(self) -> Iterator[Delta]:
-        """Hand all that came to a parser; what it lets out and was not shown yet."""
+    def _look(self, newest: int) -> Iterator[Delta]:
+        """Hand all that came to a parser; what it lets out and was not shown yet. The newest piece is of this length."""
         self._parser = load("py_mono.llm.call_parser.stream:CallStream")(self._tools)
-        yield from self._unseen(self._parser.feed("".join(self._before)))
+        text = "".join(self._before)
+        self._shown = len(text) - newest - len(self._held) if self._begun else 0
+        yield from self._unseen(self._parser.feed(text))
 
     def _unseen(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
         """The deltas without the text that was shown before there was a parser."""

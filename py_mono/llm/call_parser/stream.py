@@ -34,6 +34,16 @@ class CallStream:
         """Whether a call was found by now."""
         return bool(self._scanner.reply.calls)
 
+    def quick(self, piece: str) -> str | None:
+        """What can be shown of a piece of text that begins neither a line nor a call, before any was found.
+
+        None, and nothing taken in, where ``feed`` has to look at it.
+        """
+        scanner = self._scanner
+        if self._quick is None or scanner.thinks or scanner.reply.calls or self._quick.search(piece) is not None:
+            return None
+        return scanner.reply.shown.add(piece)
+
     def feed(self, piece: str) -> Iterator[TextDelta | ReasoningDelta]:
         """What can be shown now that this piece has come."""
         if self._quick is not None and self._quick.search(piece) is None:
