@@ -1,25 +1,18 @@
-"""A provider whose model is a recording: a session runs again without a model, and it is found out where it differs."""
+"""A provider whose model is a recording: a session runs again without a model."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.digest import PrefixDigest
-from py_mono.protocol.errors import ConfigError, ReplayDiverged
+from py_mono.protocol.errors import ReplayDiverged
 from py_mono.protocol.events import ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage
-from py_mono.protocol.ports import ModelChunk, ModelRequest, Redact
+from py_mono.protocol.ports import ModelChunk, ModelRequest
 
 
 def create(settings: ProviderSettings) -> "ReplayProvider":
-    """The provider for ``settings.replies``.
-
-    Raises:
-        ConfigError: There are digests, but not one for each reply, or no ``redact``.
-    """
-    return ReplayProvider(
-        settings.replies, digests=settings.digests, redact=settings.redact, model=settings.model, name="replay"
-    )
+    """The provider for ``settings.replies``."""
+    return ReplayProvider(settings.replies, model=settings.model)
 
 
 class ReplayProvider:
@@ -27,36 +20,18 @@ class ReplayProvider:
 
     Args:
         replies: Oldest first.
-        digests: Where given, the nth request must have the nth digest (``StepStarted.request_digest``).
-        redact: What the digests were taken through.
-        model: Its name in what is recorded anew, and in the digests; empty takes the recorded replies' own.
-        name: The registry's name.
+        model: Its name in what is recorded anew; empty takes the recorded replies' own.
     """
 
-    def __init__(
-        self,
-        replies: Sequence[AssistantMessage],
-        *,
-        digests: Sequence[str] = (),
-        redact: Redact | None = None,
-        model: str = "",
-        name: str = "replay",
-    ) -> None:
-        if digests and len(digests) != len(replies):
-            raise ConfigError(f"the recording has {len(replies)} replies but {len(digests)} digests")
-        if digests and redact is None:
-            raise ConfigError("digests can only be compared through the redaction they were taken with")
+    def __init__(self, replies: Sequence[AssistantMessage], *, model: str = "") -> None:
         self._replies = tuple(replies)
-        self._digests = tuple(digests)
-        self._digest = PrefixDigest(redact) if redact else None
         self._model = model or next((reply.model for reply in replies if reply.model), "replay")
-        self._name = name
         self._next = 0
 
     @property
     def name(self) -> str:
         """See ``Provider``."""
-        return self._name
+        return "replay"
 
     @property
     def model(self) -> str:
@@ -72,18 +47,18 @@ class ReplayProvider:
         """Nothing to find out."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
-        """The next recorded reply.
+        """The next recorded reply, whatever is asked.
 
         Raises:
-            ReplayDiverged: The recording has no further reply, or the request is not the recorded one.
+            ReplayDiverged: The recording has no further reply.
         """
+        del request
         number = self._next
         if number == len(self._replies):
             raise ReplayDiverged(
                 f"the recording has {number} replies, and another was asked for",
                 remedy="the session went on further than the recorded one: compare the last results of both",
             )
-        self._check(number, request)
         self._next += 1
         reply = self._replies[number]
         for kind, text in ((ReasoningDelta, reply.reasoning), (TextDelta, reply.text)):
@@ -94,13 +69,3 @@ class ReplayProvider:
 
     async def close(self) -> None:
         """Nothing is held."""
-
-    def _check(self, number: int, request: ModelRequest) -> None:
-        if self._digest is None or not self._digests:
-            return
-        digest, _ = self._digest.extend(request, self._model)
-        if digest != self._digests[number]:
-            raise ReplayDiverged(
-                f"request {number + 1} is not the recorded one: its digest is {digest}, recorded was {self._digests[number]}",
-                remedy="system prompt, tools, or a result differ from when the session was recorded",
-            )

@@ -5,7 +5,6 @@ from typing import Literal
 from msgspec import Struct, field
 
 from py_mono.protocol.messages import AssistantMessage
-from py_mono.protocol.ports import Redact
 
 Think = Literal["auto", "on", "off"]
 """Whether a model is asked to think: *auto* leaves it to the model, *on* and *off* say so where it can think at all."""
@@ -82,8 +81,6 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
         litellm: For the provider ``litellm``.
         script: Path of the script, for ``scripted``.
         replies: The recorded replies, oldest first, for ``replay``.
-        digests: The digest of each recorded request, one for each reply; empty leaves them unchecked.
-        redact: What was applied to the recording; needed where ``digests`` are given.
     """
 
     provider: str = "ollama"
@@ -94,5 +91,3 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     litellm: LiteLLMSettings = LiteLLMSettings()
     script: str = ""
     replies: tuple[AssistantMessage, ...] = ()
-    digests: tuple[str, ...] = ()
-    redact: Redact | None = None
