@@ -26,6 +26,10 @@ class Channel:
 
     def add(self, text: str) -> str:
         """One more piece; what can be shown now."""
+        if not self.gap and not self.space and len(text) > 1 and not text[-1].isspace():
+            self.parts.append(text)
+            self.last = text[-2:]
+            return text
         if self.gap:
             ink = text.lstrip()
             self.space += text[: len(text) - len(ink)]

@@ -1,7 +1,7 @@
 """Calls in a reply that is still coming: what is no call is let out at once, and a call never as prose."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from py_mono.llm.call_parser.parse import Parsed
 from py_mono.llm.call_parser.scan import Scanner
@@ -24,6 +24,8 @@ class CallStream:
     def __init__(self, tools: Sequence[ToolSpec] | None) -> None:
         self._scanner = Scanner(Tools(tools), None, whole=False)
         self._quick = self._scanner.quick()
+        self._search: Callable[[str], object] | None = None
+        self._add = self._scanner.reply.shown.add
         self._waiting: list[str] = []
         self._size = 0
         self._work = 0
@@ -39,10 +41,9 @@ class CallStream:
 
         None, and nothing taken in, where ``feed`` has to look at it.
         """
-        scanner = self._scanner
-        if self._quick is None or scanner.thinks or scanner.reply.calls or self._quick.search(piece) is not None:
+        if self._search is None or self._search(piece) is not None:
             return None
-        return scanner.reply.shown.add(piece)
+        return self._add(piece)
 
     def feed(self, piece: str) -> Iterator[TextDelta | ReasoningDelta]:
         """What can be shown now that this piece has come."""
@@ -83,6 +84,8 @@ class CallStream:
         self._waiting.clear()
         self._size = 0
         self._quick = self._scanner.quick()
+        shows = not self._scanner.thinks and not self._scanner.reply.calls
+        self._search = self._quick.search if self._quick and shows else None
 
     def _deltas(self) -> Iterator[TextDelta | ReasoningDelta]:
         deltas, self._scanner.reply.deltas = self._scanner.reply.deltas, []
