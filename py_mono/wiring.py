@@ -32,13 +32,13 @@ from py_mono.ui.app import App
 from py_mono.ui.lock import describe
 from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
+from py_mono.utils.shell import shell_path
 from py_mono.utils.version import VERSION
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.ui.arguments import Arguments
 
-_BASH = "/bin/bash"
 _SWEEP_AFTER_S = 3.0
 _DEFAULTS = OllamaSettings()
 
@@ -219,7 +219,7 @@ def _system_prompt(settings: "Settings", profile: Profile) -> str:
     return render(
         workspace=settings.workspace,
         network=settings.network,
-        shell="bash" if os.path.exists(_BASH) else "sh",
+        shell=os.path.basename(shell_path()),
         context=read_context(settings.workspace, profile.context_chars),
         small=profile.small,
     )

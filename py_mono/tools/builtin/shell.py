@@ -4,6 +4,7 @@ import os
 
 from py_mono.tools.builtin.context import Output, ToolFailure
 from py_mono.tools.builtin.plain import plain_words
+from py_mono.utils.shell import shell_path
 from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def run(context: "Context", *, command: str, timeout: float | None = None, backg
         command.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise ToolFailure("command holds half a surrogate pair; give whole characters") from None
-    argv = ("/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh", "-c", command)
+    argv = (shell_path(), "-c", command)
     if background:
         return _start(context, argv)
     limit = DEFAULT_TIMEOUT_S if timeout is None else timeout
