@@ -65,7 +65,7 @@ class WorkerCommands:
         finally:
             with self._lock:
                 del self._running[id(control)]
-                self._idle += 1  # where it was killed, init has made another
+            self._give_runner_back()
             control.close()
             os.close(output)
 
@@ -91,8 +91,7 @@ class WorkerCommands:
         with control:
             word, _, rest = _read_line(control).partition(" ")
         if word != "started":
-            with self._lock:
-                self._idle += 1
+            self._give_runner_back()
             raise _start_failure(rest, argv, cwd)
         return int(rest)
 
@@ -114,23 +113,29 @@ class WorkerCommands:
         }
         control, control_end = socket.socketpair()
         try:
-            self._count_runners()
+            self._take_runner()
             runner.send_request(self._requests, request, [control_end.fileno(), output_end], control)
         except OSError as error:
             control.close()
+            self._give_runner_back()
             raise ToolFailure(f"{argv[0]} could not be started: {error.strerror}") from error
         finally:
             control_end.close()
             os.close(output_end)
         return control
 
-    def _count_runners(self) -> None:
-        """Take an idle runner, or have init make one more."""
+    def _take_runner(self) -> None:
+        """Count on an idle runner, or have init make one more."""
         with self._lock:
             if self._idle:
                 self._idle -= 1
             else:
                 self._sweeps.send(MORE)
+
+    def _give_runner_back(self) -> None:
+        """It waits for requests again; where it was killed, or gave up, init has made another."""
+        with self._lock:
+            self._idle += 1
 
     def _attend(
         self,

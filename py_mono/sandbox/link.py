@@ -39,6 +39,7 @@ class Link:
         self._report = b""
         self._reported = asyncio.Event()
         self._closed = False
+        self._ending: asyncio.Future[None] | None = None
         self.hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self.dead: WorkerDied | None = None
         self._loop.add_reader(self._wire, self._on_wire)
@@ -169,13 +170,13 @@ class Link:
 
     async def end(self) -> None:
         """Kill the worker and everything it started, and wait until all of it is gone; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self._die("it was ended")
-        self._wire.close()
-        os.close(self._launched.errors)
-        await self._end_processes()
+        if self._ending is None:
+            self._closed = True
+            self._die("it was ended")
+            self._wire.close()
+            os.close(self._launched.errors)
+            self._ending = asyncio.ensure_future(self._end_processes())
+        await asyncio.shield(self._ending)  # it goes on where whoever waits is cancelled, and the next waits for it too
 
     async def _end_processes(self) -> None:
         outer = self._launched.pid

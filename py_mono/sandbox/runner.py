@@ -111,8 +111,8 @@ class _Runner:
         finally:
             os.close(output)
         if request["background"]:
-            os.write(self._notes, _PID.pack(os.getpid()))
             _report(control, b"started %d\n" % command)
+            os.write(self._notes, _PID.pack(os.getpid()))  # killed before this it is replaced: rather one too many
             _attend_background(self._init)
             os._exit(0)
         return b"ended %d\n" % _attend(command, self._init, control)
@@ -125,8 +125,8 @@ def _take_request(requests: socket.socket) -> "tuple[socket.socket, int, dict[st
     for level, kind, payload in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors.frombytes(payload)
-    if len(descriptors) != 2:  # noqa: PLR2004 - control and output; fewer when the server is gone
-        os._exit(0)
+    if len(descriptors) != 2:  # noqa: PLR2004 - control and output
+        os._exit(1)  # init makes another, but where the server is gone: then it ends too
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptors[0])
     if body == _LONG:
         body = _receive(control, _LENGTH.unpack(_receive(control, _LENGTH.size))[0])
@@ -138,7 +138,7 @@ def _receive(control: socket.socket, count: int) -> bytes:
     while len(pieces) < count:
         piece = control.recv(count - len(pieces))
         if not piece:
-            os._exit(0)  # the server is gone before it said what to run
+            os._exit(1)  # as above
         pieces += piece
     return pieces
 
