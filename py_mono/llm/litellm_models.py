@@ -16,6 +16,11 @@ _KEYS = {
 }
 """Where the variable is not ``PROVIDER_API_KEY``; the first is the one that an error names."""
 
+_COMMON = frozenset(
+    (*_KEYS, "anthropic", "cerebras", "cohere", "deepseek", "groq", "mistral", "openai", "perplexity", "xai")
+)
+"""Who surely has keys; any other name may be a part of the model's."""
+
 _WITHOUT_KEY = frozenset(("hosted_vllm", "lm_studio", "llamafile", "ollama_chat", "xinference"))
 OTHER_KEYS = frozenset(("azure", "azure_ai", "bedrock", "sagemaker", "sagemaker_chat", "vertex_ai", "watsonx"))
 """Those that are opened by more than one key; LiteLLM reads what they need from the environment."""
@@ -83,7 +88,8 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
     if not key:
         raise ConfigError(
             f"the model {whole} needs a key, and {' or '.join(variables)} is not set",
-            remedy=f"set {variables[0]} in the environment, or in .env of the configuration folder",
+            remedy=f"set {variables[0]} in the environment, or in .env of the configuration folder (~/.config/py-mono)"
+            + ("" if provider in _COMMON else f"; or is {provider!r} no cloud's name, as in groq/{whole}?"),
         )
     if not key.isascii() or not key.isprintable():
         raise ConfigError(

@@ -23,14 +23,17 @@ _TOO_LONG = re.compile(
 _RETRY_AFTER_MAX_S = 60.0
 _TOO_MANY = 429
 
-OVERSIZE_REMEDY = "/clear starts afresh; or raise OLLAMA_CONTEXT_LENGTH, where model and memory allow"
+_CLOUDS = ("anthropic/", "gemini/", "groq/", "openai/", "openrouter/")
+"""How the names of models begin that people mean for LiteLLM."""
+
+OVERSIZE_REMEDY = "send less, or /clear; or raise OLLAMA_CONTEXT_LENGTH, where model and memory allow"
 
 
-def unreachable(error: TransportError, url: str) -> ProviderUnavailable:
+def unreachable(error: TransportError, url: str, model: str) -> ProviderUnavailable:
     """Nothing listens there."""
     return ProviderUnavailable(
         f"the Ollama server at {url} cannot be reached: {error}",
-        remedy="start it with `ollama serve`, or set OLLAMA_BASE_URL to where it runs",
+        remedy=f"start it with `ollama serve`, or set OLLAMA_BASE_URL to where it runs{_or_cloud(model)}",
     )
 
 
@@ -128,8 +131,8 @@ def call_cut() -> BadResponse:
 def oversize(tokens: int, room: int, window: int, remedy: str = OVERSIZE_REMEDY) -> ContextTooLong:
     """The prompt would not fit into the ``room`` that the window has beside the reply, and was not sent."""
     return ContextTooLong(
-        f"the prompt is about {tokens} tokens long and the window holds {window}, of which {window - room} are kept for "
-        "the reply; it was not sent, for its front would be lost",
+        f"the prompt is about {tokens:,} tokens long and the window holds {window:,}, of which {window - room:,} are kept "
+        "for the reply; it was not sent, for its front would be lost",
         remedy=remedy,
     )
 
@@ -140,7 +143,14 @@ def model_missing(model: str, pulled: list[str] | None) -> ModelNotFound:
         there = f"; pulled are: {', '.join(pulled[:20])}{', …' if len(pulled) > 20 else ''}"  # noqa: PLR2004 - a screenful
     else:
         there = "; no model is pulled yet" if pulled is not None else ""
-    return ModelNotFound(f"Ollama has no model {model!r}{there}", remedy=f"ollama pull {model}")
+    other = ", or choose one that is pulled with --model" if pulled else ""
+    return ModelNotFound(
+        f"Ollama has no model {model!r}{there}", remedy=f"ollama pull {model}{other}{_or_cloud(model)}"
+    )
+
+
+def _or_cloud(model: str) -> str:
+    return "; a cloud's model needs --provider litellm" if model.startswith(_CLOUDS) else ""
 
 
 def no_tools(model: str) -> ToolsUnsupported:

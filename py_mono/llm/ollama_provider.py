@@ -182,12 +182,10 @@ class OllamaProvider:
                 yield judged
             yield message
         except TransportError as error:
-            if error.refused and not self._answered:
-                raise errors.unreachable(error, self._url) from error
-            failure = (
-                Failure(errors.unreachable(error, self._url)) if error.refused else errors.broken(error, self._url)
-            )
-            raise failure from error
+            if not error.refused:
+                raise errors.broken(error, self._url) from error
+            gone = errors.unreachable(error, self._url, self._model)
+            raise (Failure(gone) if self._answered else gone) from error
         finally:
             self._http.release()
             await self._watch.reply_ended()

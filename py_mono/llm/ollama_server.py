@@ -67,7 +67,7 @@ class ServerFacts:
             return None
         except TransportError as error:
             if error.refused:
-                raise errors.unreachable(error, url) from error
+                raise errors.unreachable(error, url, name) from error
         except (ValueError, RecursionError):
             pass  # a server that describes models in some other way is used with the defaults
         finally:

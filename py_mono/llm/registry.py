@@ -34,7 +34,8 @@ def create(settings: ProviderSettings) -> Provider:
     if target is None:
         raise ConfigError(
             f"there is no provider {settings.provider!r}; there are {', '.join(names())}",
-            remedy="choose one of them with --provider NAME or LLM_PROVIDER",
+            remedy="choose one of them with --provider NAME or LLM_PROVIDER; a cloud is part of the model's name: "
+            "--provider litellm --model groq/qwen/qwen3-32b",
         )
     provider: Provider = load(target)(settings)
     if settings.provider in _EXACT:

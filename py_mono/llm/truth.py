@@ -116,7 +116,8 @@ class Advice(Struct, frozen=True):
 
 
 OLLAMA_ADVICE = Advice(
-    smaller="start py-mono with OLLAMA_CONTEXT_LENGTH={has}, or let the server give the model {expected}",
+    smaller="start py-mono with OLLAMA_CONTEXT_LENGTH={has} to keep to that; "
+    "another program that uses the model, or a proxy, may have made it so small",
     cut="/clear starts afresh; set OLLAMA_CONTEXT_LENGTH to the window that the server really has, "
     "or bring Ollama up to date: 0.12.6 and later refuse what does not fit",
     origin="that were asked for",
@@ -259,7 +260,7 @@ class ContextTruth:
     def _smaller(self, window: int) -> ContextTruncated:
         return ContextTruncated(
             f"the server runs {self._model} with a window of {window:,} tokens, not the {self._window:,} "
-            f"{self._advice.origin}: what does not fit is dropped without a word. The reply was not used",
+            f"{self._advice.origin}: it reads no more at once, and drops the rest without a word. The reply was not used",
             remedy=self._advice.smaller.format(has=window, expected=self._window),
         )
 

@@ -128,7 +128,7 @@ def test_an_oversize_prompt_is_never_sent(program: Program) -> None:
         assert server.chats == []
     error = played.events[-1]["error"]
     assert error["kind"] == "context_too_long"
-    assert "the window holds 8192, of which 512 are kept for the reply; it was not sent" in error["message"]
+    assert "the window holds 8,192, of which 512 are kept for the reply; it was not sent" in error["message"]
 
 
 def test_a_session_with_checks_replays(program: Program) -> None:

@@ -78,3 +78,12 @@ def test_what_is_missing_is_named(name: str, environment: dict[str, str], words:
     assert words in f"{caught.value} {caught.value.remedy}"
     assert caught.value.remedy
     assert not any(value.strip() and value in str(caught.value) for name, value in environment.items() if "KEY" in name)
+
+
+def test_a_model_without_its_cloud_is_not_taken_for_a_cloud_whose_key_is_missing() -> None:
+    remedies = {}
+    for name in ("qwen/qwen3-32b", "groq/qwen/qwen3-32b", "gemini/m"):
+        with pytest.raises(ConfigError) as caught:
+            parse_model(name, {})
+        remedies[name] = "groq/qwen/qwen3-32b?" in caught.value.remedy
+    assert remedies == {"qwen/qwen3-32b": True, "groq/qwen/qwen3-32b": False, "gemini/m": False}

@@ -255,7 +255,7 @@ async def test_what_cannot_fit_is_not_sent_and_the_remedy_is_that_servers(
 ) -> None:
     with FakeOpenAI([say("never")], tells=tells) as server:
         async with provider_for(server) as provider:
-            with pytest.raises(ContextTooLong, match="the window holds 4096") as caught:
+            with pytest.raises(ContextTooLong, match="the window holds 4,096") as caught:
                 await play(provider, ModelRequest("be brief", (UserMessage("word " * 20_000),), ()))
     assert setting in caught.value.remedy
     assert server.requests == []

@@ -392,7 +392,7 @@ async def test_a_model_that_is_not_pulled_is_named_with_those_that_are() -> None
     tags = as_json({"models": [{"name": "qwen3:4b", "model": "qwen3:4b"}, {"name": "llama3:8b"}]})
     with pytest.raises(ModelNotFound, match="no model 'fake'; pulled are: llama3:8b, qwen3:4b") as caught:
         await ask(refuse(404, "model 'fake' not found"), tags=tags)
-    assert caught.value.remedy == "ollama pull fake"
+    assert caught.value.remedy == "ollama pull fake, or choose one that is pulled with --model"
 
 
 async def test_a_model_that_is_not_pulled_is_named_also_where_tags_are_missing() -> None:
@@ -414,6 +414,17 @@ async def test_a_server_that_is_not_running_is_said_with_how_to_start_it() -> No
     with pytest.raises(ProviderUnavailable, match=f"{url} cannot be reached: connection refused") as caught:
         await play(provider)
     assert "ollama serve" in caught.value.remedy
+    assert "litellm" not in caught.value.remedy
+
+
+async def test_whoever_asks_ollama_for_a_clouds_model_is_told_of_the_other_provider() -> None:
+    with FakeOllama([refuse(404, "model not found")]) as server:
+        url = server.url
+        with pytest.raises(ModelNotFound) as missing:
+            await play(OllamaProvider(ProviderSettings(base_url=url, model="groq/qwen/qwen3-32b")))
+    with pytest.raises(ProviderUnavailable) as gone:
+        await play(OllamaProvider(ProviderSettings(base_url=url, model="groq/qwen/qwen3-32b")))
+    assert [caught.value.remedy.endswith("needs --provider litellm") for caught in (missing, gone)] == [True, True]
 
 
 async def test_thinking_that_eats_the_whole_output_is_tried_again_without_it() -> None:
@@ -477,7 +488,7 @@ async def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     with FakeOllama([say("never")]) as server, provider_for(server, replace(FAST, window_cap=1000)) as provider:
         big = ModelRequest("s", (UserMessage("x" * 8001),), ())
         with pytest.raises(
-            ContextTooLong, match="window holds 1000, of which 62 are kept for the reply; it was not sent"
+            ContextTooLong, match="window holds 1,000, of which 62 are kept for the reply; it was not sent"
         ) as caught:
             await play(provider, big)
         assert caught.value.remedy
@@ -490,7 +501,7 @@ async def test_indented_code_of_many_bytes_a_token_is_sent_and_the_server_s_coun
     dense = Answer([line("ok"), done(tokens=(3000, 1))])
     with FakeOllama([dense, say("never")]) as server, provider_for(server, replace(FAST, window_cap=1000)) as provider:
         assert message(await play(provider, code)).text == "ok"
-        with pytest.raises(ContextTooLong, match="window holds 1000"):
+        with pytest.raises(ContextTooLong, match="window holds 1,000"):
             await play(provider, code)
         assert len(server.chats) == 1
 

@@ -272,7 +272,7 @@ async def test_what_likely_does_not_fit_is_sent_only_to_a_server_that_would_refu
         assert len(server.chats) == 1
     with FakeOllama([HELLO], version=OLD) as server:
         with pytest.raises(
-            ContextTooLong, match=r"window holds 8192, of which 512 are kept for the reply; it was not sent"
+            ContextTooLong, match=r"window holds 8,192, of which 512 are kept for the reply; it was not sent"
         ):
             await play(provider_for(server, 8192), PROSE)
         assert server.chats == []
