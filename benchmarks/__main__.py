@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import clouds, document, journal, startup, task, tools
+from benchmarks import clouds, document, journal, parsing, startup, task, tools
 from benchmarks.processes import NotMeasured, become_subreaper
 from benchmarks.rows import Row, as_text
 from benchmarks.sides import Bench, Server, floor_task, product_task
@@ -29,6 +29,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "grep": tools.grep,
     "clouds": clouds.loading,
     "weight": clouds.memory,
+    "parsing": parsing.parsing,
 }
 BOTH_SIDES = ("request", "steps", "long", "memory", "front")
 

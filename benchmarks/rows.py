@@ -14,7 +14,7 @@ class Row:
 
     Attributes:
         name: What was measured.
-        unit: Of ``product`` and ``floor``: ``ms``, ``MB``, ``x`` or ``tokens``.
+        unit: Of ``product`` and ``floor``: ``ms``, ``MB``, ``x``, ``%`` or ``tokens``.
         product: py-mono's; None where it could not be measured.
         floor: The floor's; None where there is nothing to compare with.
         limit: What the product's number or the ratio may reach; None where it is printed for information.

@@ -5,6 +5,8 @@ then takes one command a line on stdin, each answered with one line of JSON:
 
 * ``{"steps": N, "hold": false}`` starts a script: N - 1 replies that call ``shell`` with ``echo step-K``, then a text.
   With ``hold`` the first chat request gets no reply; instead ``{"held": T}`` is printed when it arrives.
+* ``{"answer": [PIECE, ...], "gap_us": G}`` starts another: each request is answered with this text, a line for each piece,
+  written one by one with a pause of G microseconds and what the system adds to it; all at once where G is 0.
 * ``"report"`` answers what happened since: see ``_report``.
 
 Times are ``time.monotonic_ns()``, the one clock that all processes of a machine share.
@@ -26,12 +28,20 @@ class Script:
     def __init__(self) -> None:
         self.steps = 1
         self.hold = False
+        self.answer: list[str] = []
+        self.gap_us = 0
         self.chats: list[tuple[int, int, bytes]] = []  # arrived, reply sent (0: never), body
         self.others: list[str] = []
 
     def start(self, steps: int, *, hold: bool) -> None:
         """Begin a script; everything noted so far is forgotten."""
         self.steps, self.hold, self.chats, self.others = steps, hold, [], []
+        self.answer = []
+
+    def stream(self, answer: list[str], gap_us: int) -> None:
+        """Begin a script whose every reply is this text."""
+        self.start(1, hold=False)
+        self.answer, self.gap_us = answer, gap_us
 
     def chat_reply(self, number: int) -> bytes:
         """Reply ``number`` (from 1), as it goes over the line."""
@@ -40,17 +50,24 @@ class Script:
             message["tool_calls"] = [{"function": {"name": "shell", "arguments": {"command": f"echo step-{number}"}}}]
         else:
             message["content"] = "All steps are done."
+        return b"".join(self._framed([message]))
+
+    def streamed(self) -> list[bytes]:
+        """The answer as it goes over the line, piece by piece."""
+        return self._framed([{"role": "assistant", "content": piece} for piece in self.answer])
+
+    def _framed(self, messages: list[dict[str, Any]]) -> list[bytes]:
+        """A reply of these messages: what goes out before them, with each of them, and after them."""
         head = {"model": MODEL, "created_at": "2026-01-01T00:00:00Z"}
         size = len(self.chats[-1][2]) // 4
         done = {"done": True, "done_reason": "stop", "prompt_eval_count": size, "eval_count": 20}
         lines = [
-            head | {"message": message, "done": False},
+            *(head | {"message": message, "done": False} for message in messages),
             head | {"message": {"role": "assistant", "content": ""}} | done,
         ]
         chunks = [json.dumps(line).encode() + b"\n" for line in lines]
-        framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
         head_lines = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
-        return head_lines + framed + b"0\r\n\r\n"
+        return [head_lines, *(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks), b"0\r\n\r\n"]
 
     def report(self) -> dict[str, Any]:
         """Arrival and sending times in ns; the first body; the requests that lacked the output they should hold."""
@@ -130,8 +147,19 @@ class Connection(asyncio.Protocol):
         if script.hold:
             _say({"held": arrived})
             return
-        self._transport.write(script.chat_reply(len(script.chats)))
+        if script.answer:
+            self._stream(script.streamed(), script.gap_us / 1e6)
+        else:
+            self._transport.write(script.chat_reply(len(script.chats)))
         script.chats[-1] = (arrived, time.monotonic_ns(), body)
+
+    def _stream(self, pieces: list[bytes], gap_s: float) -> None:
+        """Write piece by piece; nobody else is served meanwhile, for the loop's own clock is too coarse."""
+        if not gap_s:
+            pieces = [b"".join(pieces)]
+        for piece in pieces:
+            self._transport.write(piece)
+            time.sleep(gap_s)
 
 
 def _say(answer: object) -> None:
@@ -152,6 +180,9 @@ async def serve() -> None:
             over.set()
         elif (command := json.loads(line)) == "report":
             _say(script.report())
+        elif "answer" in command:
+            script.stream(command["answer"], command["gap_us"])
+            _say({"started": True})
         else:
             script.start(command["steps"], hold=command["hold"])
             _say({"started": True})

@@ -48,6 +48,10 @@ class Server:
         """Begin a script of ``steps`` requests."""
         self._tell({"steps": steps, "hold": hold})
 
+    def stream(self, answer: list[str], *, gap_us: int) -> None:
+        """Begin a script whose every reply is this text, in these pieces."""
+        self._tell({"answer": answer, "gap_us": gap_us})
+
     def report(self) -> dict[str, Any]:
         """What happened since the script began."""
         return self._tell("report")
