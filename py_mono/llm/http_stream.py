@@ -206,6 +206,10 @@ def _reason(error: Exception) -> str:
         return "connection refused"
     if isinstance(error, ConnectionResetError):
         return "the connection was reset as soon as it stood"
+    if distrust := getattr(error, "verify_message", ""):  # of ssl's errors, whose module is loaded for https alone
+        return f"its certificate is not trusted: {distrust} (SSL_CERT_FILE names a file of certificates to trust)"
+    if getattr(error, "library", "") == "SSL":
+        return f"it does not speak TLS, as https needs ({getattr(error, 'reason', None) or text})"
     return getattr(error, "strerror", None) or text
 
 

@@ -190,12 +190,23 @@ async def test_https_is_spoken_and_the_certificate_is_checked(
 ) -> None:
     async with tls_server(certificate) as port:
         distrusting = client_for(f"https://localhost:{port}")
-        with pytest.raises(TransportError, match="certificate"):
+        with pytest.raises(TransportError, match=r"its certificate is not trusted: .+ \(SSL_CERT_FILE"):
             await ask(distrusting)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         client = client_for(f"https://localhost:{port}")
         assert await ask(client) == (200, BODY)
         client.close()
+
+
+async def test_a_server_without_tls_is_said_to_be_one() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    async with listening(refuse) as port:
+        with pytest.raises(TransportError, match="it does not speak TLS, as https needs") as caught:
+            await ask(client_for(f"https://localhost:{port}"))
+    assert caught.value.refused
 
 
 async def test_https_goes_through_the_tunnel_of_a_proxy(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
