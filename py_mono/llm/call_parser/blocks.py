@@ -20,8 +20,8 @@ _OPEN_FUNCTION = re.compile(r"[A-Za-z_][\w.\-]{0,99}+\s{0,20}\Z")
 _IN_LIST = re.compile(r"\[\s{0,200}+")
 
 
-def json_calls(cursor: Cursor, tools: Tools, ends: Sequence[str] = ()) -> list[ToolCall]:
-    """One JSON value or several, each a call or a list of calls; commas and semicolons may stand between them."""
+def json_calls(cursor: Cursor, tools: Tools, ends: Sequence[str] = (), *, several: bool = True) -> list[ToolCall]:
+    """One JSON value or ``several``, each a call or a list of calls; commas and semicolons may stand between them."""
     calls: list[ToolCall] = []
     while True:
         start = cursor.at
@@ -29,6 +29,8 @@ def json_calls(cursor: Cursor, tools: Tools, ends: Sequence[str] = ()) -> list[T
         raw = cursor.text[start : cursor.at]
         found = None if doubtful else calls_in(value, raw, tools, tagged=True)
         calls += [malformed(raw, tools)] if found is None else found
+        if not several:
+            return calls
         cursor.blank()
         if cursor.over():
             return calls
@@ -113,8 +115,8 @@ def looks_python(cursor: Cursor) -> bool:
     return found is not None
 
 
-def payload(cursor: Cursor, tools: Tools, ends: Sequence[str]) -> list[ToolCall]:
-    """Calls as JSON or as Python.
+def payload(cursor: Cursor, tools: Tools, ends: Sequence[str], *, several: bool = True) -> list[ToolCall]:
+    """Calls as JSON, one value or ``several``, or as Python.
 
     Raises:
         NotCall: Neither begins here.
@@ -122,13 +124,13 @@ def payload(cursor: Cursor, tools: Tools, ends: Sequence[str]) -> list[ToolCall]
     cursor.blank()
     first = cursor.next()
     if first == "{":
-        return json_calls(cursor, tools, ends)
+        return json_calls(cursor, tools, ends, several=several)
     if looks_python(cursor):
         return python_calls(cursor, tools)
     if first == "[":
         inside = _IN_LIST.match(cursor.text, cursor.at)
         if inside and cursor.text[inside.end() : inside.end() + 1] in {"{", "]"}:
-            return json_calls(cursor, tools, ends)
+            return json_calls(cursor, tools, ends, several=several)
     raise NotCall
 
 

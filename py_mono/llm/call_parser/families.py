@@ -10,6 +10,7 @@ from py_mono.llm.call_parser.shapes import Tools
 from py_mono.llm.call_parser.tokens import (
     DEEPSEEK,
     HARMONY_ENDS,
+    MISTRAL_ENDS,
     deepseek,
     deepseek_call,
     harmony,
@@ -60,6 +61,7 @@ def _wrapped(families: tuple[str, ...], opener: str, *ends: str, token: bool = F
 
 _TOOL_CALL_ENDS = ("</tool_call>", "<|/tool_call|>")
 _CALLS_BEGIN = DEEPSEEK.format("calls\u2581begin")
+_DISTILLED = tuple(f"<\uff5ctool{name}\uff5c>" for name in ("_calls_begin", " calls begin", "\u2581calls"))
 _CALLS_END = DEEPSEEK.format("calls\u2581end")
 _CALL_BEGIN = DEEPSEEK.format("call\u2581begin")
 _CALL_END = DEEPSEEK.format("call\u2581end")
@@ -106,7 +108,7 @@ MARKS: dict[str, Mark] = {
     "<|action_start|><|plugin|>": _wrapped(("internlm",), "<|action_start|><|plugin|>", "<|action_end|>", token=True),
     "<|tools_prefix|>": _wrapped(("apertus",), "<|tools_prefix|>", "<|tools_suffix|>", token=True),
     "<|python_tag|>": Mark("call", ("llama",), python_tag, ("<|eom_id|>", "<|eot_id|>"), token=True),
-    "[TOOL_CALLS]": Mark("call", ("mistral",), mistral, (), token=True),
+    "[TOOL_CALLS]": Mark("call", ("mistral",), mistral, MISTRAL_ENDS, token=True),
     "<function=": Mark("call", ("qwen", "llama"), one_function, ("</function>",)),
     "<seed:tool_call>": Mark("call", ("seed",), tool_call("</seed:tool_call>"), ("</seed:tool_call>",)),
     "<minimax:tool_call>": Mark("call", ("minimax",), invokes("</minimax:tool_call>"), ("</minimax:tool_call>",)),
@@ -116,6 +118,7 @@ MARKS: dict[str, Mark] = {
     f"{DSML}tool_calls>": Mark("call", ("deepseek",), invokes(*_DSML_END), _DSML_END, token=True),
     "<tool_use>": Mark("call", ("tool_use",), tool_use, ("</tool_use>",)),
     _CALLS_BEGIN: Mark("call", ("deepseek",), deepseek, (_CALLS_END, _CALL_END), token=True),
+    **{mark: Mark("call", ("deepseek",), deepseek, (_CALLS_END, _CALL_END), token=True) for mark in _DISTILLED},
     _CALL_BEGIN: Mark("call", ("deepseek",), deepseek_call, (_CALL_END,), token=True),
     "<|tool_calls_section_begin|>": Mark("call", ("kimi",), kimi, _KIMI_END, token=True),
     "<|tool_call_section_begin|>": Mark("call", ("kimi",), kimi, _KIMI_END, token=True),
@@ -132,7 +135,7 @@ MARKS: dict[str, Mark] = {
     **{
         token: Mark("drop", token=token in HARMONY_ENDS)
         for token in (
-            *_TOOL_CALL_ENDS, *_KIMI_END, *_DSML_END, *_GEMMA_4, *HARMONY_ENDS, _CALLS_END, "</function>",
+            *_TOOL_CALL_ENDS, *_KIMI_END, *_DSML_END, *_GEMMA_4, *HARMONY_ENDS, *MISTRAL_ENDS, _CALLS_END, "</function>",
             "</function_calls>", "</tool_calls>", "</minimax:tool_call>", "<|tool_call_end|>", "<|eom_id|>",
             "<|eot_id|>", "<|im_end|>", "<|end_of_text|>", "</s>", "<end_function_call>",
         )

@@ -21,6 +21,7 @@ _NEWLINE = re.compile(r"\n")
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+([^\n`]{0,200})\n")
 _FENCE_END = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t\r]*+(?=\n|\Z)")
 _OPEN_FENCE = re.compile(r"(?:`{1,2}|~{1,2}|`{3,}+[^\n`]{0,200}|~{3,}+[^\n`]{0,200})\Z")
+_OPEN_FENCE_END = re.compile(r"[ \t]*+(?:`*+|~*+)[ \t\r]*+\Z")
 _SHORTEST_FENCE = 3
 _LONGEST_FENCE = 210
 _FUNCTOOLS = "functools["
@@ -87,6 +88,8 @@ class Scanner(Marks):
         end = ticks.end() if ticks else len(self._text)
         if end == len(self._text) and not self._final:
             return False
+        if end - self._at >= _SHORTEST_FENCE and (done := self._at_fence()) is not None:
+            return done
         self._ends, self._mode = (self._text[self._at : end],), self._in_code
         return self._show(end)
 
@@ -94,7 +97,7 @@ class Scanner(Marks):
         found = _CODE.search(self._text, self._at)
         if found is None:
             return self._show(len(self._text))
-        if found[0] == "\n" and len(self._ends[0]) >= _SHORTEST_FENCE:  # a fence that begins behind words
+        if found[0] == "\n" and len(self._ends[0]) >= _SHORTEST_FENCE:  # a fence of a long opening line
             self._fence, self._mode = self._ends[0], self._in_fence
             return self._show(found.end())
         if found[0] == "\n":
@@ -110,8 +113,7 @@ class Scanner(Marks):
 
     def _in_fence(self) -> bool:
         if self.reply.line.blank and not self.reply.line.indent:
-            end = self._text.find("\n", self._at)
-            if end < 0 and not self._final and not self._text[self._at :].lstrip(" \t")[:1].strip("`~"):
+            if not self._final and _OPEN_FENCE_END.match(self._text, self._at):
                 return self.held > _LONGEST_FENCE and self._show(len(self._text))
             found = _FENCE_END.match(self._text, self._at)
             if found and found[1].startswith(self._fence):

@@ -12,6 +12,7 @@ from py_mono.llm.call_parser.shapes import Tools, call_of
 from py_mono.protocol.tools import ToolCall
 
 _NAME = re.compile(r"[\w.:\-]{1,100}+")
+_CALLED = re.compile(r"[^\s<>{}()\[\]\"']{1,100}")
 _LONGEST_HEADER = 300
 
 DEEPSEEK = "<\uff5ctool\u2581{}\uff5c>"
@@ -20,6 +21,8 @@ _CALLS_END = DEEPSEEK.format("calls\u2581end")
 _CALL = DEEPSEEK.format("call\u2581begin")
 _CALL_END = DEEPSEEK.format("call\u2581end")
 _SEPARATOR = DEEPSEEK.format("sep")
+_BARE_CALL = f"function{_SEPARATOR}"
+"""What the distilled models begin a call with, which leave its own mark out."""
 
 
 def _object(cursor: Cursor, tools: Tools, name: str) -> ToolCall:
@@ -33,11 +36,24 @@ def _object(cursor: Cursor, tools: Tools, name: str) -> ToolCall:
     return doubt(found, raw, tools, name) or call_of(name, found.value, raw, tools)
 
 
+MISTRAL_ENDS = ("[/TOOL_CALLS]",)
+
+
+def _called(written: str, tools: Tools) -> str:
+    """The name that is all of this text; raises ``Bad`` where it can be none."""
+    if not _CALLED.fullmatch(written.strip()):
+        raise Bad
+    return tools.name(written)
+
+
 def mistral(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     """``[TOOL_CALLS]`` and a JSON list, or since tokenizer v11 ``name[CALL_ID]…[ARGS]{…}``."""
     cursor.blank()
     if cursor.next() in "[{":
-        return payload(cursor, tools, ())
+        calls = payload(cursor, tools, MISTRAL_ENDS, several=False)
+        if cursor.text.startswith(MISTRAL_ENDS, cursor.at):
+            cursor.take(*MISTRAL_ENDS)
+        return calls
     head = cursor.match(_NAME)
     if head is None:
         raise NotCall
@@ -55,8 +71,8 @@ def deepseek(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     """A section of calls: ``name``, separator and JSON (V3.1), or ``function``, separator, name and fenced JSON."""
     calls = []
     cursor.blank()
-    while cursor.starts((_CALL,)):
-        cursor.take(_CALL)
+    while found := cursor.starts((_CALL, _BARE_CALL)):
+        cursor.at += len(_CALL) if found == _CALL else 0
         calls.append(_deepseek_call(cursor, tools))
         cursor.blank()
         if cursor.over():
@@ -74,18 +90,16 @@ def deepseek_call(cursor: Cursor, tools: Tools) -> list[ToolCall]:
 
 
 def _deepseek_call(cursor: Cursor, tools: Tools) -> ToolCall:
-    name = cursor.until(_SEPARATOR).strip()
-    if len(name) > _LONGEST_HEADER:
-        raise Bad
+    name = cursor.until(_SEPARATOR)
     fenced = False
     cursor.blank()
     if cursor.next() != "{":
-        name = cursor.until("\n").strip()
+        name = cursor.until("\n")
         cursor.blank()
         fenced = bool(cursor.starts(("```json", "```")))
         if fenced:
             cursor.take("```json", "```")
-    call = _object(cursor, tools, tools.name(name))
+    call = _object(cursor, tools, _called(name, tools))
     if fenced:
         cursor.blank()
         cursor.take("```")
@@ -113,9 +127,7 @@ def kimi(cursor: Cursor, tools: Tools) -> list[ToolCall]:
 def kimi_call(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     """One call whose section was not opened."""
     name = cursor.until("<|tool_call_argument_begin|>").strip()
-    if len(name) > _LONGEST_HEADER:
-        raise Bad
-    call = _object(cursor, tools, tools.name(re.sub(r":\d+$", "", name)))
+    call = _object(cursor, tools, _called(re.sub(r":\d+$", "", name), tools))
     close(cursor, "", ("<|tool_call_end|>",))
     return [call]
 

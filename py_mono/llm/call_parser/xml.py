@@ -25,6 +25,13 @@ _INVOKED = re.compile(
     r"""<(?:\uff5cDSML\uff5c)?parameter\s{1,20}name=["']([^"'<>\n]{1,100}+)["']"""
     r"""(?:\s{1,20}string=["'](true|false)["'])?\s{0,20}>"""
 )
+_NEXT_PARAMETER = re.compile(r"""<parameter=["']?([^<>"'\n]{1,100}+)["']?>""")
+_NEXT_INVOKED = re.compile(r"""<(?:\uff5cDSML\uff5c)?parameter\s{1,20}name=["']([^"'<>\n]{1,100}+)["']""")
+_NEXT_CALL = re.compile(
+    r"""<function=[\w.:\-]{1,100}+>\s*<parameter=|<(?:\uff5cDSML\uff5c)?invoke\s{1,20}name=["'][^"'<>\n]{1,100}+["']"""
+    r"""|</?arg_(?:key|value)>|</(?:\uff5cDSML\uff5c)?parameter>[ \t]*+\n"""
+)
+"""What a value holds where the tag that should have ended it, or the one that followed it, was not written right."""
 _PARAMETER_END = re.compile(r"</(?:\uff5cDSML\uff5c)?parameter>")
 _VALUE_END = re.compile("</arg_value>")
 _OPEN_GLM_NAME = re.compile(r"[\w.:\-]{1,100}+\s{0,20}\Z")
@@ -85,7 +92,7 @@ def function(cursor: Cursor, tools: Tools) -> ToolCall:
         key = _tag(cursor, _PARAMETER)[1].strip()
         after = ("<parameter=", *_FUNCTION_ENDS)
         text = _raw_value(cursor, _PARAMETER_END, after)
-        clear &= not _holds_next(text, name, tools)
+        clear &= not _holds_next(text, _NEXT_PARAMETER, name, tools)
         _put(values, key, argument(_without_breaks(text), name, key, tools))
         cursor.blank()
     if cursor.starts(("</function>",)):
@@ -95,11 +102,11 @@ def function(cursor: Cursor, tools: Tools) -> ToolCall:
     return ToolCall("", name, values)
 
 
-def _holds_next(text: str, name: str, tools: Tools) -> bool:
-    """Whether the value may hold the next one too, its own end tag missing: that would be two readings."""
-    keys = {found[1] for found in re.finditer(r"\n<parameter=([^<>\n]{1,100}+)>", text)}
+def _holds_next(text: str, parameter: re.Pattern[str], name: str, tools: Tools) -> bool:
+    """Whether the value may hold the next one or a call too, its own end tag missing: that would be two readings."""
+    keys = {found[1] for found in parameter.finditer(text)}
     known = tools.properties(name)
-    return bool(keys & known.keys() if known else keys)
+    return bool(keys & known.keys() if known else keys) or _NEXT_CALL.search(text) is not None
 
 
 def _without_breaks(text: str) -> str:
@@ -113,6 +120,7 @@ def _within_breaks(text: str) -> str:
 
 def invoke(cursor: Cursor, tools: Tools) -> ToolCall:
     """An ``<invoke name="…">`` element, its arguments as elements or as one JSON object."""
+    begin = cursor.at
     name = tools.name(_tag(cursor, _INVOKE)[1])
     ends = ("</invoke>", f"</{DSML[1:]}invoke>")
     cursor.blank()
@@ -124,14 +132,16 @@ def invoke(cursor: Cursor, tools: Tools) -> ToolCall:
         cursor.take(*ends)
         return doubt(found, raw, tools, name) or call_of(name, found.value, raw, tools)
     values: Values = {}
+    clear = True
     while not cursor.starts(ends):
         tag = _tag(cursor, _INVOKED)
         after = ("<parameter", f"{DSML}parameter", *ends)
         text = _raw_value(cursor, _PARAMETER_END, after)
+        clear &= not _holds_next(text, _NEXT_INVOKED, name, tools)
         _put(values, tag[1], _declared(text, tag[2], name, tag[1], tools))
         cursor.blank()
     cursor.take(*ends)
-    return ToolCall("", name, values)
+    return ToolCall("", name, values) if clear else malformed(cursor.text[begin : cursor.at], tools, name)
 
 
 def _declared(text: str, is_string: str | None, name: str, key: str, tools: Tools) -> object:
@@ -227,16 +237,20 @@ def _glm_name(cursor: Cursor, tools: Tools) -> str:
 
 
 def _glm(cursor: Cursor, tools: Tools, name: str) -> ToolCall:
+    start = cursor.at
     values: Values = {}
+    clear = True
     while cursor.starts(("<arg_key>",)):
         cursor.take("<arg_key>")
         key = cursor.until("</arg_key>").strip()
+        clear &= "<" not in key
         cursor.blank()
         cursor.take("<arg_value>")
         text = _raw_value(cursor, _VALUE_END, ("<arg_key>", "</tool_call>"))
+        clear &= _NEXT_CALL.search(text) is None
         _put(values, key, argument(text, name, key, tools))
         cursor.blank()
-    return ToolCall("", name, values)
+    return ToolCall("", name, values) if clear else malformed(cursor.text[start : cursor.at], tools, name)
 
 
 def tool_use(cursor: Cursor, tools: Tools) -> list[ToolCall]:

@@ -138,6 +138,7 @@ MISTRAL = (
         "why",
     ),
     Sample("mistral", f"[TOOL_CALLS]write_file{WRITE_ARGUMENTS}", "", (WRITE,)),
+    Sample("mistral", f"[TOOL_CALLS] [{WRITE_JSON}][/TOOL_CALLS]\n\n[1] a.txt", "[1] a.txt", (WRITE,)),
 )
 
 DEEPSEEK = (
@@ -156,6 +157,13 @@ DEEPSEEK = (
         "Yes.",
         (WRITE, READ),
         "so it is",
+    ),
+    Sample(
+        "deepseek",
+        f"<｜tool_calls_begin｜>function<｜tool▁sep｜>write_file\n```json\n{WRITE_ARGUMENTS}\n```<｜tool▁call▁end｜>"
+        "<｜tool▁calls▁end｜>",
+        "",
+        (WRITE,),
     ),
     Sample(
         "deepseek", f"<｜tool▁call▁begin｜>write_file<｜tool▁sep｜>{WRITE_ARGUMENTS}<｜tool▁call▁end｜>", "", (WRITE,)

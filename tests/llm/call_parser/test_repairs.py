@@ -84,6 +84,13 @@ def test_json_is_repaired_where_it_has_one_meaning(inside: str, expected: ToolCa
         ("{...}", ""),
         ("<function=read_file>\n<parameter=path>\na\n<parameter=limit>\n3\n</parameter>\n</function>", "read_file"),
         ("<function=read_file><parameter=path>a</parameter><parameter=path>b</parameter></function>", ""),
+        ("<function=read_file><parameter=path>a<parameter=limit>3</parameter></function>", "read_file"),
+        (
+            "<function=read_file>\n<parameter=path>\na\n</parameter>\n<paramter=limit>\n3\n</parameter>\n</function>",
+            "read_file",
+        ),
+        ("read_file<arg_key>path</arg_key><arg_value>a<arg_key>limit</arg_key><arg_value>3</arg_value>", "read_file"),
+        ("read_file<arg_key>path<arg_value>a</arg_value><arg_key>limit</arg_key><arg_value>3</arg_value>", "read_file"),
         ('read_file("a")', "read_file"),
         ("[read_file(path='a', path='b')]", "read_file"),
         ("[read_file(path=open('a').read())]", ""),
@@ -120,6 +127,29 @@ def test_what_has_another_meaning_or_none_is_malformed_and_never_guessed(inside:
 )
 def test_python_literals_are_read_and_nothing_else(python: str, expected: ToolCall) -> None:
     assert parse(f"<|tool_call_start|>{python}<|tool_call_end|>", TOOLS).calls == (expected,)
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        '<invoke name="read_file">\n<parameter name="path">a\n<parameter name="limit">3</parameter>\n</invoke>',
+        (
+            '<invoke name="read_file">\n<parameter name="path">a</parameter\n</invoke>\n<invoke name="grep">\n'
+            '<parameter name="pattern">b</parameter>\n</invoke>'
+        ),
+        (
+            "<function=read_file>\n<parameter=path>\na\n</parameter\n</function>\n<function=grep>\n<parameter=pattern>\n"
+            "b\n</parameter>\n</function>"
+        ),
+        (
+            '<|tool_call_begin|>functions.read_file:0{"path": "a"}<|tool_call_end|><|tool_call_begin|>functions.grep:1'
+            '<|tool_call_argument_begin|>{"pattern": "b"}<|tool_call_end|>'
+        ),
+    ],
+)
+def test_a_value_or_a_name_never_swallows_what_follows_it(printed: str) -> None:
+    parsed = parse(printed, TOOLS)
+    assert [(found.arguments, bool(found.malformed)) for found in parsed.calls] == [({}, True)]
 
 
 def test_what_stands_within_an_unreadable_call_is_no_call() -> None:
