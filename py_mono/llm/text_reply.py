@@ -1,6 +1,6 @@
 """One reply while it comes: what its text holds of calls and thinking is taken out of it before anyone sees it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,11 +55,11 @@ class PlainReply:
         """What can be shown of a piece; it may be empty. None, and nothing taken in, where ``take`` has to look at it."""
         return delta
 
-    def take(self, chunk: ModelChunk) -> Iterator[ModelChunk]:
+    def take(self, chunk: ModelChunk) -> Sequence[ModelChunk]:
         """What can be shown of a chunk; any but the message."""
         if isinstance(chunk, ModelRetried):
             self.failed = chunk.attempt
-        yield chunk
+        return (chunk,)
 
     def end(self, message: AssistantMessage) -> Whole:
         """The reply, whole."""
@@ -98,16 +98,15 @@ class TextReply(PlainReply):
         self._text.append(shown)
         return delta if shown is text else TextDelta(shown)
 
-    def take(self, chunk: ModelChunk) -> Iterator[ModelChunk]:
+    def take(self, chunk: ModelChunk) -> Sequence[ModelChunk]:
         """See ``PlainReply``."""
         if isinstance(chunk, TextDelta):
-            yield from self._feed(self._until.feed(chunk.text) if self._until else chunk.text)
-            return
+            return self._feed(self._until.feed(chunk.text) if self._until else chunk.text)
         if isinstance(chunk, ReasoningDelta):
             self._reasoning.append(chunk.text)
         elif isinstance(chunk, ModelRetried):
             self._begin()
-        yield from super().take(chunk)
+        return super().take(chunk)
 
     def end(self, message: AssistantMessage) -> Whole:
         """The reply with the calls that its text holds; the same message where it holds none.
@@ -119,7 +118,7 @@ class TextReply(PlainReply):
             BadResponse: It was cut in a call, and says nothing else.
         """
         cut = message.stop_reason == "length"
-        deltas = [*self._feed(self._until.end())] if self._until else []
+        deltas = self._feed(self._until.end()) if self._until else []
         shown = "".join(self._text)
         last, parsed = self._stream.finish(cut=cut)
         last = [*self._behind, *last]
@@ -159,19 +158,19 @@ class TextReply(PlainReply):
         )
         return Whole(deltas, message)
 
-    def _feed(self, piece: str) -> Iterator[Delta]:
+    def _feed(self, piece: str) -> list[Delta]:
         """What can be shown; what stands behind a call waits, for beside a native call that one is text too."""
-        deltas = list(self._stream.feed(piece)) if piece else []
+        deltas = self._stream.feed(piece) if piece else []
         if self._behind or self._stream.found:
             self._behind += deltas
-        else:
-            yield from self._said(deltas)
+            return []
+        return self._said(deltas)
 
-    def _said(self, deltas: Iterator[Delta] | Sequence[Delta]) -> Iterator[Delta]:
-        for delta in deltas:
-            if delta.text:
-                (self._text if isinstance(delta, TextDelta) else self._reasoning).append(delta.text)
-                yield delta
+    def _said(self, deltas: Sequence[Delta]) -> list[Delta]:
+        said = [delta for delta in deltas if delta.text]
+        for delta in said:
+            (self._text if isinstance(delta, TextDelta) else self._reasoning).append(delta.text)
+        return said
 
     def _cut(self, deltas: list[Delta], message: AssistantMessage, text: str, *, called: bool) -> Whole:
         if not text.strip() and (called or message.tool_calls):

@@ -4,7 +4,7 @@ Loading it takes longer than a step of the loop, and a person waits for the firs
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.events import ReasoningDelta, TextDelta
@@ -60,48 +60,50 @@ class TextStream:
         self._held = text[len(shown) :]
         return shown
 
-    def feed(self, piece: str) -> Iterator[Delta]:
+    def feed(self, piece: str) -> list[Delta]:
         """What can be shown now that this piece has come."""
         if self._parser is not None:
-            yield from self._unseen(self._parser.feed(piece))
-            return
+            return self._unseen(self._parser.feed(piece))
         self._before.append(piece)
         text = self._held + piece
         if _MARK.search(piece) or _AT_START.search(text):
-            yield from self._look(len(piece))
-            return
+            return self._look(len(piece))
         end = _decided(text)
         self._held = text[end:]
-        if shown := text[:end] if self._begun else text[1:end]:
-            self._begun = True
-            yield TextDelta(shown)
+        shown = text[:end] if self._begun else text[1:end]
+        self._begun = self._begun or bool(shown)
+        return [TextDelta(shown)] if shown else []
 
     def finish(self, *, cut: bool = False) -> tuple[list[Delta], "Parsed | None"]:
         """The rest, and what it all comes to, None where there was nothing to find; see ``CallStream``."""
-        before = list(self._look(0)) if self._parser is None and self._held.strip() else []
+        before = self._look(0) if self._parser is None and self._held.strip() else []
         if self._parser is not None:
             deltas, parsed = self._parser.finish(cut=cut)
             return [*before, *self._unseen(deltas)], parsed
         rest = self._held if self._begun else self._held[1:]
         return [TextDelta(rest)] if rest else [], None
 
-    def _look(self, newest: int) -> Iterator[Delta]:
+    def _look(self, newest: int) -> list[Delta]:
         """Hand all that came to a parser; what it lets out and was not shown yet. The newest piece is of this length."""
         self._parser = load("py_mono.llm.call_parser.stream:CallStream")(self._tools)
         text = "".join(self._before)
         self._shown = len(text) - newest - len(self._held) if self._begun else 0
-        yield from self._unseen(self._parser.feed(text))
+        return self._unseen(self._parser.feed(text))
 
-    def _unseen(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+    def _unseen(self, deltas: Iterable[Delta]) -> list[Delta]:
         """The deltas without the text that was shown before there was a parser."""
+        if not self._shown:
+            return list(deltas)
+        unseen: list[Delta] = []
         for delta in deltas:
-            if not self._shown or isinstance(delta, ReasoningDelta):
-                yield delta
+            if isinstance(delta, ReasoningDelta):
+                unseen.append(delta)
                 continue
             skipped = min(self._shown, len(delta.text))
             self._shown -= skipped
             if rest := delta.text[skipped:]:
-                yield TextDelta(rest)
+                unseen.append(TextDelta(rest))
+        return unseen
 
 
 def _decided(text: str) -> int:
