@@ -140,6 +140,7 @@ class ContextTruth:
         self._shown = shown or Shown()
         self._looked = shown is not None
         self._suspected = False
+        self._stood = False
         self._before: _Before | None = None
         self._grows = False
 
@@ -185,15 +186,16 @@ class ContextTruth:
         proof = self._proof(sent, counted)
         if proof:
             raise self._cut(proof)
-        self._remember(sent, counted)
         doubt = self._doubt(sent, counted.total)
+        self._stood = self._stands(sent, counted.total)
+        self._remember(sent, counted)
         return ContextChecked("unverified" if doubt else "seen", sent.tokens, counted.total, self._window, doubt)
 
     def believes(self, sent: Sent, counted: Counted) -> bool:
-        """Whether the count may be taken as the size of the whole prompt."""
+        """Whether the count of the reply judged last may be taken as the size of the whole prompt."""
         count = counted.total
         plausible = 0 < count <= most_of_request(sent.request, sent.size)
-        return plausible and (2 * count >= sent.tokens or self._whole(counted))
+        return plausible and not self._stood and (2 * count >= sent.tokens or self._whole(counted))
 
     def _whole(self, counted: Counted) -> bool:
         """Whether its count is known to be of all that the model read.
@@ -223,7 +225,7 @@ class ContextTruth:
         count, whole, before, added = counted.total, self._whole(counted), self._before, self._added(sent)
         if not count:
             return ""
-        edge = self._at_edge(count)
+        edge = _at_edge(count, self._window)
         if whole and edge and count * CHARS_PER_TOKEN < sent.size and count < (least := least_of_request(sent.request)):
             return f"the server counted {count:,} tokens of a prompt that has {least:,} at the very least"
         if before and before.count and sure_chars(added) >= _GROWN:
@@ -246,16 +248,19 @@ class ContextTruth:
             return f"the server counted {count:,} tokens, more than the request has bytes"
         if 2 * count < sent.tokens:
             return f"the server counted {count:,} of about {sent.tokens:,} tokens; some count only what is new to them"
+        if self._stands(sent, count):
+            return f"the server counted {count:,} tokens, no more than before, although the prompt had grown"
         if self._window and count >= self._window - 1:
             return f"the server counted {count:,} tokens: the window is full to its edge"
         return ""
 
-    def _at_edge(self, count: int) -> bool:
-        """Whether a server that cuts would come out at such a number."""
-        edges = (self._window, self._window // 2)
-        near = any(-1 <= count - edge <= _EDGE_SLACK for edge in edges if edge)
-        inside = count + 1 >= _EDGE and (not self._window or count <= self._window)
-        return near or (inside and (count + 1) % _EDGE <= _EDGE_SLACK + 1)
+    def _stands(self, sent: Sent, count: int) -> bool:
+        """Whether a count of the whole prompt would have had to grow, and did not."""
+        before = self._before
+        if before is None or not 0 < count <= before.count or sure_chars(self._added(sent)) < _GROWN:
+            return False
+        same = count == before.count and _at_edge(count, self._window)
+        return same or count + _SLACK + droppable(before.request) <= before.count
 
     def _smaller(self, window: int) -> ContextTruncated:
         return ContextTruncated(
@@ -269,3 +274,10 @@ class ContextTruth:
             f"the server dropped part of the prompt: {proof}. The reply was not used",
             remedy=self._advice.cut,
         )
+
+
+def _at_edge(count: int, window: int) -> bool:
+    """Whether a server that cuts would come out at such a number."""
+    near = any(-1 <= count - edge <= _EDGE_SLACK for edge in (window, window // 2) if edge)
+    inside = count + 1 >= _EDGE and (not window or count <= window)
+    return near or (inside and (count + 1) % _EDGE <= _EDGE_SLACK + 1)

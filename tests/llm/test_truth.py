@@ -131,6 +131,21 @@ def test_a_new_part_that_alone_may_have_so_many_tokens_proves_nothing() -> None:
     assert judge.check(sent(user(30_000), call(), tool(16_000)), Counted(4096), None).verdict == "unverified"
 
 
+def test_a_count_that_stands_still_at_an_edge_is_not_called_seen_though_it_proves_nothing() -> None:
+    judge = truth()
+    steps: list[Message] = [user(16_000)]
+    assert judge.check(sent(*steps), Counted(4096), None).verdict == "seen"
+    for _ in range(3):
+        steps += [call(), tool(5000)]
+        found = judge.check(asked := sent(*steps), Counted(4096), None)
+        told = "the server counted 4,096 tokens, no more than before, although the prompt had grown"
+        assert (found.verdict, found.reason) == ("unverified", told)
+        assert not judge.believes(asked, Counted(4096))
+    steps += [call(), tool(40)]
+    assert judge.check(asked := sent(*steps), Counted(9000), None).verdict == "seen"
+    assert judge.believes(asked, Counted(9000))
+
+
 def test_a_whole_count_that_shrinks_while_the_prompt_grows_stops() -> None:
     judge = truth(8192)
     steps: list[Message] = [user(28_000)]
