@@ -125,7 +125,8 @@ class LiteLLMProvider:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
         if self._client is None:
             await self.prepare()
-        asked = encode(request, self._model, default_output=self._default_output)
+        by_name = self._served.chooses_by_name
+        asked = encode(request, self._model, default_output=self._default_output, by_name=by_name)
         size = len(msgspec.json.encode(asked))
         if self._model.provider == "ollama_chat":
             asked |= {"num_ctx": self._window, "keep_alive": self._ollama.keep_alive}
@@ -176,7 +177,7 @@ class LiteLLMProvider:
             )
         finally:
             await call.close()
-        if self._watch is not None:
+        if self._watch is not None and not request.only_tool:  # which may have another front, and then another count
             try:
                 yield await self._watch.judge(request, size, _counted(message.usage))
             finally:

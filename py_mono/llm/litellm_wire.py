@@ -30,13 +30,14 @@ SIGNATURES = "thought_signatures"
 _encoder = msgspec.json.Encoder()
 
 
-def encode(request: ModelRequest, model: Model, *, default_output: int = 0) -> dict[str, Any]:
+def encode(request: ModelRequest, model: Model, *, default_output: int = 0, by_name: bool = True) -> dict[str, Any]:
     """The arguments of LiteLLM's ``acompletion`` that say what is asked.
 
     Args:
         request: The question.
         model: Whom it is asked of.
         default_output: The longest reply to ask for where the request does not say; 0 leaves it to the server.
+        by_name: Whether the server takes a tool's name as the choice; else it is held to a call, and offered no other tool.
     """
     messages = [{"role": "system", "content": request.system}, *(_message(one, model) for one in request.messages)]
     if model.caches_by_mark:
@@ -44,9 +45,11 @@ def encode(request: ModelRequest, model: Model, *, default_output: int = 0) -> d
         _mark_newest(messages)
     asked: dict[str, Any] = {"messages": messages, "stream_options": {"include_usage": True}}
     if request.tools:
-        asked["tools"] = [_tool(tool) for tool in request.tools]
+        offered = [tool for tool in request.tools if by_name or request.only_tool in {"", tool.name}]
+        asked["tools"] = [_tool(tool) for tool in offered]
     if request.only_tool and model.provider != "ollama_chat":  # which has no such choice
-        asked["tool_choice"] = {"type": "function", "function": {"name": request.only_tool}}
+        named = {"type": "function", "function": {"name": request.only_tool}}
+        asked["tool_choice"] = named if by_name else "required"
     if longest := request.max_output_tokens or default_output:
         asked["max_tokens"] = longest
     return asked

@@ -39,6 +39,10 @@ _REFUSING = frozenset(("llama.cpp", "vllm"))
 """Who answers 400 to what is too long, and counts every token of a prompt, cached or not."""
 
 
+_CHOOSE_BY_WORD = frozenset(("llama.cpp", "lm studio"))
+"""Whose ``tool_choice`` is a word; llama.cpp takes a tool's name for ``auto``, without a word about it."""
+
+
 class Served(Struct, frozen=True):
     """How a server said that it runs a model.
 
@@ -54,6 +58,11 @@ class Served(Struct, frozen=True):
     def may_tell_later(self) -> bool:
         """Whether it would tell once the model is loaded."""
         return bool(self.kind) and not self.window
+
+    @property
+    def chooses_by_name(self) -> bool:
+        """Whether a reply can be held to one tool by its name."""
+        return self.kind not in _CHOOSE_BY_WORD
 
     @property
     def shown(self) -> Shown:

@@ -4,6 +4,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from py_mono.llm.litellm_models import Model
 from py_mono.llm.litellm_wire import encode, valid_id
@@ -126,4 +127,11 @@ def test_thinking_goes_back_only_to_who_wants_its_own() -> None:
 def test_one_tool_can_be_forced() -> None:
     asked = ModelRequest("s", (UserMessage("go"),), (TOOL,), only_tool="read_file")
     assert encode(asked, GROQ)["tool_choice"] == {"type": "function", "function": {"name": "read_file"}}
+    other = ToolSpec("shell", "runs", {"type": "object", "properties": {}})
+    two = replace(asked, tools=(TOOL, other))
+    assert [tool["function"]["name"] for tool in encode(two, GROQ)["tools"]] == ["read_file", "shell"]
+    held = encode(two, GROQ, by_name=False)
+    assert (held["tool_choice"], [tool["function"]["name"] for tool in held["tools"]]) == ("required", ["read_file"])
+    free = encode(replace(two, only_tool=""), GROQ, by_name=False)
+    assert ("tool_choice" in free, len(free["tools"])) == (False, 2)
     assert "tool_choice" not in encode(asked, Model("ollama_chat/m", "ollama_chat"))

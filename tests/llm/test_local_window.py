@@ -324,3 +324,19 @@ async def test_no_cloud_is_asked() -> None:
     for more in ({}, {"OPENAI_BASE_URL": "https://192.168.0.7/v1"}, {"OPENAI_BASE_URL": "http://api.example.com/v1"}):
         environment = {**settings.environment, **more}
         assert LiteLLMProvider(replace(settings, environment=environment))._local is None
+
+
+NAMED = {"type": "function", "function": {"name": "read_file"}}
+
+
+@pytest.mark.parametrize(
+    ("tells", "choice"), [(vllm(16384), NAMED), (studio(4096), "required"), (KINDS["llama.cpp"][0], "required")]
+)
+async def test_a_reply_is_held_to_one_tool_in_the_way_its_server_takes(
+    tells: dict[str, Reaction], choice: object
+) -> None:
+    with FakeOpenAI([say(calls=[("c1", "read_file", {"path": "a"})])], tells=tells) as server:
+        async with provider_for(server) as provider:
+            chunks = await play(provider, replace(ASK, only_tool="read_file"))
+    assert server.requests[0].json["tool_choice"] == choice
+    assert not any(isinstance(chunk, ContextChecked) for chunk in chunks)
