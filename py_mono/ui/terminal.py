@@ -4,26 +4,30 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Literal, Protocol
 
 Style = Literal["dim", "bold", "red", "green", "yellow", "cyan"]
 
 _SGR: dict[Style, str] = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
-_SEQUENCES = re.compile(
+_SEQUENCES = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, screen
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC and its kin: titles, clipboard, links
     r"|\x1b[ -/]*[0-~]?"  # the short ones
     r"|\x9b[0-?]*[ -/]*[@-~]"  # CSI in one character
 )
-_DANGEROUS = re.compile(
+_DANGEROUS = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # bidirectional controls: they reorder what is read
 )
-_WORDS = re.compile(r"\s*\S+")
-_LINE_ENDS = re.compile(r"\r+\n|\r")
+_WORDS = r"\s*\S+"
+_LINE_ENDS = r"\r+\n|\r"
 _LONGEST_LINE = 500
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = "[\ud800-\udfff]"
+
+_compiled = cache(re.compile)
+"""At the first use: nothing before the prompt needs any of these."""
 
 
 def harmless(text: str) -> str:
@@ -31,8 +35,10 @@ def harmless(text: str) -> str:
 
     A sequence that was cut in two pieces loses its escape character and is then shown as plain text.
     """
-    text = _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text))
-    return _SURROGATES.sub("\ufffd", _DANGEROUS.sub("", text))
+    if text.isprintable():  # nothing of what is taken out is
+        return text
+    text = _compiled(_LINE_ENDS).sub("\n", _compiled(_SEQUENCES).sub("", text))
+    return _compiled(_SURROGATES).sub("\ufffd", _compiled(_DANGEROUS).sub("", text))
 
 
 def one_line(text: str) -> str:
@@ -100,7 +106,7 @@ def wrap_words(text: str, width: int) -> str:
 
 def _rows(line: str, width: int) -> list[str]:
     rows = [""]
-    for word in _WORDS.findall(line):  # each with the blanks before it: columns stay columns
+    for word in _compiled(_WORDS).findall(line):  # each with the blanks before it: columns stay columns
         if rows[-1] and cell_width(rows[-1] + word) > width:
             rows.append(word.lstrip())
         else:

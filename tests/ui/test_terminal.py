@@ -1,4 +1,5 @@
 import io
+import sys
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,12 @@ from py_mono.ui.terminal import (
 def test_text_loses_what_a_terminal_acts_on_and_nothing_else(text: str, expected: str) -> None:
     assert harmless(text) == expected
     assert harmless(expected) == expected
+
+
+def test_every_printable_character_is_harmless() -> None:
+    printable = "".join(filter(str.isprintable, map(chr, range(sys.maxunicode + 1))))
+    assert harmless(printable) == printable
+    assert harmless(f"{printable}\n") == f"{printable}\n"
 
 
 @given(st.text())
