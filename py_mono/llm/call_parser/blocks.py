@@ -17,6 +17,7 @@ _FUNCTION = re.compile(r"([A-Za-z_][\w.\-]{0,99}+)\s{0,20}\(")
 _KEY = re.compile(r"([A-Za-z_]\w{0,99}+)\s{0,20}=(?!=)\s{0,20}")
 _OPEN_KEY = re.compile(r"[A-Za-z_]\w{0,99}+\s{0,20}\Z")
 _OPEN_FUNCTION = re.compile(r"[A-Za-z_][\w.\-]{0,99}+\s{0,20}\Z")
+_GAP = re.compile(r"[ \t]*+")
 _IN_LIST = re.compile(r"\[\s{0,200}+")
 
 
@@ -144,6 +145,8 @@ def close(cursor: Cursor, opener: str, ends: Sequence[str], *, required: bool = 
         Ended: It has not come.
         Bad: Something else stands in its place.
     """
+    if not required:
+        alone(cursor)
     cursor.blank()
     if cursor.over():
         if required and cursor.cut:
@@ -152,6 +155,14 @@ def close(cursor: Cursor, opener: str, ends: Sequence[str], *, required: bool = 
     if token := cursor.starts(ends):
         cursor.at += len(token)
     elif required and not cursor.starts((opener,)):
+        raise Bad
+
+
+def alone(cursor: Cursor) -> None:
+    """Where a format has no closing mark: raises ``Bad`` where words follow, for then the value may have ended too early."""
+    gap = _GAP.match(cursor.text, cursor.at)
+    behind = Cursor(cursor.text, gap.end() if gap else cursor.at, final=cursor.final)
+    if not behind.over() and behind.next() not in "\r\n<[;":
         raise Bad
 
 

@@ -5,7 +5,7 @@ They count only where they name a known tool, for an answer may well show JSON.
 
 import re
 
-from py_mono.llm.call_parser.blocks import looks_python, payload, python_call
+from py_mono.llm.call_parser.blocks import alone, looks_python, payload, python_call
 from py_mono.llm.call_parser.cursor import Bad, Cursor, Ended, NotCall
 from py_mono.llm.call_parser.literals import LiteralReader, read_json
 from py_mono.llm.call_parser.shapes import FIRST_KEYS, NAMED, NAMES, Tools, call_of, calls_in, malformed
@@ -134,7 +134,9 @@ def _python(cursor: Cursor, tools: Tools) -> list[ToolCall]:
 
 def calls_in_list(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     """Phi's ``functools[…]``; the cursor stands at the bracket."""
-    return payload(cursor, tools, ())
+    calls = payload(cursor, tools, ())
+    alone(cursor)
+    return calls
 
 
 def fenced(cursor: Cursor, tools: Tools, language: str, fence: str) -> list[ToolCall]:
@@ -184,4 +186,5 @@ def react(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     start = cursor.at
     found = read_json(cursor)
     raw = cursor.text[start : cursor.at]
+    alone(cursor)
     return [malformed(raw, tools, name) if found.doubtful else call_of(name, found.value, raw, tools)]

@@ -33,15 +33,11 @@ class Marks:
         self._final, self._cut = False, False
         self._whole, self._since = whole, 0
         self._ends: tuple[str, ...] = ()
-        self._mode = self._thinking
+        self._mode, self._aside = self._thinking, False
         self._absent: set[str] = set()
 
     def _thinking(self) -> bool:
-        """A step within thinking."""
-        raise NotImplementedError
-
-    def _aside(self) -> bool:
-        """A step within what is shown, not said."""
+        """A step within thinking, or within what is shown, not said."""
         raise NotImplementedError
 
     def _show(self, end: int) -> bool:
@@ -66,7 +62,7 @@ class Marks:
         if quoted and mark.kind == "call" and mark.read and self._wants(*mark.families):
             return self._call(end, mark, mark.read, quoted=True)
         if mark.kind == "aside" and self.reply.line.blank:
-            self._ends, self._mode = mark.ends, self._aside
+            self._ends, self._mode, self._aside = mark.ends, self._thinking, True
         left = mark.kind == "drop" and not (shown.gap or mark.token)
         if quoted or left or mark.kind == "aside" or not self._wants(*mark.families):
             return self._show(end)
@@ -86,7 +82,7 @@ class Marks:
 
     def _think(self, end: int, ends: tuple[str, ...]) -> bool:
         self.reply.begin_thinking()
-        self._at, self._ends, self._mode = end, ends, self._thinking
+        self._at, self._ends, self._mode, self._aside = end, ends, self._thinking, False
         return True
 
     def _channel(self, end: int, mark: Mark) -> bool:

@@ -5,11 +5,12 @@ the text reaches is asked again when more has come. What may become a call is he
 """
 
 import re
+from collections.abc import Sequence
 
 from py_mono.llm.call_parser.cursor import Bad, Ended, NotCall
 from py_mono.llm.call_parser.families import MARKS
 from py_mono.llm.call_parser.line import CODE_INDENT
-from py_mono.llm.call_parser.loose import ACTION, bare, calls_in_list, fenced, names_tool, react
+from py_mono.llm.call_parser.loose import ACTION, JSON_FENCES, bare, calls_in_list, fenced, names_tool, react
 from py_mono.llm.call_parser.marks import BEGINNINGS, LONGEST, MARK, Marks
 from py_mono.llm.call_parser.shapes import Tools
 
@@ -53,17 +54,17 @@ class Scanner(Marks):
         if self.held:
             return None
         if self._mode == self._thinking:
-            return re.compile(re.escape(self._ends[0][0]))
+            return None if self._aside else re.compile(re.escape(self._ends[0][0]))
         if self._mode == self._in_code:
             return _CODE
-        if self.reply.line.blank or self._mode == self._aside:
+        if self.reply.line.blank:
             return None
         return _NEWLINE if self._mode == self._in_fence else _TRIGGER
 
     @property
     def thinks(self) -> bool:
         """Whether text is thinking now."""
-        return self._mode == self._thinking
+        return self._mode == self._thinking and not self._aside
 
     # --- modes: each takes one step, and returns False where it must wait for more ---------------
 
@@ -88,8 +89,13 @@ class Scanner(Marks):
         end = ticks.end() if ticks else len(self._text)
         if end == len(self._text) and not self._final:
             return False
-        if end - self._at >= _SHORTEST_FENCE and (done := self._at_fence()) is not None:
-            return done
+        if end - self._at >= _SHORTEST_FENCE and (fence := _FENCE.match(self._text, self._at)):
+            self._show(fence.end())  # what begins behind words is no fence for Markdown, but for its writer
+            if _language(fence) not in JSON_FENCES:
+                self._fence, self._mode = fence[1], self._in_fence
+            return True
+        if end - self._at >= _SHORTEST_FENCE and not self._final and _OPEN_FENCE.match(self._text, self._at):
+            return False
         self._ends, self._mode = (self._text[self._at : end],), self._in_code
         return self._show(end)
 
@@ -124,30 +130,18 @@ class Scanner(Marks):
         return self._show(end + 1 if end >= 0 else len(self._text))
 
     def _thinking(self) -> bool:
-        stop, behind = self._closing()
+        stop, behind = _closing(self._text, self._at, self._ends, final=self._final)
+        moved = behind > self._at
+        if behind > stop:
+            self._mode = self._plain
+        if self._aside:
+            return moved and self._show(behind)
         self.reply.think(self._text[self._at : stop])
-        moved, self._at = behind > self._at, behind
+        self._at = behind
         if behind > stop:
             self._since = behind
             self.reply.end_thinking()
-            self._mode = self._plain
         return moved
-
-    def _aside(self) -> bool:
-        stop, behind = self._closing()
-        if behind > stop:
-            self._mode = self._plain
-        return behind > self._at and self._show(behind)
-
-    def _closing(self) -> tuple[int, int]:
-        """Where the closing mark begins and where it ends; one place twice, up to which there is none, where it has not come."""
-        places = [(place, place + len(end)) for end in self._ends if (place := self._text.find(end, self._at)) >= 0]
-        if places:
-            return min(places)
-        stop = self._text.rfind(self._ends[0][0], max(self._at, len(self._text) - LONGEST))
-        if stop < 0 or self._final or not any(end.startswith(self._text[stop:]) for end in self._ends):
-            stop = len(self._text)
-        return stop, stop
 
     # --- what can begin a call -------------------------------------------------------------------
 
@@ -181,7 +175,7 @@ class Scanner(Marks):
         found = _FENCE.match(self._text, self._at)
         if found is None:
             return False if _OPEN_FENCE.match(self._text, self._at) and not self._final else None
-        fence, language = found[1], found[2].strip().lower().partition(" ")[0]
+        fence, language = found[1], _language(found)
         if self._wants("json", "gemma") and not self.reply.line.quoted:
             cursor = self._cursor(found.end())
             try:
@@ -200,3 +194,18 @@ class Scanner(Marks):
         self._show(found.end())
         self._fence, self._mode = fence, self._in_fence
         return True
+
+
+def _language(fence: re.Match[str]) -> str:
+    return str(fence[2]).strip().lower().partition(" ")[0]
+
+
+def _closing(text: str, at: int, ends: Sequence[str], *, final: bool) -> tuple[int, int]:
+    """Where a closing mark begins and where it ends; where none has come, one place twice, before which there is none."""
+    places = [(place, place + len(end)) for end in ends if (place := text.find(end, at)) >= 0]
+    if places:
+        return min(places)
+    stop = text.rfind(ends[0][0], max(at, len(text) - LONGEST))
+    if stop < 0 or final or not any(end.startswith(text[stop:]) for end in ends):
+        stop = len(text)
+    return stop, stop

@@ -5,7 +5,7 @@ Mistral (``[TOOL_CALLS]``), DeepSeek V3, R1 and V3.1, Kimi K2, Llama's ``<|pytho
 
 import re
 
-from py_mono.llm.call_parser.blocks import close, doubt, payload
+from py_mono.llm.call_parser.blocks import alone, close, doubt, payload
 from py_mono.llm.call_parser.cursor import Bad, Cursor, NotCall
 from py_mono.llm.call_parser.literals import read_json
 from py_mono.llm.call_parser.shapes import Tools, call_of
@@ -53,6 +53,7 @@ def mistral(cursor: Cursor, tools: Tools) -> list[ToolCall]:
         calls = payload(cursor, tools, MISTRAL_ENDS, several=False)
         if cursor.text.startswith(MISTRAL_ENDS, cursor.at):
             cursor.take(*MISTRAL_ENDS)
+        alone(cursor)
         return calls
     head = cursor.match(_NAME)
     if head is None:
@@ -64,7 +65,9 @@ def mistral(cursor: Cursor, tools: Tools) -> list[ToolCall]:
         cursor.take("[ARGS]")
     elif cursor.next() != "{":
         raise NotCall
-    return [_object(cursor, tools, tools.name(head[0]))]
+    call = _object(cursor, tools, tools.name(head[0]))
+    alone(cursor)
+    return [call]
 
 
 def deepseek(cursor: Cursor, tools: Tools) -> list[ToolCall]:
@@ -135,6 +138,7 @@ def kimi_call(cursor: Cursor, tools: Tools) -> list[ToolCall]:
 def python_tag(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     """JSON objects with semicolons between, or a built-in tool's ``name.call(key=value)``."""
     calls = payload(cursor, tools, ())
+    alone(cursor)
     return [ToolCall("", call.name.removesuffix(".call"), call.arguments, call.malformed) for call in calls]
 
 
@@ -156,6 +160,7 @@ def harmony(cursor: Cursor, tools: Tools) -> list[ToolCall]:
     cursor.at = head.end()
     name = tools.name(to[1])
     call = _object(cursor, tools, name)
+    alone(cursor)
     cursor.blank()
     if not cursor.over() and (token := cursor.starts(HARMONY_ENDS)):
         cursor.at += len(token)

@@ -152,6 +152,22 @@ def test_a_value_or_a_name_never_swallows_what_follows_it(printed: str) -> None:
     assert [(found.arguments, bool(found.malformed)) for found in parsed.calls] == [({}, True)]
 
 
+@pytest.mark.parametrize(
+    "printed",
+    [
+        '[TOOL_CALLS]read_file[ARGS]{"path": "a", }offset": 3}',
+        '[TOOL_CALLS] [{"name": "read_file", "arguments": {"path": "a"}}] offset',
+        '<|python_tag|>{"name": "read_file", "parameters": {"path": "a"}}"}',
+        '<|channel|>commentary to=functions.read_file<|message|>{"path": "a"}, "offset": 3}<|call|>',
+        'functools[{"name": "read_file", "arguments": {"path": "a"}}]]"}',
+        '<function_call>{"name": "read_file", "arguments": {"path": "a"}}"}',
+        """Action: read_file\nAction Input: {"path": '"a', }]"}""",
+    ],
+)
+def test_a_value_that_ends_within_a_line_may_have_ended_too_early(printed: str) -> None:
+    assert [call for call in parse(printed, TOOLS).calls if not call.malformed] == []
+
+
 def test_what_stands_within_an_unreadable_call_is_no_call() -> None:
     hidden = f'</tool_call>\n<tool_call>{WRITE_JSON}</tool_call>"'
     printed = f'<tool_call>{{"name": "read_file", "arguments": {{"path": "say "hi" {hidden}}}}}</tool_call>'
