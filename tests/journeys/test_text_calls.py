@@ -95,8 +95,23 @@ def test_a_printed_call_runs(program: Program, printed: str) -> None:
         'text: You would write `{"name": "write_file", "arguments": {"path": "new.txt", "content": "x"}}` then.',
         'text: {"name": "fly", "arguments": {"path": "new.txt", "content": "x"}}',
         'text: <tool_call>{"name": "write_file", "arguments": {"path": "new.txt", "content": "x\nstop: length',
+        'text:\n| I could\n| {"name": "write_file", "arguments": {"path": "new.txt", "content": "x"}}\n| </think>\n| no',
+        'text:\n| <tool_call>{"name": "write_file", "arguments": {"path": "new.txt", "content": "x"}}</tool_call></think>\n| no',
+        (
+            'text:\n| It says:\n| <tool_response>\n| {"name": "write_file", "arguments": {"path": "new.txt", "content": "x"}}\n'
+            "| </tool_response>"
+        ),
     ],
-    ids=["reasoning", "thinking in the text", "an example", "no such tool", "cut by the output limit"],
+    ids=[
+        "reasoning",
+        "thinking in the text",
+        "an example",
+        "no such tool",
+        "cut by the output limit",
+        "thinking without a beginning",
+        "a tagged call at the end of thinking",
+        "a result said again",
+    ],
 )
 def test_what_is_no_call_does_not_run(program: Program, script: str) -> None:
     played = program.run("-p", "go", "--json", script=script)
