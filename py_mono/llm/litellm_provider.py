@@ -12,9 +12,9 @@ from py_mono.llm.litellm_loader import LOADER
 from py_mono.llm.litellm_models import NO_KEY, parse_model
 from py_mono.llm.litellm_reply import Reply
 from py_mono.llm.litellm_wire import encode
-from py_mono.llm.local_window import LocalServer, Served, is_local
 from py_mono.llm.ollama_errors import OVERSIZE_REMEDY, oversize
 from py_mono.llm.retrying import retried
+from py_mono.llm.served import Served, is_local
 from py_mono.llm.settings import ProviderSettings
 from py_mono.llm.truth import Counted, Shown
 from py_mono.llm.window_watch import WindowWatch
@@ -22,9 +22,11 @@ from py_mono.protocol.errors import ConfigError, ProviderError
 from py_mono.protocol.events import ModelWaiting
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
+from py_mono.utils.lazy import load
 
 if TYPE_CHECKING:
     from py_mono.llm.litellm_client import Call, Client
+    from py_mono.llm.local_window import LocalServer
 
 _DEMANDS_A_LENGTH = "anthropic"
 
@@ -56,7 +58,7 @@ class LiteLLMProvider:
             raise ConfigError("attempts must be at least 1")
         self._client: Client | None = None
         self._watch: WindowWatch | None = None
-        self._local = self._local_server()
+        self._local: LocalServer | None = None
         self._served = Served()
         self._window = 0
         self._default_output = 0
@@ -100,18 +102,21 @@ class LiteLLMProvider:
             self._watch = WindowWatch(self._model.name, self._window, _shows_nothing)
         elif self._model.provider == _DEMANDS_A_LENGTH and not longest:
             self._default_output = self._settings.output_tokens
-        elif self._local is not None:
-            await self._ask(self._local)
+        else:
+            self._local = self._local_server()
+            if self._local is not None:
+                await self._ask(self._local)
 
-    def _local_server(self) -> LocalServer | None:
+    def _local_server(self) -> "LocalServer | None":
         url, key = self._model.server_url, self._model.key
         if not self._settings.show_s or not is_local(url):
             return None
         bare = self._model.name.removeprefix(f"{self._model.provider}/")
         key = "" if key == NO_KEY else key
-        return LocalServer(url, bare, self._environment, key=key, limit_s=self._settings.show_s)
+        server: type[LocalServer] = load("py_mono.llm.local_window:LocalServer")
+        return server(url, bare, self._environment, key=key, limit_s=self._settings.show_s)
 
-    async def _ask(self, server: LocalServer) -> None:
+    async def _ask(self, server: "LocalServer") -> None:
         """Ask a local server for its window. Where LiteLLM's table has one, it may be a gateway, which shows none."""
         self._served = served = await server.served()
         if self._window and not served.window:

@@ -6,99 +6,21 @@ Studio's "REST API v0" and "v1" (``/api/v0/models``, ``/api/v1/models``), ``docs
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from msgspec import Struct
 
 from py_mono.llm.endpoint import Endpoint, parse_endpoint
 from py_mono.llm.http_stream import HttpClient, TransportError
 from py_mono.llm.ollama_server import decode_ps
-from py_mono.llm.truth import Advice, Shown
+from py_mono.llm.served import Served, window_in
+from py_mono.llm.truth import Shown
 from py_mono.protocol.errors import ConfigError
 
 _BODY_LIMIT = 4 << 20
-_WINDOW_LIMIT = 1 << 30
 _OK = 200
-
-_OURS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
-"""Ends of names that no host of the internet has (RFC 6761, 6762, 8375; ``.internal`` is reserved by ICANN)."""
-
-_AFRESH = "/clear starts afresh; or "
-_LARGER = {
-    "llama.cpp": "start llama-server with a larger --ctx-size, of which each of its --parallel slots has its part",
-    "lm studio": "load the model with a larger context length in LM Studio",
-    "ollama": "choose --provider ollama, which asks the server for the window it needs",
-    "sglang": "start the server with a larger --context-length",
-    "vllm": "start the server with a larger --max-model-len",
-}
-_REFUSING = frozenset(("llama.cpp", "vllm"))
-"""Who answers 400 to what is too long, and counts every token of a prompt, cached or not."""
-
-
-_CHOOSE_BY_WORD = frozenset(("llama.cpp", "lm studio"))
-"""Whose ``tool_choice`` is a word; llama.cpp takes a tool's name for ``auto``, without a word about it."""
-
-
-class Served(Struct, frozen=True):
-    """How a server said that it runs a model.
-
-    Attributes:
-        window: In tokens, of one conversation; 0 where it did not say.
-        kind: What it is; empty where that is not known.
-    """
-
-    window: int = 0
-    kind: str = ""
-
-    @property
-    def may_tell_later(self) -> bool:
-        """Whether it would tell once the model is loaded."""
-        return bool(self.kind) and not self.window
-
-    @property
-    def chooses_by_name(self) -> bool:
-        """Whether a reply can be held to one tool by its name."""
-        return self.kind not in _CHOOSE_BY_WORD
-
-    @property
-    def shown(self) -> Shown:
-        """The same for the judge of its counts."""
-        refuses = True if self.kind in _REFUSING else None
-        return Shown(self.window, binding=not refuses, refuses=refuses)
-
-    @property
-    def oversize_remedy(self) -> str:
-        """What to do about a prompt that does not fit."""
-        return _AFRESH + _LARGER.get(self.kind, "give the model a larger window where it is served")
-
-    @property
-    def advice(self) -> Advice:
-        """What to do where part of a prompt was dropped."""
-        return Advice(
-            smaller=f"start py-mono again, which then keeps to the smaller window; or {self.oversize_remedy[len(_AFRESH) :]}",
-            cut=self.oversize_remedy,
-            origin="that it said before",
-        )
-
-
-def is_local(url: str) -> bool:
-    """Whether ``url`` is of a server on this machine or a private network, and asked without TLS."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
-    except ValueError:
-        return False
-    if parts.scheme != "http" or not host:
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host.endswith(_OURS) or ("." not in host and host[0].isalpha())  # a number is an address too
-    return not (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
 class LocalServer:
@@ -140,26 +62,26 @@ class LocalServer:
     async def _asked(self, http: HttpClient, list_path: str) -> Served:
         entry = self._entry(await _json(http, list_path), "data", "id")
         owner = str(entry.get("owned_by"))
-        if window := _number(entry.get("max_model_len")):
+        if window := window_in(entry.get("max_model_len")):
             return Served(window, owner if owner in {"vllm", "sglang"} else "")
         if owner == "llamacpp":
             # its n_ctx_train is what the model was made for, not what the server gives it
-            window = _number(_member(entry.get("meta"), "n_ctx"))
+            window = window_in(_member(entry.get("meta"), "n_ctx"))
             return Served(window or await self._props(http), "llama.cpp")
         return await self._lm_studio(http) or await self._ollama(http) or Served()
 
     async def _props(self, http: HttpClient) -> int:
         """The window of one slot; a router is asked not to load the model for it."""
         props = await _json(http, f"/props?model={quote(self._model, safe='')}&autoload=false")
-        return _number(_member(_member(props, "default_generation_settings"), "n_ctx"))
+        return window_in(_member(_member(props, "default_generation_settings"), "n_ctx"))
 
     async def _lm_studio(self, http: HttpClient) -> Served | None:
         old = self._entry(await _json(http, "/api/v0/models"), "data", "id")
-        if window := _number(old.get("loaded_context_length")):
+        if window := window_in(old.get("loaded_context_length")):
             return Served(window, "lm studio")
         new = self._entry(await _json(http, "/api/v1/models"), "models", "key")
         instances = _members(new.get("loaded_instances"))
-        windows = [_number(_member(one.get("config"), "context_length")) for one in instances]
+        windows = [window_in(_member(one.get("config"), "context_length")) for one in instances]
         if "loaded_instances" in new or "state" in old:
             return Served(min(filter(None, windows), default=0), "lm studio")
         return None
@@ -172,7 +94,7 @@ class LocalServer:
             shown = decode_ps(msgspec.json.encode(listed), self._model)
         except (ValueError, RecursionError):
             return None
-        return Served(min(shown.window, _WINDOW_LIMIT) if shown.binding else 0, "ollama")
+        return Served(window_in(shown.window) if shown.binding else 0, "ollama")
 
     def _entry(self, listed: Any, member: str, name: str) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON
         """The model's own entry of a list; the only one there is where none has its name: such a server has one model."""
@@ -205,9 +127,3 @@ def _member(value: Any, name: str) -> Any:  # noqa: ANN401 - whatever JSON
 
 def _members(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - whatever JSON
     return (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict))
-
-
-def _number(value: Any) -> int:  # noqa: ANN401 - whatever JSON
-    """A window in tokens; 0 for what is none."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 < value <= _WINDOW_LIMIT else 0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from py_mono.llm.litellm_provider import LiteLLMProvider
-from py_mono.llm.local_window import LocalServer, Served, is_local
+from py_mono.llm.local_window import LocalServer
+from py_mono.llm.served import Served, is_local
 from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
 from py_mono.protocol.errors import ContextTooLong, ContextTruncated
 from py_mono.protocol.events import ContextChecked
@@ -323,7 +324,7 @@ async def test_no_cloud_is_asked() -> None:
     settings = ProviderSettings(provider="litellm", model="openai/gpt-4o", environment={"OPENAI_API_KEY": KEY})
     for more in ({}, {"OPENAI_BASE_URL": "https://192.168.0.7/v1"}, {"OPENAI_BASE_URL": "http://api.example.com/v1"}):
         environment = {**settings.environment, **more}
-        assert LiteLLMProvider(replace(settings, environment=environment))._local is None
+        assert LiteLLMProvider(replace(settings, environment=environment))._local_server() is None
 
 
 NAMED = {"type": "function", "function": {"name": "read_file"}}
