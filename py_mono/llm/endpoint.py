@@ -53,7 +53,7 @@ def parse_endpoint(address: str) -> Endpoint:
     text = address.strip().strip("\"'") or "localhost"
     bare = "://" not in text
     wrong = ConfigError(
-        f"{_without_user(address)!r} is not the address of a server",
+        f"{without_user(address)!r} is not the address of a server",
         remedy="write it like http://localhost:11434 (OLLAMA_BASE_URL)",
     )
     if any(letter <= " " or letter == "\x7f" for letter in text) or not text.isascii():
@@ -84,7 +84,7 @@ def _split(url: str) -> tuple[str, str | None, int | None, str, str]:
     return parts.scheme, parts.hostname, parts.port, parts.path, user
 
 
-def _without_user(address: str) -> str:
+def without_user(address: str) -> str:
     """An address that may be none, as it may be shown: without what stands before an ``@``."""
     scheme, found, rest = address.rpartition("://")
     before, _, server = rest.rpartition("@")

@@ -66,10 +66,9 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
     if seen.garbled:
         return garbled(seen.garbled, model)
     if seen.refused:
-        where = model.base_url or model.provider
         return Failure(
             ProviderUnavailable(
-                f"{where} cannot be reached: {seen.broken}",
+                f"{model.place} cannot be reached: {seen.broken}",
                 remedy=f"is the network up, and {_url_variable(model)} right?",
             )
         )
@@ -115,7 +114,7 @@ def garbled(what: str, model: Model) -> Failure:
 def not_an_api(model: Model) -> BadResponse:
     """A web page, or something else that is no model."""
     return BadResponse(
-        f"{model.base_url or model.provider} answered with a web page: that is not a model's address",
+        f"{model.place} answered with a web page: that is not a model's address",
         remedy=f"set {_url_variable(model)} to the API's address; most of them end in /v1",
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from py_mono.llm.endpoint import without_user
 from py_mono.protocol.errors import ConfigError
 
 _KEYS = {
@@ -53,6 +54,11 @@ class Model(Struct, frozen=True):
     key_variable: str = ""
     base_url: str = ""
     secrets: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def place(self) -> str:
+        """Where it is asked, as it may be shown: never with a password."""
+        return without_user(self.base_url) or self.provider
 
     @property
     def caches_by_mark(self) -> bool:
@@ -122,7 +128,7 @@ def _address(provider: str, url: str) -> str:
     url = url.rstrip("/")
     if url and "://" not in url:
         raise ConfigError(
-            f"{url!r} is not the address of a server",
+            f"{without_user(url)!r} is not the address of a server",
             remedy=f"write it like https://host/v1 ({provider.upper()}_BASE_URL)",
         )
     if provider == "anthropic":

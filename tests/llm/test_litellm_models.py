@@ -87,3 +87,10 @@ def test_a_model_without_its_cloud_is_not_taken_for_a_cloud_whose_key_is_missing
             parse_model(name, {})
         remedies[name] = "groq/qwen/qwen3-32b?" in caught.value.remedy
     assert remedies == {"qwen/qwen3-32b": True, "groq/qwen/qwen3-32b": False, "gemini/m": False}
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    model = parse_model("openai/m", {"OPENAI_BASE_URL": "https://me:pw@gpu.example/v1"})
+    assert (model.base_url, model.place) == ("https://me:pw@gpu.example/v1", "https://…@gpu.example/v1")
+    with pytest.raises(ConfigError, match=r"'…@gpu\.example'"):
+        parse_model("openai/m", {"OPENAI_BASE_URL": "me:pw@gpu.example"})
