@@ -205,7 +205,7 @@ def _closing(text: str, at: int, ends: Sequence[str], *, final: bool) -> tuple[i
     places = [(place, place + len(end)) for end in ends if (place := text.find(end, at)) >= 0]
     if places:
         return min(places)
-    stop = text.rfind(ends[0][0], max(at, len(text) - LONGEST))
-    if stop < 0 or final or not any(end.startswith(text[stop:]) for end in ends):
-        stop = len(text)
-    return stop, stop
+    open_ = 0 if final else min(LONGEST, len(text) - at)
+    while open_ and not any(end.startswith(text[-open_:]) for end in ends):
+        open_ -= 1
+    return len(text) - open_, len(text) - open_
