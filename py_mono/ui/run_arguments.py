@@ -65,9 +65,13 @@ def _run_parser() -> Parser:
     session.add_argument("--fork", metavar="ID", help="go on with a copy of a session, in its workspace")
     session.add_argument("--no-session", action="store_true", help="write no journal")
     parser.add_argument(
-        "--provider", metavar="NAME", help="who answers (default: ollama); replay -r ID plays a session's replies"
+        "--provider",
+        metavar="NAME",
+        help="who answers: ollama (default), litellm; replay -r ID plays a session's replies",
     )
-    parser.add_argument("-m", "--model", metavar="MODEL", help="which model")
+    parser.add_argument(
+        "-m", "--model", metavar="MODEL", help="which model: qwen3:8b; with litellm PROVIDER/MODEL: groq/qwen/qwen3-32b"
+    )
     parser.add_argument("--max-steps", type=_count, metavar="N", help="requests a turn may make (default: 200)")
     parser.add_argument("--max-tokens", type=_count, metavar="N", help="tokens a turn may take")
     parser.add_argument("--max-budget-usd", type=_money, metavar="X", help="US dollars a turn may cost")
