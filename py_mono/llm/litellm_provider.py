@@ -60,6 +60,7 @@ class LiteLLMProvider:
         self._watch: WindowWatch | None = None
         self._local: LocalServer | None = None
         self._served = Served()
+        self._prepared = False
         self._window = 0
         self._default_output = 0
 
@@ -87,10 +88,13 @@ class LiteLLMProvider:
         Raises:
             ProviderError: LiteLLM cannot be loaded.
         """
-        if self._client is not None:
-            if self._local is not None and self._served.may_tell_later:
-                await self._ask(self._local)
-            return
+        if self._client is None:
+            await self._load()
+        if self._local is not None and (not self._prepared or self._served.may_tell_later):
+            await self._ask(self._local)
+        self._prepared = True  # not before: who is cancelled meanwhile may be asked again
+
+    async def _load(self) -> None:
         try:
             made = await LOADER.loaded(self._model.provider)
         except ConfigError as error:
@@ -104,8 +108,6 @@ class LiteLLMProvider:
             self._default_output = self._settings.output_tokens
         else:
             self._local = self._local_server()
-            if self._local is not None:
-                await self._ask(self._local)
 
     def _local_server(self) -> "LocalServer | None":
         url, key = self._model.server_url, self._model.key
@@ -128,7 +130,7 @@ class LiteLLMProvider:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
-        if self._client is None:
+        if not self._prepared:
             await self.prepare()
         by_name = self._served.chooses_by_name
         asked = encode(request, self._model, default_output=self._default_output, by_name=by_name)
@@ -152,7 +154,7 @@ class LiteLLMProvider:
     async def close(self) -> None:
         """Close the connections; may be called twice."""
         if self._client is not None:
-            client, self._client = self._client, None
+            client, self._client, self._prepared = self._client, None, False
             await client.close()
             await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
 

@@ -1,5 +1,6 @@
 """The window of a local server that speaks OpenAI's chat, as each kind tells it, and what follows from it."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -318,6 +319,19 @@ async def test_a_slow_answer_about_the_window_does_not_hold_the_chat_up_for_long
     with FakeOpenAI([counted(90)], tells={"/v1/models": Answer(before=Pause())}) as server:
         async with provider_for(server, show_s=0.05) as provider:
             assert checked(await play(provider)).window == 0
+
+
+async def test_who_prepares_again_after_a_cancellation_learns_the_window() -> None:
+    answers: list[Answer] = [Answer(before=Pause()), listed({**PLAIN, "owned_by": "vllm", "max_model_len": 4096})]
+    with FakeOpenAI([counted(90)], tells={"/v1/models": lambda _: answers.pop(0)}) as server:
+        async with provider_for(server, show_s=60.0) as provider:
+            preparing = asyncio.ensure_future(provider.prepare())
+            while len(answers) == 2:
+                await asyncio.sleep(0.01)
+            preparing.cancel()
+            await asyncio.wait({preparing})
+            found = checked(await play(provider))
+    assert (provider.window, found.window) == (4096, 4096)
 
 
 async def test_no_cloud_is_asked() -> None:
