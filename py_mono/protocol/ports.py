@@ -59,13 +59,14 @@ class Provider(Protocol):
 
     @property
     def window(self) -> int:
-        """The context window that requests are made for, in tokens; 0 where unknown. Constant after ``prepare``."""
+        """The context window that requests are made for, in tokens; 0 where unknown. Constant from one ``prepare`` to the next."""
 
     async def prepare(self) -> None:
         """Find out what must be known before the first request, the window above all; costs no tokens.
 
-        May be called again, and then does nothing that was done before. ``stream`` does it where nobody did. What the
-        person should know of it is said by the next ``stream``, as a ``Notice``.
+        May be called again, and then does nothing that was done before; one that was cancelled was not done. Never by
+        two at a time, nor while a ``stream`` runs. ``stream`` does it where nobody did. What the person should know of
+        it is said by the next ``stream``, as a ``Notice``.
 
         Raises:
             ProviderError: The model cannot be asked at all.
