@@ -35,13 +35,13 @@ class Reply:
 
     def show(self, text: str) -> None:
         """Text for the person."""
-        self.line.pass_over(text)
-        self.let_out(text)
-
-    def let_out(self, text: str) -> None:
-        """Text for the person that does not begin a line."""
-        if delta := self.shown.add(text):
+        if delta := self.let_out(text):
             self.deltas.append(TextDelta(delta))
+
+    def let_out(self, text: str) -> str:
+        """The same; what of it can be shown is returned and no delta."""
+        self.line.pass_over(text)
+        return self.shown.add(text)
 
     def think(self, text: str) -> None:
         """Thinking."""

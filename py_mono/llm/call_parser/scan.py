@@ -18,11 +18,11 @@ _TRIGGER = re.compile(r"[`\n\u25c1]|<(?=[!|/\w\uff5c]|\Z)|\[(?=[A-Z/]|\Z)")
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _BACKTICKS = re.compile(r"`++")
 _CODE = re.compile(r"[`\n]")
-_NEWLINE = re.compile(r"\n")
+_TICKS = re.compile(r"[`~]")
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+([^\n`]{0,200})\n")
 _FENCE_END = re.compile(r"[ \t]*+(`{3,}+|~{3,}+)[ \t\r]*+(?=\n|\Z)")
 _OPEN_FENCE = re.compile(r"(?:`{1,2}|~{1,2}|`{3,}+[^\n`]{0,200}|~{3,}+[^\n`]{0,200})\Z")
-_OPEN_FENCE_END = re.compile(r"[ \t]*+(?:`*+|~*+)[ \t\r]*+\Z")
+_OPEN_FENCE_END = re.compile(r"[ \t]*+(?:`++|~++)[ \t\r]*+\Z")
 _SHORTEST_FENCE = 3
 _LONGEST_FENCE = 210
 _FUNCTOOLS = "functools["
@@ -57,9 +57,14 @@ class Scanner(Marks):
             return None if self._aside else re.compile(re.escape(self._ends[0][0]))
         if self._mode == self._in_code:
             return _CODE
-        if self.reply.line.blank:
-            return None
-        return _NEWLINE if self._mode == self._in_fence else _TRIGGER
+        if self.in_fence:
+            return _TICKS
+        return None if self.reply.line.blank else _TRIGGER
+
+    @property
+    def in_fence(self) -> bool:
+        """Whether a fenced block is open that holds no call."""
+        return self._mode == self._in_fence
 
     @property
     def thinks(self) -> bool:
@@ -118,7 +123,7 @@ class Scanner(Marks):
         return self._show(end)
 
     def _in_fence(self) -> bool:
-        if self.reply.line.blank and not self.reply.line.indent:
+        if self.reply.line.blank:
             if not self._final and _OPEN_FENCE_END.match(self._text, self._at):
                 return self.held > _LONGEST_FENCE and self._show(len(self._text))
             found = _FENCE_END.match(self._text, self._at)

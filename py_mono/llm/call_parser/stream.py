@@ -37,7 +37,7 @@ class CallStream:
         return bool(self._scanner.reply.calls)
 
     def quick(self, piece: str) -> str | None:
-        """What can be shown of a piece of text that begins neither a line nor a call, before any was found.
+        """What can be shown of a piece of text that begins no call, before any was found.
 
         None, and nothing taken in, where ``feed`` has to look at it.
         """
@@ -52,7 +52,7 @@ class CallStream:
             if self._scanner.thinks:
                 reply.think(piece)
             else:
-                reply.let_out(piece)
+                reply.show(piece)
             return self._deltas()
         self._waiting.append(piece)
         self._size += len(piece)
@@ -86,6 +86,8 @@ class CallStream:
         self._quick = self._scanner.quick()
         shows = not self._scanner.thinks and not self._scanner.reply.calls
         self._search = self._quick.search if self._quick and shows else None
+        reply = self._scanner.reply
+        self._add = reply.let_out if self._scanner.in_fence else reply.shown.add  # elsewhere a piece begins no line
 
     def _deltas(self) -> Iterator[TextDelta | ReasoningDelta]:
         deltas, self._scanner.reply.deltas = self._scanner.reply.deltas, []
