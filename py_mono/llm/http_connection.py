@@ -32,7 +32,9 @@ class Connection(asyncio.Protocol):
         closed: Whether we closed it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, opener: object = None) -> None:
+        """``opener`` is kept as long: a ``StreamWriter`` that nobody holds any more closes what it wrote on."""
+        self._opener = opener
         self.http = h11.Connection(h11.CLIENT)
         self.fresh = True
         self.closed = False
@@ -123,6 +125,7 @@ class Connection(asyncio.Protocol):
         if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
             self.http.start_next_cycle()
             self.fresh = False
+            self._transport.resume_reading()  # an end, or what nobody asked for, is to be noticed
         elif self.http.our_state is not h11.IDLE:
             self.close()
 

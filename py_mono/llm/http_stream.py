@@ -179,7 +179,7 @@ class HttpClient:
         except BaseException:
             writer.transport.abort()
             raise
-        connection = Connection()
+        connection = Connection(writer)
         connection.connection_made(writer.transport)
         writer.transport.set_protocol(connection)
         return connection
