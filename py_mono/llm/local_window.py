@@ -63,11 +63,12 @@ class LocalServer:
         entry = self._entry(await _json(http, list_path), "data", "id")
         owner = str(entry.get("owned_by"))
         if window := window_in(entry.get("max_model_len")):
-            return Served(window, owner if owner in {"vllm", "sglang"} else "")
+            return Served(window, owner if owner in {"vllm", "sglang"} else "", refuses=owner == "vllm")
         if owner == "llamacpp":
             # its n_ctx_train is what the model was made for, not what the server gives it
             window = window_in(_member(entry.get("meta"), "n_ctx"))
-            return Served(window or await self._props(http), "llama.cpp")
+            # builds that show it there refuse what is too long; older ones cut its middle out if they may shift
+            return Served(window or await self._props(http), "llama.cpp", refuses=window > 0)
         return await self._lm_studio(http) or await self._ollama(http) or Served()
 
     async def _props(self, http: HttpClient) -> int:

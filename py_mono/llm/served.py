@@ -20,9 +20,8 @@ _LARGER = {
     "sglang": "start the server with a larger --context-length",
     "vllm": "start the server with a larger --max-model-len",
 }
-_REFUSING = frozenset(("llama.cpp", "vllm"))
-"""Who answers 400 to what is too long, and counts every token of a prompt, cached or not."""
-
+_COUNT_WHOLE = frozenset(("llama.cpp", "vllm"))
+"""Whose ``prompt_tokens`` are all that reached the model, cached or not."""
 
 _CHOOSE_BY_WORD = frozenset(("llama.cpp", "lm studio"))
 """Whose ``tool_choice`` is a word; llama.cpp takes a tool's name for ``auto``, without a word about it."""
@@ -34,10 +33,12 @@ class Served(Struct, frozen=True):
     Attributes:
         window: In tokens, of one conversation; 0 where it did not say.
         kind: What it is; empty where that is not known.
+        refuses: Whether it is known to refuse what is too long.
     """
 
     window: int = 0
     kind: str = ""
+    refuses: bool = False
 
     @property
     def may_tell_later(self) -> bool:
@@ -52,8 +53,8 @@ class Served(Struct, frozen=True):
     @property
     def shown(self) -> Shown:
         """The same for the judge of its counts."""
-        refuses = True if self.kind in _REFUSING else None
-        return Shown(self.window, binding=not refuses, refuses=refuses)
+        refuses, whole = self.refuses or None, self.kind in _COUNT_WHOLE
+        return Shown(self.window, binding=not refuses, refuses=refuses, whole=whole)
 
     @property
     def oversize_remedy(self) -> str:

@@ -82,18 +82,20 @@ class Shown(Struct, frozen=True):
         binding: False where the runner takes longer prompts than that, or refuses them (Ollama's MLX models).
         version: Of Ollama; empty where unknown.
         refuses: Whether it refuses what is too long, where that is known of servers of its kind.
+        whole: Whether servers of its kind count every token of the prompt that reached the model, cached or not.
     """
 
     window: int = 0
     binding: bool = True
     version: tuple[int, ...] = ()
     refuses: bool | None = None
+    whole: bool = False
 
     @property
     def counts_whole(self) -> bool:
         """Whether this version, or kind, counts every token of the prompt that reached the model, cached or not."""
         by_version = self.version >= _COUNTS_WHOLE_FROM and self.version[:3] != _COUNTED_UNCACHED_ONLY
-        return by_version or self.refuses is True
+        return by_version or self.whole
 
     @property
     def refuses_oversize(self) -> bool | None:
@@ -179,7 +181,8 @@ class ContextTruth:
         if shown is not None:
             self._looked = True
             refuses = self._shown.refuses if shown.refuses is None else shown.refuses
-            self._shown = replace(shown, version=shown.version or self._shown.version, refuses=refuses)
+            version, whole = shown.version or self._shown.version, shown.whole or self._shown.whole
+            self._shown = replace(shown, version=version, refuses=refuses, whole=whole)
             if shown.binding and 0 < shown.window < self._window:
                 self._looked = False  # the server may be mended before the next
                 raise self._smaller(shown.window)

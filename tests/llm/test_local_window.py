@@ -44,7 +44,7 @@ OLLAMA = {"id": MODEL, "object": "model", "owned_by": "org"}
 KINDS: dict[str, tuple[dict[str, Reaction], Served]] = {
     "llama.cpp": (
         {"/v1/models": listed({**LLAMA, "meta": {"n_ctx": 4096, "n_ctx_train": 131072}})},
-        Served(4096, "llama.cpp"),
+        Served(4096, "llama.cpp", refuses=True),
     ),
     "llama.cpp, older": (
         {"/v1/models": listed(LLAMA), PROPS: told({"default_generation_settings": {"n_ctx": 2048}, "total_slots": 4})},
@@ -54,7 +54,10 @@ KINDS: dict[str, tuple[dict[str, Reaction], Served]] = {
         {"/v1/models": listed({**LLAMA, "id": MODEL, "meta": None}, LLAMA), PROPS: refuse(503, "model is not loaded")},
         Served(0, "llama.cpp"),
     ),
-    "vllm": ({"/v1/models": listed({**PLAIN, "owned_by": "vllm", "max_model_len": 16384})}, Served(16384, "vllm")),
+    "vllm": (
+        {"/v1/models": listed({**PLAIN, "owned_by": "vllm", "max_model_len": 16384})},
+        Served(16384, "vllm", refuses=True),
+    ),
     "sglang": ({"/v1/models": listed({**PLAIN, "owned_by": "sglang", "max_model_len": 8192})}, Served(8192, "sglang")),
     "like vllm": ({"/v1/models": listed({**PLAIN, "owned_by": {}, "max_model_len": 8192})}, Served(8192)),
     "LM Studio": (
@@ -161,23 +164,22 @@ def test_every_other_address_is_not(url: str) -> None:
     assert not is_local(url)
 
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["llamacpp", "vllm", MODEL, ""]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["data", "models", "id", "key", "owned_by", "max_model_len", "meta", "n_ctx", "default_generation_settings",
-             "loaded_context_length", "loaded_instances", "config", "context_length", "state", "aliases", "model", "name"]
-        ),
-        inner,
-        max_size=4,
-    ),
-    max_leaves=8,
+_LEAVES = st.none() | st.booleans() | st.integers() | st.sampled_from([0.5, "llamacpp", "vllm", MODEL, ""])
+_NAMES = st.sampled_from(
+    ["data", "models", "id", "key", "owned_by", "max_model_len", "meta", "n_ctx", "default_generation_settings", "state",
+     "loaded_context_length", "loaded_instances", "config", "context_length", "aliases", "model", "name"]
 )  # fmt: skip
 
 
+def _json(depth: int) -> st.SearchStrategy[Any]:
+    if not depth:
+        return _LEAVES
+    inner = _json(depth - 1)
+    return _LEAVES | st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4)
+
+
 @settings(max_examples=60, deadline=None)
-@given(value=_json)
+@given(value=_json(4))
 async def test_whatever_json_a_server_says_the_window_is_a_number_of_tokens_or_unknown(value: Any) -> None:
     anything: Callable[[Request], Answer] = lambda _: told(value)  # noqa: E731 - what one kind of server does
     paths = ("/v1/models", "/api/v0/models", "/api/v1/models", "/api/ps", PROPS)
@@ -355,3 +357,17 @@ async def test_a_reply_is_held_to_one_tool_in_the_way_its_server_takes(
             chunks = await play(provider, replace(ASK, only_tool="read_file"))
     assert server.requests[0].json["tool_choice"] == choice
     assert not any(isinstance(chunk, ContextChecked) for chunk in chunks)
+
+
+async def test_an_older_llama_cpp_that_cut_the_prompt_is_found_out_by_its_counts() -> None:
+    """To mid 2025 it cut the middle out of what was too long, where it might shift its context."""
+    first = ModelRequest("be brief", (UserMessage("word " * 1_000),), ())
+    second = replace(first, messages=(*first.messages, AssistantMessage("Hi."), UserMessage("and what then?")))
+    third = replace(second, messages=(*second.messages, AssistantMessage("Hi."), UserMessage("and on " * 100)))
+    with FakeOpenAI([counted(1500), counted(1520), counted(1100)], tells=KINDS["llama.cpp, older"][0]) as server:
+        async with provider_for(server) as provider:
+            for asked in (first, second):
+                assert checked(await play(provider, asked)).verdict == "seen"
+            with pytest.raises(ContextTruncated, match="1,100 for a prompt that continues that one") as caught:
+                await play(provider, third)
+    assert "--ctx-size" in caught.value.remedy
