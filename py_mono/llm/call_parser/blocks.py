@@ -17,7 +17,8 @@ _FUNCTION = re.compile(r"([A-Za-z_][\w.\-]{0,99}+)\s{0,20}\(")
 _KEY = re.compile(r"([A-Za-z_]\w{0,99}+)\s{0,20}=(?!=)\s{0,20}")
 _OPEN_KEY = re.compile(r"[A-Za-z_]\w{0,99}+\s{0,20}\Z")
 _OPEN_FUNCTION = re.compile(r"[A-Za-z_][\w.\-]{0,99}+\s{0,20}\Z")
-_GAP = re.compile(r"[ \t]*+")
+_GOES_ON = frozenset('"}]')
+_REST = re.compile(r"[^\n<\[;\"}\]]*+")
 _IN_LIST = re.compile(r"\[\s{0,200}+")
 
 
@@ -159,10 +160,10 @@ def close(cursor: Cursor, opener: str, ends: Sequence[str], *, required: bool = 
 
 
 def alone(cursor: Cursor) -> None:
-    """Where a format has no closing mark: raises ``Bad`` where words follow, for then the value may have ended too early."""
-    gap = _GAP.match(cursor.text, cursor.at)
-    behind = Cursor(cursor.text, gap.end() if gap else cursor.at, final=cursor.final)
-    if not behind.over() and behind.next() not in "\r\n<[;":
+    """Where a format has no closing mark: raises ``Bad`` where the line goes on like a value, which then ended too early."""
+    rest = _REST.match(cursor.text, cursor.at)
+    behind = Cursor(cursor.text, rest.end() if rest else cursor.at, final=cursor.final)
+    if not behind.over() and behind.next() in _GOES_ON:
         raise Bad
 
 

@@ -122,7 +122,7 @@ class Marks:
         if line.quoted or mark.token:
             return line.quoted
         if line.blank:
-            return line.indent >= CODE_INDENT
+            return line.indent >= CODE_INDENT and not self.reply.shown.gap
         gap = _GAP.match(self._text, end)
         behind = self._cursor(gap.end() if gap else end)
         return not behind.over() and behind.next() not in "\r\n<"

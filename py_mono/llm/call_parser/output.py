@@ -36,7 +36,7 @@ class Channel:
             if not ink:
                 return ""
             text = self._joint() + ink
-            self.gap = False
+            self.gap, self.last = False, ""
         elif self.space:
             text = self.space + text
         shown = text.rstrip()

@@ -29,7 +29,7 @@ _NEXT_PARAMETER = re.compile(r"""<parameter=["']?([^<>"'\n]{1,100}+)["']?>""")
 _NEXT_INVOKED = re.compile(r"""<(?:\uff5cDSML\uff5c)?parameter\s{1,20}name=["']([^"'<>\n]{1,100}+)["']""")
 _NEXT_CALL = re.compile(
     r"""<function=[\w.:\-]{1,100}+>\s*<parameter=|<(?:\uff5cDSML\uff5c)?invoke\s{1,20}name=["'][^"'<>\n]{1,100}+["']"""
-    r"""|</?arg_(?:key|value)>|</(?:\uff5cDSML\uff5c)?parameter>[ \t]*+\n"""
+    r"""|</?arg_(?:key|value)>|</(?:\uff5cDSML\uff5c)?parameter>[ \t]*+\n|\A[^<>\n]{0,20}=["']?(?:true|false)["']?>"""
 )
 """What a value holds where the tag that should have ended it, or the one that followed it, was not written right."""
 _PARAMETER_END = re.compile(r"</(?:\uff5cDSML\uff5c)?parameter>")

@@ -156,7 +156,7 @@ def test_a_value_or_a_name_never_swallows_what_follows_it(printed: str) -> None:
     "printed",
     [
         '[TOOL_CALLS]read_file[ARGS]{"path": "a", }offset": 3}',
-        '[TOOL_CALLS] [{"name": "read_file", "arguments": {"path": "a"}}] offset',
+        '[TOOL_CALLS] [{"name": "read_file", "arguments": {"path": "a"}}], "offset": 3}]',
         '<|python_tag|>{"name": "read_file", "parameters": {"path": "a"}}"}',
         '<|channel|>commentary to=functions.read_file<|message|>{"path": "a"}, "offset": 3}<|call|>',
         'functools[{"name": "read_file", "arguments": {"path": "a"}}]]"}',
@@ -166,6 +166,11 @@ def test_a_value_or_a_name_never_swallows_what_follows_it(printed: str) -> None:
 )
 def test_a_value_that_ends_within_a_line_may_have_ended_too_early(printed: str) -> None:
     assert [call for call in parse(printed, TOOLS).calls if not call.malformed] == []
+
+
+def test_a_sentence_behind_a_call_without_an_end_mark_is_text() -> None:
+    parsed = parse('[TOOL_CALLS]read_file[ARGS]{"path": "a"} and then I wait.', TOOLS)
+    assert (parsed.calls, parsed.text) == ((call("read_file", path="a"),), "and then I wait.")
 
 
 def test_what_stands_within_an_unreadable_call_is_no_call() -> None:
