@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from py_mono.llm.prompts.render import CONTEXT_LIMIT, ProjectContext, contradicts, read_context, render
+from py_mono.llm.prompts.render import ProjectContext, contradicts, read_context, render
+
+LIMIT = 12_000
+"""Characters of a project's notes."""
 
 
 def test_the_base_prompt_is_small_and_says_what_a_small_model_needs() -> None:
@@ -51,20 +54,20 @@ def test_project_notes_are_marked_and_cannot_close_their_own_mark() -> None:
 
 
 def test_agents_md_comes_before_claude_md_and_empty_ones_do_not_count(tmp_path: Path) -> None:
-    assert read_context(str(tmp_path)) is None
+    assert read_context(str(tmp_path), LIMIT) is None
     (tmp_path / "CLAUDE.md").write_text("claude")
-    assert read_context(str(tmp_path)) == ProjectContext("CLAUDE.md", "claude")
+    assert read_context(str(tmp_path), LIMIT) == ProjectContext("CLAUDE.md", "claude")
     (tmp_path / "AGENTS.md").write_text(" \n")
-    assert read_context(str(tmp_path)) == ProjectContext("CLAUDE.md", "claude")
+    assert read_context(str(tmp_path), LIMIT) == ProjectContext("CLAUDE.md", "claude")
     (tmp_path / "AGENTS.md").write_text("agents")
-    assert read_context(str(tmp_path)) == ProjectContext("AGENTS.md", "agents")
+    assert read_context(str(tmp_path), LIMIT) == ProjectContext("AGENTS.md", "agents")
 
 
 def test_a_huge_or_binary_file_is_cut_and_made_text(tmp_path: Path) -> None:
     (tmp_path / "AGENTS.md").write_bytes(b"\xff" + b"x" * 10_000_000)
-    found = read_context(str(tmp_path))
+    found = read_context(str(tmp_path), LIMIT)
     assert found is not None
-    assert (len(found.text), found.cut, found.text[:2]) == (CONTEXT_LIMIT, True, "\N{REPLACEMENT CHARACTER}x")
+    assert (len(found.text), found.cut, found.text[:2]) == (LIMIT, True, "\N{REPLACEMENT CHARACTER}x")
     shorter = read_context(str(tmp_path), 512)
     assert shorter is not None
     assert (len(shorter.text), shorter.cut) == (512, True)
@@ -75,10 +78,10 @@ def test_a_link_inside_the_workspace_is_followed_and_one_that_leads_out_is_not(t
     workspace.mkdir()
     (tmp_path / "secret").write_text("key")
     (workspace / "AGENTS.md").symlink_to(tmp_path / "secret")
-    assert read_context(str(workspace)) is None
+    assert read_context(str(workspace), LIMIT) is None
     (workspace / "notes.md").write_text("notes")
     (workspace / "CLAUDE.md").symlink_to("notes.md")
-    assert read_context(str(workspace)) == ProjectContext("CLAUDE.md", "notes")
+    assert read_context(str(workspace), LIMIT) == ProjectContext("CLAUDE.md", "notes")
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "loop", "unreadable workspace"])
@@ -90,13 +93,13 @@ def test_what_is_no_plain_file_is_passed_over(tmp_path: Path, kind: str) -> None
         path.mkdir()
     elif kind == "loop":
         path.symlink_to(path)
-    assert read_context(str(tmp_path / "none" if kind == "unreadable workspace" else tmp_path)) is None
+    assert read_context(str(tmp_path / "none" if kind == "unreadable workspace" else tmp_path), LIMIT) is None
 
 
 def test_a_link_to_the_key_file_shows_nothing(tmp_path: Path) -> None:
     (tmp_path / ".keys.enc").write_text("sealed", encoding="utf-8")
     (tmp_path / "AGENTS.md").symlink_to(".keys.enc")
     (tmp_path / "CLAUDE.md").write_text("real", encoding="utf-8")
-    context = read_context(str(tmp_path))
+    context = read_context(str(tmp_path), LIMIT)
     assert context is not None
     assert (context.name, context.text) == ("CLAUDE.md", "real")

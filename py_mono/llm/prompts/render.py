@@ -8,9 +8,6 @@ from msgspec import Struct
 CONTEXT_FILES = ("AGENTS.md", "CLAUDE.md")
 """The first of these that stands in the workspace's root is the project's context."""
 
-CONTEXT_LIMIT = 12_000
-"""Characters of it that are shown; about 3,000 tokens. The model can read the rest."""
-
 _HERE = os.path.dirname(__file__)  # importlib.resources would cost milliseconds
 _CLOSE = "</project-context>"
 _KEPT_OUT = {".keys.enc"}
@@ -24,16 +21,16 @@ class ProjectContext(Struct, frozen=True):
     cut: bool = False
 
 
-def read_context(workspace: str, limit: int = CONTEXT_LIMIT) -> ProjectContext | None:
+def read_context(workspace: str, limit: int) -> ProjectContext | None:
     """The project's context, ``limit`` characters of it at most, or None where there is none that can be read.
 
-    Only a regular file is read, and only one that lies in the workspace: a link that leads out of it could show the
-    model what it must not see.
+    The model can read the rest with its tools. Only a regular file is read, and only one that lies in the workspace: a
+    link that leads out of it could show the model what it must not see.
     """
     root = os.path.realpath(workspace)
     for name in CONTEXT_FILES:
         try:
-            data = _read_inside(root, name)
+            data = _read_inside(root, name, 4 * limit + 4)
         except (OSError, RuntimeError):  # missing, unreadable, or a loop of links
             continue
         text = data.decode(errors="replace").strip()
@@ -42,15 +39,15 @@ def read_context(workspace: str, limit: int = CONTEXT_LIMIT) -> ProjectContext |
     return None
 
 
-def _read_inside(root: str, name: str) -> bytes:
-    """The beginning of a regular file in ``root``; empty where it is something else, outside, or kept from tools."""
+def _read_inside(root: str, name: str, size: int) -> bytes:
+    """The first ``size`` bytes of a regular file in ``root``; empty where it is something else, outside, or kept from tools."""
     descriptor = os.open(os.path.join(root, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         opened = os.readlink(f"/proc/self/fd/{descriptor}")  # what was opened, whatever stands there by now
         inside = opened.startswith(root + "/") and os.path.basename(opened) not in _KEPT_OUT
         if not inside or not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
-        return os.read(descriptor, 4 * CONTEXT_LIMIT + 4)
+        return os.read(descriptor, size)
     finally:
         os.close(descriptor)
 
