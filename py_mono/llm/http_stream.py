@@ -1,4 +1,4 @@
-"""HTTP/1.1 over asyncio streams, for a server whose replies are streams. One connection, kept while it can be.
+"""HTTP/1.1 over asyncio, for a server whose replies are streams. One connection, kept while it can be.
 
 A connection is used again only after a reply was read to its end and nothing came since: bytes that nobody asked for
 would be read as the next reply. Any other end (an error, a reply that is left early) closes it, which is also how the

@@ -109,7 +109,8 @@ async def test_a_server_that_answers_while_we_still_send_and_reads_no_more_is_he
             assert (await exchange.head())[0] == 413
             assert await exchange.read_all(100) == BODY
             client.release()
-            await asyncio.sleep(0.1)
+            while client._connection and client._connection.usable:  # until the reset has come
+                await asyncio.sleep(0.01)
         assert len(talks) == 2
         client.close()
 
