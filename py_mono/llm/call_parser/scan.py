@@ -155,7 +155,7 @@ class Scanner(Marks):
         if letter in "`~":
             return self._at_fence()
         if letter in "{[":
-            return None if letter == "[" and self._mark_here() else self._at_bracket()
+            return None if letter == "[" and _is_mark(self._text[self._at : self._at + LONGEST]) else self._at_bracket()
         rest = self._text[self._at : self._at + len(_FUNCTOOLS)]
         if letter == "A" and self._wants("react") and (rest.startswith(ACTION) or ACTION.startswith(rest)):
             return self._loose(react)
@@ -170,11 +170,6 @@ class Scanner(Marks):
         if rest != _FUNCTOOLS:
             return self._final and self._show(self._at + 1)
         return self._call(self._at + len(rest) - 1, MARKS["<|tool_call|>"], calls_in_list)
-
-    def _mark_here(self) -> bool:
-        """Whether a mark stands here, or may be about to."""
-        rest = self._text[self._at : self._at + LONGEST]
-        return bool(MARK.match(rest)) or (1 < len(rest) < LONGEST and rest in BEGINNINGS)
 
     def _at_fence(self) -> bool | None:
         found = _FENCE.match(self._text, self._at)
@@ -199,6 +194,11 @@ class Scanner(Marks):
         self._show(found.end())
         self._fence, self._mode = fence, self._in_fence
         return True
+
+
+def _is_mark(rest: str) -> bool:
+    """Whether a text as long as the longest mark begins with one, or a shorter one may become one."""
+    return bool(MARK.match(rest)) or (1 < len(rest) < LONGEST and rest in BEGINNINGS)
 
 
 def _language(fence: re.Match[str]) -> str:
