@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from py_mono.llm import litellm_errors as errors
+from py_mono.llm.call_arguments import call_with
 from py_mono.llm.call_ids import with_unique_ids
 from py_mono.llm.litellm_models import Model
 from py_mono.llm.litellm_wire import SIGNATURES, THINKING
@@ -115,7 +116,8 @@ class Reply:
                 raise errors.refused_to_say(self._model)
             raise errors.empty(self._model, cut_short=cut, thought=bool(reasoning.strip()))
         own_ids = self._model.provider not in _MADE_UP_IDS
-        calls = with_unique_ids([_finished(one, own_id=own_ids) for one in growing], earlier)
+        whole = [call_with("".join(one.arguments), name=one.name, id_=one.id if own_ids else "") for one in growing]
+        calls = with_unique_ids(whole, earlier)
         return AssistantMessage(
             text=text,
             reasoning=reasoning,
@@ -157,26 +159,8 @@ def _count(usage: object, name: str) -> int:
     return max(value, 0) if isinstance(value, int) else 0
 
 
-def _finished(call: _Growing, *, own_id: bool) -> ToolCall:
-    """The call; arguments that are no object, nor a text that holds one, make it a malformed one."""
-    text = "".join(call.arguments)
-    id_ = call.id if own_id else ""
-    if not text.strip():
-        return ToolCall(id_, call.name, {})
-    decoded = _decoded(text)
-    if isinstance(decoded, str):
-        decoded = _decoded(decoded)
-    if isinstance(decoded, dict):
-        return ToolCall(id_, call.name, decoded)
-    return ToolCall(id_, call.name, {}, text)
-
-
-def _decoded(text: str) -> Any:  # noqa: ANN401 - whatever JSON; None where it is none
-    try:
-        return msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _is_object(text: str) -> bool:
-    return isinstance(_decoded(text), dict)
+    try:
+        return isinstance(msgspec.json.decode(text), dict)
+    except (ValueError, RecursionError):
+        return False
