@@ -15,7 +15,7 @@ def with_unique_ids(calls: Sequence[ToolCall], messages: Sequence[Message]) -> t
     """
     if not calls:
         return ()
-    calls = [call for index, call in enumerate(calls) if not call.id or call not in calls[:index]]
+    calls = [call for index, call in enumerate(calls) if not sent_twice(call, calls[:index])]
     taken = {call.id for message in messages if isinstance(message, AssistantMessage) for call in message.tool_calls}
     number = sum(len(message.tool_calls) for message in messages if isinstance(message, AssistantMessage))
     own = {call.id for call in calls}
@@ -32,3 +32,8 @@ def with_unique_ids(calls: Sequence[ToolCall], messages: Sequence[Message]) -> t
         taken.add(name)
         result.append(ToolCall(name, call.name, call.arguments, call.malformed))
     return tuple(result)
+
+
+def sent_twice(call: ToolCall, before: Sequence[ToolCall]) -> bool:
+    """Whether a call, its id the server's or empty, is one of those before it once more."""
+    return bool(call.id) and call in before

@@ -7,7 +7,7 @@ import msgspec
 
 from py_mono.llm import litellm_errors as errors
 from py_mono.llm.call_arguments import call_with
-from py_mono.llm.call_ids import with_unique_ids
+from py_mono.llm.call_ids import sent_twice, with_unique_ids
 from py_mono.llm.litellm_models import Model
 from py_mono.llm.litellm_wire import SIGNATURES, THINKING
 from py_mono.protocol.events import ReasoningDelta, TextDelta
@@ -116,8 +116,9 @@ class Reply:
                 raise errors.refused_to_say(self._model)
             raise errors.empty(self._model, cut_short=cut, thought=bool(reasoning.strip()))
         own_ids = self._model.provider not in _MADE_UP_IDS
-        whole = [call_with("".join(one.arguments), name=one.name, id_=one.id if own_ids else "") for one in growing]
-        calls = with_unique_ids(whole, earlier)
+        made = [call_with("".join(one.arguments), name=one.name, id_=one.id if own_ids else "") for one in growing]
+        growing = [one for at, one in enumerate(growing) if not sent_twice(made[at], made[:at])]
+        calls = with_unique_ids(made, earlier)
         return AssistantMessage(
             text=text,
             reasoning=reasoning,

@@ -246,6 +246,17 @@ async def test_a_call_in_a_reply_that_was_cut_by_its_limit_never_runs(model: str
     assert (message.text, message.tool_calls, message.stop_reason) == ("Half", (), "length")
 
 
+async def test_a_call_that_was_sent_twice_is_made_once() -> None:
+    twice = [("c", "read_file", '{"path": "a"}')] * 2
+    with serving("openai/gpt-4o", [fake_openai.say(calls=[*twice, ("d", "read_file", '{"path": "a"}')])]) as (
+        provider,
+        _,
+    ):
+        message = await reply(provider)
+        await provider.close()
+    assert [(call.id, call.arguments) for call in message.tool_calls] == [("c", {"path": "a"}), ("d", {"path": "a"})]
+
+
 async def test_tokens_that_nobody_counted_are_not_made_up() -> None:
     with serving("openai/mine", [stream(chunk(content="Hello there"), chunk("stop"), DONE)]) as (provider, _):
         message = await reply(provider)
