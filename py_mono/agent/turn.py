@@ -96,8 +96,11 @@ class Turn:
             frozen = PromptFrozen(ports.system(window), specs)
             ports.emit(frozen)
         bound = ModelBound(ports.provider.name, ports.provider.model)
-        if bound != ports.history.model:
+        before = ports.history.model
+        if bound != before:
             ports.emit(bound)
+            if before is not None:  # a session that goes on elsewhere takes its whole conversation there
+                ports.emit(Notice(f"from here on {_said(bound)} answers; before it was {_said(before)}"))
         loop = Loop(
             provider=ports.provider,
             tools=tools,
@@ -121,7 +124,7 @@ class Turn:
             if not preparing.done():
                 await asyncio.wait({preparing}, timeout=_PREPARE_NOTICE_S)
             if not preparing.done():
-                self._ports.emit(ModelWaiting("loading"))
+                self._ports.emit(ModelWaiting("connecting"))
             await preparing
         finally:
             preparing.cancel()  # nothing where it is done
@@ -161,6 +164,10 @@ async def _sure(task: asyncio.Future[Any], on_cancel: Callable[[], object] = lam
             undisturbed = False
             on_cancel()
     return undisturbed
+
+
+def _said(bound: ModelBound) -> str:
+    return f"{bound.model} ({bound.provider})"
 
 
 def _outcome(task: asyncio.Task[Stop | None]) -> tuple[TurnStop, ErrorInfo | None]:

@@ -131,7 +131,7 @@ def call_cut() -> BadResponse:
 def oversize(tokens: int, room: int, window: int, remedy: str = OVERSIZE_REMEDY) -> ContextTooLong:
     """The prompt would not fit into the ``room`` that the window has beside the reply, and was not sent."""
     return ContextTooLong(
-        f"the prompt is about {tokens:,} tokens long and the window holds {window:,}, of which {window - room:,} are kept "
+        f"the conversation is about {tokens:,} tokens long and the window holds {window:,}, of which {window - room:,} are kept "
         "for the reply; it was not sent, for its front would be lost",
         remedy=remedy,
     )

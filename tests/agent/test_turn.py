@@ -60,8 +60,21 @@ class Slow(ScriptedProvider):
 
 
 async def test_a_provider_that_takes_long_to_get_ready_is_waited_for_in_words() -> None:
-    for provider, waits in ((Slow("text: ok"), [ModelWaiting("loading")]), (ScriptedProvider("text: ok"), [])):
+    for provider, waits in ((Slow("text: ok"), [ModelWaiting("connecting")]), (ScriptedProvider("text: ok"), [])):
         rig, seen = Rig(provider), list[Event]()
         rig.agent.subscribe(lambda envelope, seen=seen: seen.append(envelope.event))  # type: ignore[misc]  # a default
         assert (await rig.agent.prompt("go")).stop_reason == "end"
         assert [event for event in seen if isinstance(event, ModelWaiting)] == waits
+
+
+async def test_a_session_that_goes_on_with_another_model_says_so_once() -> None:
+    first = Rig(ScriptedProvider("text: one", model="small"))
+    await first.agent.prompt("go")
+    again = Rig(ScriptedProvider("text: two\n---\ntext: three", model="large"), past=first.journal)
+    seen = list[str]()
+    again.agent.subscribe(
+        lambda envelope: seen.append(envelope.event.text) if isinstance(envelope.event, Notice) else None
+    )
+    await again.agent.prompt("on")
+    await again.agent.prompt("and on")
+    assert seen == ["from here on large (scripted) answers; before it was small (scripted)"]
