@@ -41,6 +41,7 @@ def gave_up(text: str) -> MalformedCall | None:
         remedy="ask for smaller steps, or change the model",
         raw=raw[1] if raw else text,
         tool=tool[1] if tool else "",
+        cost_usd=0.0,
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from py_mono.llm.text_protocol import as_text
 from py_mono.llm.text_reply import NAMELESS, PlainReply, TextReply, Whole
-from py_mono.protocol.errors import BadResponse, MalformedCall, ToolsUnsupported
+from py_mono.protocol.errors import BadResponse, ContextTooLong, MalformedCall, ProviderError, ToolsUnsupported
 from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
@@ -146,7 +146,8 @@ class TextCalls:
                             yield ModelRetried(attempts + piece.attempt, piece.wait_s, piece.reason)
                         case _:
                             yield piece
-        except (BadResponse, ToolsUnsupported):
+        except (BadResponse, ContextTooLong, ToolsUnsupported) as error:  # the first reply is still one
+            usage = _taken_by(error)
             if first.silent:
                 raise
         if best.silent:
@@ -165,6 +166,11 @@ class TextCalls:
 
 async def _itself(whole: Whole, _: int) -> AsyncGenerator[Whole, None]:
     yield whole
+
+
+def _taken_by(error: ProviderError) -> Usage:
+    """What a request took that failed: nothing where it was refused, else that is not known."""
+    return Usage() if isinstance(error, BadResponse) else Usage(cost_usd=0.0)
 
 
 def _of_use(whole: Whole) -> bool:

@@ -13,7 +13,7 @@ from py_mono.llm.text_stream import Delta, TextStream
 from py_mono.protocol.codec import encode
 from py_mono.protocol.errors import BadResponse, MalformedCall
 from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
-from py_mono.protocol.messages import AssistantMessage
+from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall
 from py_mono.utils.lazy import load
@@ -154,6 +154,7 @@ class TextReply(PlainReply):
             reasoning="".join(self._reasoning),
             tool_calls=with_unique_ids((call,), self._request.messages),
             model=model,
+            usage=Usage(cost_usd=error.cost_usd),
             stop_reason="tool_use",
         )
         return Whole(deltas, message)

@@ -91,14 +91,23 @@ class BadResponse(ProviderError):
 
 
 class MalformedCall(BadResponse):
-    """The reply is a tool call that cannot be read; ``raw`` is its text and ``tool`` its name, as far as the server shows them."""
+    """The reply is a tool call that cannot be read.
+
+    Attributes:
+        raw: Its text, as far as the server shows it.
+        tool: Its name, the same.
+        cost_usd: What the reply took, in US dollars; None where that is not known. How many tokens is never known.
+    """
 
     kind = "malformed_call"
 
-    def __init__(self, message: str, *, remedy: str = "", raw: str = "", tool: str = "") -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", raw: str = "", tool: str = "", cost_usd: float | None = None
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.raw = raw
         self.tool = tool
+        self.cost_usd = cost_usd
 
 
 class ReplayDiverged(ProviderError):

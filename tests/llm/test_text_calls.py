@@ -15,7 +15,14 @@ from py_mono.llm.text_calls import TextCalls
 from py_mono.llm.text_protocol import as_text
 from py_mono.llm.text_stream import TextStream
 from py_mono.protocol.codec import encode
-from py_mono.protocol.errors import BadResponse, MalformedCall, ProviderError, ProviderUnavailable, ToolsUnsupported
+from py_mono.protocol.errors import (
+    BadResponse,
+    ContextTooLong,
+    MalformedCall,
+    ProviderError,
+    ProviderUnavailable,
+    ToolsUnsupported,
+)
 from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
@@ -182,6 +189,28 @@ async def test_a_retry_within_the_second_reply_voids_what_came_before_it() -> No
         TextDelta("Now:"),
         answer("Now:", READ, usage=Usage(20, 2, 0, 0.0)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "cost"), [(ContextTooLong("long"), 0.0), (ToolsUnsupported("no"), 0.0), (BadResponse("what"), None)]
+)
+async def test_a_second_request_that_is_refused_leaves_the_first_reply(
+    error: ProviderError, cost: float | None
+) -> None:
+    broken = said('<tool_call>{"name": "read_file", "arguments": {"path": }}</tool_call>')
+    message = (await play(Replies(broken, [TextDelta("x"), error])))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert [(call.name, bool(call.malformed)) for call in message.tool_calls] == [("read_file", True)]
+    assert message.usage == Usage(10, 1, 0, cost)
+
+
+async def test_a_reply_that_a_local_server_gave_up_on_costs_nothing() -> None:
+    provider = Replies(
+        [MalformedCall("broken", raw='{"path": "a"', tool="read_file", cost_usd=0.0)], said(calls=[READ])
+    )
+    message = (await play(provider))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert message.usage == Usage(10, 1, 0, 0.0)
 
 
 async def test_a_server_that_gave_up_on_a_call_is_asked_once_for_the_tool_that_it_must_be() -> None:
