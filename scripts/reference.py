@@ -32,7 +32,7 @@ ENVIRONMENT = (
     ),
     ("PY_MONO_SCRIPT", "the script of the provider `scripted`"),
     ("WORKSPACE_ROOT", "the workspace; else the current folder, in Docker `/workspace`"),
-    ("PY_MONO_HOME", "one folder for state and configuration, instead of the XDG ones"),
+    ("PY_MONO_HOME", "one folder for state and configuration (`state/`, `config/.env`), instead of the XDG ones"),
     ("NO_COLOR", "no colour"),
 )
 HEAD = "<!-- made by scripts/reference.py; a test compares it -->\n\n# Reference\n"
