@@ -267,6 +267,7 @@ class Server:
             self.send("result", id=identifier, content=wrong, is_error=True, details={})
             return
         call = _Call(self, identifier, module, arguments)
+        self._due = self._due or time.monotonic() + _INTERVAL_S
         with self._lock:
             if identifier in self._calls:
                 raise WireError(f"a call {identifier!r} is running already")
@@ -277,7 +278,6 @@ class Server:
                     return
                 self._queue_busy = True
         self._begun.append(call.run if module.SPEC["effect"] == "read" else self._run_queue)
-        self._due = self._due or time.monotonic() + _INTERVAL_S
 
     def _run_queue(self) -> None:
         """Run the calls that change something, one at a time, in order."""

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 from threading import Event, Thread
 from types import ModuleType
 from typing import Any
@@ -183,6 +184,28 @@ def test_a_piece_that_waits_is_shown_before_the_call_ends() -> None:
     finally:
         go.set()
         served.close()
+
+
+def test_a_piece_of_a_call_that_waited_in_line_is_shown_before_it_ends() -> None:
+    gates = {"1": Event(), "2": Event()}
+
+    def run(context: Context, x: str) -> Output:
+        if x == "2":
+            context.emit("on")
+        gates[x].wait()
+        return Output(x)
+
+    served = Served(tool=tool(run, "write"))
+    served.ask(call("1", x="1"))
+    time.sleep(0.1)  # what is done for a call's first output is done for this one
+    served.ask(call("2", x="2"))
+    gates["1"].set()
+    while not any(frame["frame"] == "output" for frame in served.frames):
+        served.frames += served.reader.feed(served.wire.recv(65536))
+    assert [frame.get("text", "") for frame in served.frames if frame["frame"] == "output"] == ["on"]
+    gates["2"].set()
+    assert [frame["id"] for frame in served.until(2) if frame["frame"] == "result"] == ["1", "2"]
+    served.close()
 
 
 def test_broken_streams_end_the_server_and_never_hang_it(capsys: pytest.CaptureFixture[str]) -> None:
