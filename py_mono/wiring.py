@@ -97,12 +97,12 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
     redact = _redactor(settings)
     notices = _Notices()
     store = Sessions(settings.folders.state, redact=redact, notice=notices)
+    sweeping = asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep)
     try:
         session = _session(arguments, settings, store)
         provider = create(_provider_settings(settings, _replies(arguments, settings, store)))
         app = _app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=notices)
         _settle()
-        asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep)
         if arguments.print_:
             status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
         else:
@@ -111,6 +111,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
             await app.agent.close()
             session.close()
     finally:
+        sweeping.cancel()  # once the loop ends there is no thread for it any more
         with signals.ignored():
             await sandbox.close()
     return status

@@ -50,6 +50,7 @@ class Init:
         signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
         signal.signal(signal.SIGTERM, self._stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
         poll = select.poll()
         for descriptor in (self._wake, self._notes, self._sweeps.fileno()):
             poll.register(descriptor, select.POLLIN)

@@ -6,6 +6,7 @@ Started as ``python -I -S -c BOOT ROOT PROFILE-JSON`` with a clean environment, 
 
 import gc
 import os
+import signal
 import socket
 import sys
 
@@ -54,8 +55,10 @@ def main() -> "NoReturn":
     processes.become_subreaper()
     requests, requests_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sweeps, sweeps_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))  # until init can take the server along
     server = os.fork()
     if server == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
         requests_end.close()
         sweeps_end.close()
         _serve(wire, WorkerCommands(requests, sweeps, dict(os.environ)), profile, lock)

@@ -297,7 +297,7 @@ async def test_a_background_command_lives_across_calls_and_turns_and_ends_with_t
     await box.open()
     shown = await box.shell(f"while ! grep -q served {result.details['output']}; do sleep 0.01; done; echo seen")
     assert "seen" in shown.content
-    assert len(processes(mark)) >= 2
+    await until(lambda: len(processes(mark)) >= 2)
     await box.sandbox.close()
     assert processes(mark) == []
 
@@ -378,6 +378,16 @@ async def test_a_sandbox_that_was_never_used_ends_too(backend: str, tmp_path: Pa
     await sandbox.close()
     assert children() == before
     assert not exists(launcher.private_tmp)
+
+
+async def test_a_sandbox_that_is_ended_at_any_moment_of_its_start_leaves_no_child(backend: str, tmp_path: Path) -> None:
+    before = children()
+    for moment in range(24):
+        launcher = Launcher(str(tmp_path), backend=backend)
+        sandbox = WorkerSandbox(launcher, launcher.start())
+        await asyncio.sleep(moment * 0.002)
+        await sandbox.close()
+        assert children() == before, moment
 
 
 async def test_changes_are_what_the_calls_did_the_shell_included(box: Box) -> None:
