@@ -74,7 +74,9 @@ def _run_parser() -> Parser:
     )
     parser.add_argument("--max-steps", type=_count, metavar="N", help="requests a turn may make (default: 200)")
     parser.add_argument("--max-tokens", type=_count, metavar="N", help="tokens a turn may take")
-    parser.add_argument("--max-budget-usd", type=_money, metavar="X", help="US dollars a turn may cost, where the price is known")
+    parser.add_argument(
+        "--max-budget-usd", type=_money, metavar="X", help="US dollars a turn may cost, where the price is known"
+    )
     add_workspace_options(parser)
     parser.add_argument("--version", action="version", version=f"py-mono {VERSION}")
     return parser
