@@ -12,7 +12,6 @@ from py_mono.llm.litellm_loader import LOADER
 from py_mono.llm.litellm_models import NO_KEY, parse_model
 from py_mono.llm.litellm_reply import Reply
 from py_mono.llm.litellm_wire import encode
-from py_mono.llm.ollama_errors import OVERSIZE_REMEDY, oversize
 from py_mono.llm.retrying import retried
 from py_mono.llm.served import Served, is_local
 from py_mono.llm.settings import ProviderSettings
@@ -125,7 +124,12 @@ class LiteLLMProvider:
             return
         self._window = served.window
         self._watch = WindowWatch(
-            self._model.name, self._window, server.shown, advice=served.advice, shown=served.shown
+            self._model.name,
+            self._window,
+            server.shown,
+            advice=served.advice,
+            oversize_remedy=served.oversize_remedy,
+            shown=served.shown,
         )
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
@@ -138,10 +142,7 @@ class LiteLLMProvider:
         if self._model.provider == "ollama_chat":
             asked |= {"num_ctx": self._window, "keep_alive": self._ollama.keep_alive}
         if self._watch is not None:
-            tokens, room = await self._watch.excess(request, size)
-            if tokens:
-                remedy = OVERSIZE_REMEDY if self._local is None else self._served.oversize_remedy
-                raise oversize(tokens, room, self._window, remedy)
+            await self._watch.hold_back(request, size)
         tries = retried(
             lambda _: self._attempt(asked, request, size),
             attempts=self._settings.attempts,

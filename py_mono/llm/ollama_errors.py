@@ -6,6 +6,7 @@ import re
 from py_mono.llm.http_stream import TransportError
 from py_mono.llm.ollama_calls import gave_up
 from py_mono.llm.retrying import Failure
+from py_mono.llm.window_watch import OVERSIZE_REMEDY
 from py_mono.protocol.errors import (
     BadResponse,
     ContextTooLong,
@@ -25,8 +26,6 @@ _TOO_MANY = 429
 
 _CLOUDS = ("anthropic/", "gemini/", "groq/", "openai/", "openrouter/")
 """How the names of models begin that people mean for LiteLLM."""
-
-OVERSIZE_REMEDY = "send less, or /clear; or raise OLLAMA_CONTEXT_LENGTH, where model and memory allow"
 
 
 def unreachable(error: TransportError, url: str, model: str) -> ProviderUnavailable:
@@ -125,15 +124,6 @@ def call_cut() -> BadResponse:
     return BadResponse(
         "the reply was cut by the output limit in the middle of a tool call; the call was not run",
         remedy="ask for the change in smaller pieces, or raise OLLAMA_CONTEXT_LENGTH",
-    )
-
-
-def oversize(tokens: int, room: int, window: int, remedy: str = OVERSIZE_REMEDY) -> ContextTooLong:
-    """The prompt would not fit into the ``room`` that the window has beside the reply, and was not sent."""
-    return ContextTooLong(
-        f"the conversation is about {tokens:,} tokens long and the window holds {window:,}, of which {window - room:,} are kept "
-        "for the reply; it was not sent, for its front would be lost",
-        remedy=remedy,
     )
 
 

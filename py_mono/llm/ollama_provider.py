@@ -152,9 +152,7 @@ class OllamaProvider:
             Failure: Another attempt may help.
             ProviderError: It would not.
         """
-        tokens, room = await self._watch.excess(request, len(body))
-        if tokens:
-            raise errors.oversize(tokens, room, self._window)
+        await self._watch.hold_back(request, len(body))
         try:
             exchange, head = await self._begin(body)
             if head is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from py_mono.llm.measure import PromptMeasure
 from py_mono.llm.truth import OLLAMA_ADVICE, Advice, ContextTruth, Counted, Sent, Shown
+from py_mono.protocol.errors import ContextTooLong
 from py_mono.protocol.events import ContextChecked
 from py_mono.protocol.ports import ModelRequest
 
@@ -15,6 +16,9 @@ client may have had the model loaded with another window, which takes the server
 
 _LEAST_ROOM = 16
 """The reply has at least this part of the window (2,048 of 32,768 tokens): a full window leaves no room to answer."""
+
+
+OVERSIZE_REMEDY = "send less, or /clear; or raise OLLAMA_CONTEXT_LENGTH, where model and memory allow"
 
 
 class WindowWatch:
@@ -27,6 +31,7 @@ class WindowWatch:
         look: Callable[[], Coroutine[Any, Any, Shown]],
         *,
         advice: Advice = OLLAMA_ADVICE,
+        oversize_remedy: str = OVERSIZE_REMEDY,
         shown: Shown | None = None,
     ) -> None:
         """Begin to watch.
@@ -36,22 +41,27 @@ class WindowWatch:
             window: What each request counts on.
             look: Asks the server how the model is loaded, on a connection of its own; it raises nothing.
             advice: What errors tell people to do.
+            oversize_remedy: What they tell where a prompt does not fit.
             shown: What the server said before the first request, where that is what ``window`` comes from.
         """
         self._window = window
+        self._oversize_remedy = oversize_remedy
         self._look = look
         self._measure = PromptMeasure()
         self._truth = ContextTruth(model, window, advice=advice, shown=shown)
         self._asked_version = False
         self._looking: asyncio.Task[Shown] | None = None
 
-    async def excess(self, request: ModelRequest, size: int) -> tuple[int, int]:
-        """The tokens of a request and the room there is for it, where it does not fit; else two zeros.
+    async def hold_back(self, request: ModelRequest, size: int) -> None:
+        """Let a request pass that fits beside its reply; ``size`` is its bytes.
 
         A server that refuses what is too long is sent what may fit; one that would cut it only what likely fits.
+
+        Raises:
+            ContextTooLong: It does not fit, and is not to be sent.
         """
         if not self._window:
-            return 0, 0
+            return
         room = self._window - min(self._window // _LEAST_ROOM, request.max_output_tokens or self._window)
         least, likely = self._measure.least(size), self._measure.likely(size)
         if least <= room < likely:
@@ -62,7 +72,13 @@ class WindowWatch:
             tokens = least if knows or (knows is None and not self._measure.learned) else likely
         else:
             tokens = least
-        return (tokens, room) if tokens > room else (0, 0)
+        if tokens > room:
+            kept = self._window - room
+            raise ContextTooLong(
+                f"the conversation is about {tokens:,} tokens long and the window holds {self._window:,}, of which {kept:,} "
+                "are kept for the reply; it was not sent, for its front would be lost",
+                remedy=self._oversize_remedy,
+            )
 
     def reply_began(self) -> None:
         """Ask the server beside the reply, where it was never asked: while it answers, its model cannot be exchanged."""
