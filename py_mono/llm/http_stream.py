@@ -17,8 +17,6 @@ from py_mono.llm.endpoint import Endpoint, proxy_for
 from py_mono.llm.http_connection import Connection, TransportError
 from py_mono.utils.lazy import load
 
-__all__ = ["Exchange", "HttpClient", "TransportError"]
-
 
 class Exchange:
     """One request and its reply: ``head``, then ``read`` until it gives nothing, then the client's ``release``.

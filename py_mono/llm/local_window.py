@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from py_mono.llm.endpoint import Endpoint, parse_endpoint
-from py_mono.llm.http_stream import HttpClient, TransportError
+from py_mono.llm.http_connection import TransportError
+from py_mono.llm.http_stream import HttpClient
 from py_mono.llm.ollama_server import decode_ps
 from py_mono.llm.served import Served, window_in
 from py_mono.llm.truth import Shown

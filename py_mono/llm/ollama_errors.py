@@ -3,7 +3,7 @@
 import math
 import re
 
-from py_mono.llm.http_stream import TransportError
+from py_mono.llm.http_connection import TransportError
 from py_mono.llm.ollama_calls import gave_up
 from py_mono.llm.retrying import Failure
 from py_mono.llm.window_watch import OVERSIZE_REMEDY

@@ -12,7 +12,8 @@ from functools import partial
 
 from py_mono.llm import ollama_errors as errors
 from py_mono.llm.endpoint import parse_endpoint
-from py_mono.llm.http_stream import Exchange, HttpClient, TransportError
+from py_mono.llm.http_connection import TransportError
+from py_mono.llm.http_stream import Exchange, HttpClient
 from py_mono.llm.ollama_reply import Lines, Reply
 from py_mono.llm.ollama_server import ServerFacts
 from py_mono.llm.ollama_wire import (

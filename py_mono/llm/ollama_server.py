@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from py_mono.llm import ollama_errors as errors
-from py_mono.llm.http_stream import HttpClient, TransportError
+from py_mono.llm.http_connection import TransportError
+from py_mono.llm.http_stream import HttpClient
 from py_mono.llm.ollama_wire import ModelFacts, decode_show, decode_tags, encode_show
 from py_mono.llm.truth import Shown
 

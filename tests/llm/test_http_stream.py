@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from py_mono.llm.endpoint import Endpoint, parse_endpoint
-from py_mono.llm.http_stream import HttpClient, TransportError
+from py_mono.llm.http_connection import TransportError
+from py_mono.llm.http_stream import HttpClient
 from tests.servers.fake_ollama import Answer, FakeOllama, Pause, as_json
 from tests.servers.faults import FaultServer, Flood
 
