@@ -1,14 +1,14 @@
-"""An HTTP server that answers what it is told to, on 127.0.0.1, in a thread of its own; any answer can break at any byte."""
+"""An HTTP server that answers what it is told to; any answer can break at any byte."""
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
+
+from tests.servers.server_thread import ServerThread
 
 NDJSON = "application/x-ndjson"
-_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Request:
 Reaction = Answer | Callable[[Request], Answer]
 
 
-class FakeServer:
-    """The server; a context manager. Each request takes the next of ``answers``, the last one again and again with ``repeat``.
+class FakeServer(ServerThread):
+    """The server. Each request takes the next of ``answers``, the last one again and again with ``repeat``.
 
     Attributes:
         requests: Everything that was asked, in order.
@@ -73,70 +73,15 @@ class FakeServer:
     exhausted = Answer([b'{"error": {"message": "the fake has no answer left"}}'], 418, "application/json")
 
     def __init__(self, answers: Sequence[Reaction] = (), *, repeat: bool = False) -> None:
+        super().__init__()
         self.requests: list[Request] = []
         self.asides: list[Request] = []
         self.gone = 0
         self._answers = list(answers)
         self._repeat = repeat
-        self._connections = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def connections(self) -> int:
-        """How many connections were opened."""
-        return self._connections
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop listening and break every connection; may be called twice."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
-
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._run())
-
-    async def _run(self) -> None:
-        self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
-        for _ in range(_ROUNDS):  # a connection that was just accepted gets its task some rounds of the loop later
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
-        task = asyncio.get_running_loop().create_task(self._talk(reader, writer, self._connections))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.transport.abort())  # also where it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        try:
-            while await self._exchange(reader, writer, number):
-                pass
-        except (asyncio.IncompleteReadError, OSError):
+        while await self._exchange(reader, writer, number):
             pass
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1, in a thread of its own, that sends exactly the bytes it is told to and breaks where it is told to.
+"""A server that sends exactly the bytes it is told to and breaks where it is told to.
 
 It knows no wire: a reply is a plan, a list of actions (bytes, waits, ends of the connection). Each request takes the next
 plan, apart from those for a path that has a plan of its own.
@@ -9,10 +9,10 @@ import contextlib
 import enum
 import socket
 import struct
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+
+from tests.servers.server_thread import ServerThread
 
 
 class End(enum.Enum):
@@ -51,98 +51,34 @@ class Asked:
     connection: int
 
 
-class FaultServer:
-    """The server; a context manager.
+class FaultServer(ServerThread):
+    """The server.
 
     Attributes:
         asked: Every request that was read to its end, in order.
         plans: What the next requests get; with none left a request is answered by status 418.
         greetings: What the next connections get before anything is read; ``None`` for nothing.
         flooded: How many bytes of floods were taken.
-        connections: How many connections were accepted.
     """
 
     def __init__(self, plans: Sequence[Plan] = (), *, routes: Mapping[str, Plan] | None = None) -> None:
+        super().__init__()
         self.asked: list[Asked] = []
         self.plans: list[Plan] = list(plans)
         self.greetings: list[End | None] = []
         self.flooded = 0
-        self.connections = 0
-        self.port = 0
         self._routes = dict(routes or {})
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def open(self) -> int:
-        """How many connections stand."""
-        return len(self._tasks)
 
     def asked_for(self, ending: str) -> int:
         """How many requests there were for paths that end like this."""
         return sum(request.target.endswith(ending) for request in self.asked)
 
-    def stop_listening(self) -> None:
-        """From here on connections are refused; those that stand are reset."""
-        asyncio.run_coroutine_threadsafe(self._deafen(), self._loop).result(10)
-
-    def listen_again(self) -> None:
-        """Accept again, at the same port."""
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._run())
-
-    async def _run(self) -> None:
-        self._stop = asyncio.Event()
-        await self._listen()
-        self._ready.set()
-        await self._stop.wait()
-        await self._deafen()
-
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _deafen(self) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.get_running_loop().create_task(self._talk(reader, writer, self.connections))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.transport.abort())  # also where it was cancelled before it began
-
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        try:
-            greeting = self.greetings.pop(0) if self.greetings else None
-            going_on = greeting is None or await self._act([greeting], reader, writer)
-            while going_on:
-                plan = await self._next(reader, number)
-                going_on = await self._act(plan, reader, writer)
-        except (asyncio.IncompleteReadError, OSError):
-            pass
+        greeting = self.greetings.pop(0) if self.greetings else None
+        going_on = greeting is None or await self._act([greeting], reader, writer)
+        while going_on:
+            plan = await self._next(reader, number)
+            going_on = await self._act(plan, reader, writer)
 
     async def _next(self, reader: asyncio.StreamReader, number: int) -> Plan:
         """Read a request; its plan."""
