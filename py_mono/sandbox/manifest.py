@@ -24,13 +24,20 @@ Entry = tuple[int, ...]
 class Manifest:
     """The entries by path (``os.fsdecode``), what was left out, and what could not be looked at."""
 
-    __slots__ = ("entries", "latest_ns", "left_out", "limit", "stop", "unseen")
+    __slots__ = ("entries", "latest_ns", "left_out", "left_out_paths", "limit", "names", "stop", "unseen")
 
-    def __init__(self, stop: Callable[[], bool] = lambda: False, limit: int = MAX_ENTRIES) -> None:
+    def __init__(
+        self,
+        stop: Callable[[], bool] = lambda: False,
+        limit: int = MAX_ENTRIES,
+        names: frozenset[str] = LEFT_OUT,
+    ) -> None:
         self.stop = stop
         self.limit = limit
+        self.names = names
         self.entries: dict[str, Entry] = {}
         self.left_out: set[str] = set()
+        self.left_out_paths: set[str] = set()
         self.unseen: dict[str, str] = {}  # a folder that could not be looked at ("": all of it), and how to say so
         self.latest_ns = 0
 
@@ -39,12 +46,17 @@ class _TooMany(Exception):
     """The workspace has more entries than are looked at."""
 
 
-def scan(workspace: str, stop: Callable[[], bool] = lambda: False, limit: int = MAX_ENTRIES) -> Manifest:
-    """Look at everything below ``workspace`` without following a link or opening a file.
+def scan(
+    workspace: str,
+    stop: Callable[[], bool] = lambda: False,
+    limit: int = MAX_ENTRIES,
+    names: frozenset[str] = LEFT_OUT,
+) -> Manifest:
+    """Look at everything below ``workspace`` but folders of these ``names``, without following a link or opening a file.
 
     ``stop`` is asked at each folder; once it says so, what was found so far is returned: nobody will read it.
     """
-    found = Manifest(stop, limit)
+    found = Manifest(stop, limit, names)
     try:
         root = os.open(workspace, _OPEN)
     except OSError as error:
@@ -57,9 +69,14 @@ def scan(workspace: str, stop: Callable[[], bool] = lambda: False, limit: int = 
     return found
 
 
-def scan_settled(workspace: str, stop: Callable[[], bool] = lambda: False) -> Manifest:
+def scan_settled(
+    workspace: str,
+    stop: Callable[[], bool] = lambda: False,
+    limit: int = MAX_ENTRIES,
+    names: frozenset[str] = LEFT_OUT,
+) -> Manifest:
     """As ``scan``, returning late enough that whatever is written from now on has a later time than all that was seen."""
-    found = scan(workspace, stop)
+    found = scan(workspace, stop, limit, names)
     age = time.time_ns() - found.latest_ns
     if 0 <= age < _TICK_NS and not stop():
         time.sleep((_TICK_NS - age) / 1e9)
@@ -96,8 +113,9 @@ def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list
         found.unseen[prefix + entry.name] = _shown(prefix + entry.name)
         return
     if stat.S_ISDIR(seen.st_mode):
-        if entry.name in LEFT_OUT:
+        if entry.name in found.names:
             found.left_out.add(entry.name)
+            found.left_out_paths.add(prefix + entry.name)
             return
         folders.append(entry.name)
         found.entries[prefix + entry.name] = (seen.st_mode,)
@@ -146,3 +164,8 @@ def _slashes(path: str) -> list[int]:
 
 def _shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def is_link(entry: Entry) -> bool:
+    """Whether an entry is a symbolic link."""
+    return stat.S_ISLNK(entry[0])

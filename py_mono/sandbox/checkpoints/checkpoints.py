@@ -1,0 +1,172 @@
+"""HOST. The checkpoints of a workspace, as the agent uses them; all of it blocks, so it is called in a thread."""
+
+import os
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.ports import Changes
+from py_mono.protocol.tools import Change
+from py_mono.sandbox.checkpoints.diff import FileDiff, diffs
+from py_mono.sandbox.checkpoints.faults import damaged, failed
+from py_mono.sandbox.checkpoints.folders import Folders
+from py_mono.sandbox.checkpoints.journal import RestoreJournal
+from py_mono.sandbox.checkpoints.plan import Planner
+from py_mono.sandbox.checkpoints.prune import prune
+from py_mono.sandbox.checkpoints.restore import Restorer, Unfinished
+from py_mono.sandbox.checkpoints.settings import CheckpointSettings
+from py_mono.sandbox.checkpoints.store import Store
+from py_mono.sandbox.checkpoints.take import note
+from py_mono.sandbox.checkpoints.tree import kinds, named, shown, slashes
+from py_mono.utils.ids import new_id
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A checkpoint: its name, and in words what of the workspace it does not hold (empty: it holds all)."""
+
+    id: str
+    note: str
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What a restore came to.
+
+    Attributes:
+        before: The checkpoint that was taken first: restoring it takes the restore back.
+        after: The checkpoint of what came out.
+        changes: What the restore did.
+        conflicts: Paths that somebody changed since, or that hold something of somebody else: left as they are.
+        not_kept: Paths that could not be brought back, and why: left as they are.
+        note: What of the workspace the checkpoints do not hold.
+    """
+
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    conflicts: tuple[str, ...]
+    not_kept: dict[str, str]
+    note: str
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """For the doctor: where the store is, its size in bytes, its checkpoints, the oldest and newest (s since 1970, or 0)."""
+
+    folder: str
+    bytes: int
+    checkpoints: int
+    oldest: float
+    newest: float
+
+
+class Checkpoints:
+    """Snapshots of one workspace. Every method raises SandboxError where the store, or the workspace, cannot be used."""
+
+    def __init__(self, state_folder: str, workspace: str, settings: CheckpointSettings | None = None) -> None:
+        self._store = Store(state_folder, workspace, settings or CheckpointSettings())
+        self._journal = RestoreJournal(self._store.folder)
+
+    def take(self) -> Taken:
+        """Look at the workspace and keep it as it stands; where nothing changed since the last one, that is named again."""
+        with self._store.locked():
+            self._heal()
+            name, tree = self._store.take()
+            return Taken(name, note(tree))
+
+    def changes(self, before: str, after: str) -> Changes:
+        """What became of ``before``. A file that was written with the content it had is no change."""
+        with self._store.locked():
+            one, two = self._store.tree(before), self._store.tree(after)
+        unkept = one.unkept | two.unkept
+        return Changes(named(kinds(one, two)), not unkept, note(two) or note(one))
+
+    def diff(self, before: str, after: str, only: Collection[str] = ()) -> list[FileDiff]:
+        """The same by lines; ``only`` these paths and what is below them, where any are given."""
+        with self._store.locked():
+            one, two = self._store.tree(before), self._store.tree(after)
+            return diffs(one, two, self._store.pack.object, _chosen(only))
+
+    def restore(self, target: str, *, since: str = "", only: Collection[str] = (), confirmed: bool = False) -> Restored:
+        """Bring back what ``target`` holds where ``since`` holds something else, and touch nothing else.
+
+        Args:
+            target: What is wanted.
+            since: What is to be taken back; where it is empty, everything that is not as in ``target``.
+            only: These paths and what is below them; empty for all.
+            confirmed: Whether what somebody changed after ``since`` may be overwritten. It can be had back from ``before``.
+        """
+        store = self._store
+        with store.locked():
+            self._heal()
+            before, now = store.take()
+            wanted = store.tree(target)
+            planner = Planner(wanted, store.tree(since) if since else now, now)
+            plan = planner.plan(_chosen(only), confirmed=confirmed)
+            kept: list[str] = []
+            if not plan.empty():
+                kept = self._work(lambda restorer: restorer.run(plan, new_id()))
+            after, then = store.take() if not plan.empty() else (before, now)
+            return Restored(
+                before,
+                after,
+                named(kinds(now, then)),
+                tuple(shown(path) for path in sorted({*planner.conflicts, *kept})),
+                {shown(path): reason for path, reason in planner.not_kept.items()},
+                note(then),
+            )
+
+    def heal(self) -> bool:
+        """Finish or undo a restore in which a process died; whether there was one."""
+        if not os.path.exists(self._journal.path):
+            return False
+        with self._store.locked():
+            return self._heal()
+
+    def prune(self, keep: Collection[str] = ()) -> int:
+        """Drop what is older or more than the settings allow, but never the last and those of ``keep``; how many went."""
+        with self._store.locked():
+            self._heal()  # it may need what would go
+            return prune(self._store, frozenset(keep))
+
+    def stats(self) -> Stats:
+        """What there is."""
+        with self._store.locked():
+            pack = self._store.pack
+            times = [commit.at for commit in pack.commits]
+            return Stats(self._store.folder, pack.size, len(times), min(times, default=0), max(times, default=0))
+
+    def _heal(self) -> bool:
+        try:
+            intent = self._journal.read()
+        except OSError as error:
+            raise failed("What a restore left undone cannot be read", self._journal.path, error) from error
+        except msgspec.MsgspecError as error:
+            raise damaged(self._journal.path, str(error)) from error
+        if intent is None:
+            return False
+        self._work(lambda restorer: restorer.finish(intent))
+        return True
+
+    def _work(self, work: Callable[[Restorer], None]) -> list[str]:
+        """Let a restorer work; the paths it left as they are. Raises SandboxError."""
+        store = self._store
+        try:
+            with Folders(store.workspace) as folders:
+                restorer = Restorer(folders, self._journal, store.pack.object)
+                work(restorer)
+                return restorer.kept
+        except Unfinished as unfinished:
+            named_ = [f"{shown(path)} ({reason})" for path, reason in list(unfinished.args[0].items())[:5]]
+            raise SandboxError(
+                f"Not all could be brought back: {', '.join(named_)}.",
+                remedy="Mend that, and the next checkpoint or restore tries once more before it leaves them as they are.",
+            ) from unfinished
+        except OSError as error:
+            raise failed(
+                "The workspace could not be brought back, and was not touched", store.workspace, error
+            ) from error
+
+
+def _chosen(only: Collection[str]) -> Callable[[str], bool]:
+    wanted = {path.rstrip("/") for path in only}
+    return lambda path: not wanted or path in wanted or any(path[:end] in wanted for end in slashes(path))

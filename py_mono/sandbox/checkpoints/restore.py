@@ -1,0 +1,210 @@
+"""HOST. Brings the workspace to where a plan says: everything is laid ready first, then put into place.
+
+While it is laid ready nothing of the workspace is touched, so a full disk does no harm. Each step into place looks at
+what stands there and does nothing where that is neither what was planned for nor what is to come; so it can be repeated.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+
+from py_mono.sandbox.checkpoints.folders import Folders
+from py_mono.sandbox.checkpoints.journal import Intent, RestoreJournal
+from py_mono.sandbox.checkpoints.plan import Plan, Spot
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+STAGING = ".py-mono-restoring-"
+
+
+class Unfinished(Exception):
+    """Some steps failed; the journal stands, and says what is still to be done. The argument: path to reason."""
+
+
+class Restorer:
+    """Carries out one plan.
+
+    Attributes:
+        kept: Paths where somebody else was quicker, so that nothing was done.
+        failed: Paths where a step failed, and why.
+    """
+
+    def __init__(self, folders: Folders, journal: RestoreJournal, content: Callable[[bytes], bytes]) -> None:
+        """``content`` gives the bytes of a digest, verified. It may raise SandboxError."""
+        self._folders = folders
+        self._journal = journal
+        self._content = content
+        self._staging = -1
+        self._name = ""
+        self.kept: list[str] = []
+        self.failed: dict[str, str] = {}
+
+    def run(self, plan: Plan, name: str) -> None:
+        """Do it; ``name`` is nobody else's.
+
+        Raises:
+            Unfinished: A step failed; the others are done.
+            OSError: It could not be laid ready, and nothing was touched. So with SandboxError, from ``content``.
+        """
+        intent = Intent(STAGING + name, "staging", plan)
+        self._name = intent.staging
+        self._journal.write(intent)
+        try:
+            self._prepare(plan.put)
+            self._journal.write(Intent(intent.staging, "placing", plan))
+        except BaseException:
+            self._end()
+            raise
+        self._place(plan)
+        if self.failed:
+            raise Unfinished(self.failed)
+        self._end()
+
+    def finish(self, intent: Intent) -> None:
+        """Undo or go through with what a death left. Raises OSError; and Unfinished, after which nobody tries again."""
+        self._name = intent.staging
+        with suppress(OSError):
+            self._staging = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._folders.root)
+        if intent.phase == "placing":
+            self._place(intent.plan)
+        self._end()
+        if self.failed:
+            raise Unfinished(self.failed)
+
+    def _end(self) -> None:
+        self._clean_up()
+        self._journal.clear()
+
+    def _prepare(self, put: list[Spot]) -> None:
+        root = self._folders.root
+        os.mkdir(self._name, 0o700, dir_fd=root)
+        self._staging = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+        for number, spot in enumerate(put):
+            self._lay(spot, self._staging, str(number))
+
+    def _lay(self, spot: Spot, folder: int, name: str) -> None:
+        """Make what is to come, under another name."""
+        if stat.S_ISLNK(spot.mode):
+            os.symlink(spot.content, os.fsencode(name), dir_fd=folder)
+            os.utime(name, ns=(spot.mtime, spot.mtime), dir_fd=folder, follow_symlinks=False)
+            return
+        rest = memoryview(self._content(spot.content))
+        descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fchmod(descriptor, stat.S_IMODE(spot.mode))
+            os.utime(descriptor, ns=(spot.mtime, spot.mtime))
+        finally:
+            os.close(descriptor)
+
+    def _place(self, plan: Plan) -> None:
+        for raw, mode in plan.opened:
+            self._step(raw, self._set_mode, mode)
+        for spot in plan.removed:
+            self._step(spot.path, self._remove, spot)
+        self._folders.forget()
+        for raw in plan.made:
+            self._step(raw, self._make)
+        for number, spot in enumerate(plan.put):
+            self._step(spot.path, self._put, spot, str(number))
+        for spot in plan.chmods:
+            self._step(spot.path, self._chmod, spot)
+        self._folders.forget()
+        for raw, mode in plan.modes:
+            self._step(raw, self._set_mode, mode)
+
+    def _step(self, raw: bytes, work: Callable[..., None], *details: object) -> None:
+        path = os.fsdecode(raw)
+        try:
+            work(path, *details)
+        except (FileNotFoundError, NotADirectoryError):
+            self.kept.append(path)
+        except OSError as error:
+            self.failed[path] = error.strerror or str(error)
+
+    def _remove(self, path: str, spot: Spot) -> None:
+        entry = self._folders.entry(path)
+        if entry is None:
+            return
+        if not self._as_planned(path, entry, spot):
+            if not self._done(path, entry, spot):
+                self.kept.append(path)
+            return
+        folder, name = self._folders.parent(path)
+        if not stat.S_ISDIR(entry[0]):
+            os.unlink(name, dir_fd=folder)
+            return
+        self._folders.forget()
+        folder, name = self._folders.parent(path)
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError:
+            if not os.listdir(self._folders.folder(path)):
+                raise
+            self.kept.append(path)  # somebody put something into it
+
+    def _make(self, path: str) -> None:
+        folder, name = self._folders.parent(path)
+        with suppress(FileExistsError):  # what is in the way is seen by what comes next
+            os.mkdir(name, 0o700, dir_fd=folder)
+
+    def _put(self, path: str, spot: Spot, staged: str) -> None:
+        entry = self._folders.entry(path)
+        if entry is not None and not (spot.was and self._as_planned(path, entry, spot)):
+            if not self._done(path, entry, spot):
+                self.kept.append(path)
+            return
+        folder, name = self._folders.parent(path)
+        try:
+            if self._staging < 0:
+                raise FileNotFoundError
+            os.rename(staged, name, src_dir_fd=self._staging, dst_dir_fd=folder)
+        except OSError:  # it is gone, or this folder is on another file system
+            beside = f"{self._name}.{staged}"
+            with suppress(FileNotFoundError):
+                os.unlink(beside, dir_fd=folder)
+            self._lay(spot, folder, beside)
+            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def _chmod(self, path: str, spot: Spot) -> None:
+        entry = self._folders.entry(path)
+        if entry is not None and self._as_planned(path, entry, spot):
+            self._folders.chmod(path, stat.S_IMODE(spot.mode))
+        elif entry is None or not self._done(path, entry, spot):
+            self.kept.append(path)
+
+    def _set_mode(self, path: str, mode: int) -> None:
+        folder, name = self._folders.parent(path)
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            self._folders.chmod(path, stat.S_IMODE(mode))
+
+    def _as_planned(self, path: str, entry: tuple[int, ...], spot: Spot) -> bool:
+        """Whether there still is what the plan saw."""
+        if spot.was is None:
+            return False
+        if stat.S_ISDIR(spot.was[0]):
+            return stat.S_ISDIR(entry[0])  # rmdir spares one that holds anything
+        return entry == spot.was or self._holds(path, entry, spot.was[0], spot.had)
+
+    def _done(self, path: str, entry: tuple[int, ...], spot: Spot) -> bool:
+        """Whether there is what is to come already: the step was done before a death."""
+        return bool(spot.mode) and self._holds(path, entry, spot.mode, spot.content)
+
+    def _holds(self, path: str, entry: tuple[int, ...], mode: int, content: bytes | None) -> bool:
+        if entry[0] != mode or content is None:
+            return False
+        _, data = self._folders.read(path, entry[1])
+        return content == (data if stat.S_ISLNK(mode) else sha256(data).digest())
+
+    def _clean_up(self) -> None:
+        """Take away what was laid ready; what cannot be is said by the next checkpoint, for it is then a file like others."""
+        root = self._folders.root
+        with suppress(OSError):
+            if self._staging >= 0:
+                for name in os.listdir(self._staging):
+                    os.unlink(name, dir_fd=self._staging)
+                os.close(self._staging)
+            self._staging = -1
+            os.rmdir(self._name, dir_fd=root)
