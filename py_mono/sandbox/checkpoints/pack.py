@@ -2,7 +2,7 @@ r"""HOST. One file that is only appended to: objects by their SHA-256, and the c
 
 ::
 
-    file    "PMPACK1\n", 16 random bytes (its mark), records
+    file    "PMPACK1\n", 16 random bytes (its mark), CRC-32 of the mark, records
     record  header, payload; a commit's payload is followed by its end: the mark, the offset of its header (u64)
     header  "PMC1", kind, codec, 2 spare bytes, stored size (u64), size (u64), SHA-256 of the payload as it was, CRC-32
 
@@ -23,9 +23,9 @@ from py_mono.sandbox.checkpoints.faults import damaged
 
 _FILE_MAGIC = b"PMPACK1\n"
 _MARK_SIZE = 16
-START = len(_FILE_MAGIC) + _MARK_SIZE
 HEADER = struct.Struct("<4sBBHQQ32s")
 CRC = struct.Struct("<I")
+START = len(_FILE_MAGIC) + _MARK_SIZE + CRC.size
 HEADER_SIZE = HEADER.size + CRC.size
 END = struct.Struct(f"<{_MARK_SIZE}sQ")
 MAGIC = b"PMC1"
@@ -104,7 +104,9 @@ class Pack:
             os.ftruncate(self.fd, 0)
             _begin(self.fd)
             head = os.pread(self.fd, START, 0)
-        self.mark = head[len(_FILE_MAGIC) :]
+        self.mark = head[len(_FILE_MAGIC) : -CRC.size]
+        if head[-CRC.size :] != CRC.pack(zlib.crc32(self.mark)):
+            raise damaged(self.path, "its mark is not what was written")
         self._read_commits()
         self._known = (seen.st_ino, self.size)
         return True
@@ -223,4 +225,5 @@ def create(path: str) -> None:
 
 
 def _begin(descriptor: int) -> None:
-    os.pwrite(descriptor, _FILE_MAGIC + os.urandom(_MARK_SIZE), 0)
+    mark = os.urandom(_MARK_SIZE)
+    os.pwrite(descriptor, _FILE_MAGIC + mark + CRC.pack(zlib.crc32(mark)), 0)
