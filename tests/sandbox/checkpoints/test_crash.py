@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -67,7 +68,7 @@ def test_a_restore_killed_at_any_point_is_undone_or_finished_on_the_next_start()
     for at in range(500):
         with tempfile.TemporaryDirectory() as folder:
             name, old, new = prepared(folder, EARLIER, LATER)
-            died = dies(lambda folder=folder, name=name: fresh(folder).restore(name), at)
+            died = dies(partial(fresh(folder).restore, name), at)
             fresh(folder).heal()
             found = snapshot(os.path.join(folder, "w"))
             assert found in (old, new)
