@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 
 from py_mono.sandbox.checkpoints.folders import Folders
@@ -81,23 +82,7 @@ class Restorer:
         os.mkdir(self._name, 0o700, dir_fd=root)
         self._staging = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
         for number, spot in enumerate(put):
-            self._lay(spot, self._staging, str(number))
-
-    def _lay(self, spot: Spot, folder: int, name: str) -> None:
-        """Make what is to come, under another name."""
-        if stat.S_ISLNK(spot.mode):
-            os.symlink(spot.content, os.fsencode(name), dir_fd=folder)
-            os.utime(name, ns=(spot.mtime, spot.mtime), dir_fd=folder, follow_symlinks=False)
-            return
-        rest = memoryview(self._content(spot.content))
-        descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
-        try:
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fchmod(descriptor, stat.S_IMODE(spot.mode))
-            os.utime(descriptor, ns=(spot.mtime, spot.mtime))
-        finally:
-            os.close(descriptor)
+            _lay(spot, self._staging, str(number), self._content)
 
     def _place(self, plan: Plan) -> None:
         for raw, mode in plan.opened:
@@ -106,7 +91,7 @@ class Restorer:
             self._step(spot.path, self._remove, spot)
         self._folders.forget()
         for raw in plan.made:
-            self._step(raw, self._make)
+            self._step(raw, partial(_make, self._folders))
         for number, spot in enumerate(plan.put):
             self._step(spot.path, self._put, spot, str(number))
         for spot in plan.chmods:
@@ -145,11 +130,6 @@ class Restorer:
                 raise
             self.kept.append(path)  # somebody put something into it
 
-    def _make(self, path: str) -> None:
-        folder, name = self._folders.parent(path)
-        with suppress(FileExistsError):  # what is in the way is seen by what comes next
-            os.mkdir(name, 0o700, dir_fd=folder)
-
     def _put(self, path: str, spot: Spot, staged: str) -> None:
         entry = self._folders.entry(path)
         if entry is not None and not (spot.was and self._as_planned(path, entry, spot)):
@@ -165,7 +145,7 @@ class Restorer:
             beside = f"{self._name}.{staged}"
             with suppress(FileNotFoundError):
                 os.unlink(beside, dir_fd=folder)
-            self._lay(spot, folder, beside)
+            _lay(spot, folder, beside, self._content)
             os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
 
     def _chmod(self, path: str, spot: Spot) -> None:
@@ -208,3 +188,26 @@ class Restorer:
                 os.close(self._staging)
             self._staging = -1
             os.rmdir(self._name, dir_fd=root)
+
+
+def _lay(spot: Spot, folder: int, name: str, content: Callable[[bytes], bytes]) -> None:
+    """Make what is to come, under another name."""
+    if stat.S_ISLNK(spot.mode):
+        os.symlink(spot.content, os.fsencode(name), dir_fd=folder)
+        os.utime(name, ns=(spot.mtime, spot.mtime), dir_fd=folder, follow_symlinks=False)
+        return
+    rest = memoryview(content(spot.content))
+    descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fchmod(descriptor, stat.S_IMODE(spot.mode))
+        os.utime(descriptor, ns=(spot.mtime, spot.mtime))
+    finally:
+        os.close(descriptor)
+
+
+def _make(folders: Folders, path: str) -> None:
+    folder, name = folders.parent(path)
+    with suppress(FileExistsError):  # what is in the way is seen by what comes next
+        os.mkdir(name, 0o700, dir_fd=folder)
