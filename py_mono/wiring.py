@@ -22,6 +22,7 @@ from py_mono.protocol.ports import Branch, Provider
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launched, Launcher, temporary_base
+from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
@@ -180,6 +181,7 @@ def _app(
         profile = profile_of(window)
         return ToolRegistry([CappedTools(branch, profile.result_bytes)], small=profile.small)
 
+    snapshots = ThreadedSnapshots(settings.folders.state, settings.workspace, load)
     agent = Agent(
         provider=provider,
         sandbox=sandbox,
@@ -192,6 +194,7 @@ def _app(
         sync=session.synced,
         wall_clock=time.time,
         monotonic=time.monotonic,
+        snapshots=snapshots,
         past=_still_true(session.envelopes, settings),
         last_seq=session.next_seq - 1,
     )
@@ -206,13 +209,14 @@ def _app(
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,
-        on_shown=lambda: _once_shown(agent, settings, notices),
+        on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
     )
 
 
-def _once_shown(agent: Agent, settings: "Settings", notices: "_Notices") -> None:
+def _once_shown(agent: Agent, snapshots: ThreadedSnapshots, settings: "Settings", notices: "_Notices") -> None:
     """What could not be said before, and what takes so long to load that the first request should not wait for it."""
     notices.to(agent.notice)
+    snapshots.tidy_later(_SWEEP_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
     preload(_provider_settings(settings))
 
 

@@ -1,17 +1,17 @@
 """The agent: holds the conversation, starts turns, and lets a person talk to one that runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Turn, TurnPorts
 from py_mono.protocol.digest import PrefixDigest
-from py_mono.protocol.errors import ProviderError
-from py_mono.protocol.events import Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
+from py_mono.protocol.errors import ProviderError, SandboxError
+from py_mono.protocol.events import ChangesUndone, Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
-from py_mono.protocol.ports import Branch, Provider, Redact, Sandbox, ToolSource
+from py_mono.protocol.ports import Branch, FileDiff, Provider, Redact, Restored, Sandbox, Snapshots, ToolSource
 from py_mono.protocol.tools import ToolSpec
 
 PREPARE_S = 3.0
@@ -47,11 +47,12 @@ class Agent:
         past: Iterable[Envelope] = (),
         last_seq: int = 0,
         guard: Callable[[], StepGuard] | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
 
         Without any, ``session`` becomes the first fact. ``guard`` makes what judges the steps of a turn; None is a
-        ``RepeatGuard``.
+        ``RepeatGuard``. Without ``snapshots`` nothing can be undone.
         """
         self.provider = provider
         self.history = History()
@@ -62,6 +63,7 @@ class Agent:
         self._redact = redact
         self._guard = guard or (lambda: RepeatGuard(redact))
         self._sync = sync
+        self._snapshots = snapshots
         self._monotonic = monotonic
         for envelope in past:
             self.history.apply(envelope.event)
@@ -145,6 +147,40 @@ class Agent:
         self._prefix = PrefixDigest(self._redact)
         await self._sync()
 
+    async def undo(self, *, redo: bool = False, confirmed: bool = False) -> tuple[int, Restored]:
+        """Take the last turn back, or bring back the one that was; its number, and what that came to. Not while one runs.
+
+        Where all of it was changed by somebody since, nothing happens, and it can be asked for again, ``confirmed``.
+
+        Raises:
+            SandboxError: There is nothing to undo, or the checkpoints cannot be used.
+        """
+        if self._turn is not None:
+            raise RuntimeError("a turn is running: interrupt it, and wait for its end")
+        async with self._transaction:
+            stack = self.history.undo
+            steps = stack.undone if redo else stack.done
+            if self._snapshots is None or not steps:
+                raise SandboxError(f"There is nothing to {'redo' if redo else 'undo'}.")
+            step = steps[-1]
+            restored = await self._snapshots.restore(step.before, since=step.after, confirmed=confirmed)
+            if not restored.conflicts or restored.before != restored.after:
+                self._stream.emit(ChangesUndone(step.turn, restored.before, restored.after, redo))
+                await self._sync()
+            return step.turn, restored
+
+    async def diff(self, turn: int = 0) -> tuple[int, Sequence[FileDiff]]:
+        """What a turn did (0: the last that did something), and its number.
+
+        Raises:
+            SandboxError: It did nothing that was kept, or the checkpoints cannot be used.
+        """
+        turns = self.history.undo.turns
+        number = turn or max(turns, default=0)
+        if self._snapshots is None or number not in turns:
+            raise SandboxError(f"Turn {turn} changed no files." if turn else "No turn has changed files.")
+        return number, await self._snapshots.diff(turns[number].before, turns[number].after)
+
     async def close(self) -> None:
         """End the sandbox and the provider's connections."""
         await self._sandbox.close()
@@ -168,6 +204,7 @@ class Agent:
             emit=self._stream.emit,
             sync=self._sync,
             clock=self._monotonic,
+            snapshots=self._snapshots,
         )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
 from py_mono.agent.loop import Loop, TakeQueued
+from py_mono.agent.snapshot import SnapshottedTools
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import (
@@ -24,7 +25,7 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import UserMessage
-from py_mono.protocol.ports import Branch, Emit, Provider, Sandbox, ToolSource
+from py_mono.protocol.ports import Branch, Emit, Provider, Sandbox, Snapshots, ToolSource
 
 _PREPARE_NOTICE_S = 0.3
 """A provider that prepares for longer is waited for by a person who should know why."""
@@ -39,6 +40,7 @@ class TurnPorts(Struct, frozen=True):
         guard: Makes what judges the turn's steps.
         sync: Returns when every fact so far is on the disk.
         clock: Monotonic seconds.
+        snapshots: Where the workspace is kept, so that the turn can be undone; None where it is not.
     """
 
     provider: Provider
@@ -53,6 +55,7 @@ class TurnPorts(Struct, frozen=True):
     emit: Emit
     sync: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
+    snapshots: Snapshots | None = None
 
 
 class Turn:
@@ -62,6 +65,7 @@ class Turn:
         self._ports = ports
         self._limits = LimitGuard(ports.limits)
         self._branch: Branch | None = None
+        self._snapshotted: SnapshottedTools | None = None
         self._running: asyncio.Task[Stop | None] | None = None
         self._interrupted = False
 
@@ -90,6 +94,8 @@ class Turn:
         branch = await self._open()
         window = ports.provider.window
         tools = ports.compose(branch, window)
+        if ports.snapshots is not None:
+            tools = self._snapshotted = SnapshottedTools(tools, ports.snapshots, ports.emit)
         specs = tuple(await tools.specs())
         frozen = ports.history.prompt
         if frozen is None or frozen.tools != specs:
@@ -135,6 +141,7 @@ class Turn:
         """Say what the turn changed, end its transaction, and see it on the disk; none of it can keep the turn open."""
         if self._branch is not None:
             await self._try(self._stage(self._branch), "what the turn changed could not be determined")
+            await self._try(self._commit(), "this turn cannot be undone")
             await self._try(self._branch.close(), "the sandbox's transaction could not be closed")
         finished = TurnFinished(reason, self._limits.usage, self._limits.steps, error)
         self._ports.emit(finished)
@@ -145,6 +152,11 @@ class Turn:
         found = await branch.changes()
         if found.changes or not found.complete:
             self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
+
+    async def _commit(self) -> None:
+        committed = await self._snapshotted.commit(self._ports.history.turns) if self._snapshotted else None
+        if committed is not None:
+            self._ports.emit(committed)
 
     async def _try(self, work: Awaitable[None], otherwise: str) -> None:
         """Where ``work`` fails, a notice says so; a cancellation can only come from the work itself here."""

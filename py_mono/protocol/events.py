@@ -166,6 +166,31 @@ class ChangesStaged(_Event, frozen=True):
     note: str = ""
 
 
+class ChangesCommitted(_Event, frozen=True):
+    """What the turn did can be taken back; comes before ``TurnFinished``, and only where it did something.
+
+    Attributes:
+        turn: Which.
+        before: The checkpoint of before its first call that may change something.
+        checkpoint: The one of after its last call.
+        note: What of the workspace they do not hold, in words; or empty.
+    """
+
+    turn: int
+    before: str
+    checkpoint: str
+    note: str = ""
+
+
+class ChangesUndone(_Event, frozen=True):
+    """A turn was taken back, or brought back where ``redone``: ``before`` and ``checkpoint`` are of before and after that."""
+
+    turn: int
+    before: str
+    checkpoint: str
+    redone: bool = False
+
+
 class ErrorInfo(Struct, frozen=True):
     """An exception as an event tells it: ``PyMonoError.kind``, message, remedy."""
 
@@ -252,6 +277,8 @@ Fact = (
     | ToolFinished
     | HistoryCleared
     | ChangesStaged
+    | ChangesCommitted
+    | ChangesUndone
     | TurnFinished
 )
 Signal = TextDelta | ReasoningDelta | ToolOutput | ModelWaiting | ModelRetried | Notice

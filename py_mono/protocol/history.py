@@ -1,6 +1,8 @@
 """The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
 
 from py_mono.protocol.events import (
+    ChangesCommitted,
+    ChangesUndone,
     Event,
     HistoryCleared,
     MessageFinished,
@@ -13,6 +15,7 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
 from py_mono.protocol.tools import ToolCall
+from py_mono.protocol.undo import UndoStack
 
 
 class History:
@@ -24,6 +27,7 @@ class History:
         model: The model bound last, if any.
         session: What ``SessionStarted`` said, once it did.
         turns: How many turns were started.
+        undo: What can be undone and redone.
     """
 
     def __init__(self) -> None:
@@ -32,6 +36,7 @@ class History:
         self.model: ModelBound | None = None
         self.session: SessionStarted | None = None
         self.turns = 0
+        self.undo = UndoStack()
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing to the model are passed over."""
@@ -52,6 +57,8 @@ class History:
                 self.model = event
             case SessionStarted():
                 self.session = event
+            case ChangesCommitted() | ChangesUndone():
+                self.undo.apply(event)
             case _:
                 pass
 

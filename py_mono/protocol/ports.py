@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from py_mono.protocol.events import ContextChecked, Event, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message
-from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
+from py_mono.protocol.tools import Change, ChangeKind, ToolCall, ToolResult, ToolSpec
 
 Emit = Callable[[Event], None]
 """Hands an event to every subscriber, in order, before it returns. Subscribers must not raise."""
@@ -125,3 +125,62 @@ class Sandbox(Protocol):
 
     async def close(self) -> None:
         """End every process the sandbox started, background commands included; may be called twice."""
+
+
+class Taken(Struct, frozen=True):
+    """A checkpoint: its name, and in words what of the workspace it does not hold (empty: it holds all)."""
+
+    id: str
+    note: str
+
+
+class Restored(Struct, frozen=True):
+    """What a restore came to.
+
+    Attributes:
+        before: The checkpoint that was taken first: restoring it takes the restore back.
+        after: The checkpoint of what came out.
+        changes: What the restore did.
+        conflicts: Paths that somebody changed since, or that hold something of somebody else: left as they are.
+        not_kept: Paths that could not be brought back, and why: left as they are.
+        note: What of the workspace the checkpoints do not hold.
+    """
+
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    conflicts: tuple[str, ...]
+    not_kept: dict[str, str]
+    note: str
+
+
+class FileDiff(Struct, frozen=True):
+    """One path.
+
+    Attributes:
+        path: As text.
+        kind: What became of it.
+        text: A unified diff, each line with its end; empty where there is none to show.
+        note: What a diff of lines does not tell: a mode, a link's target, that it is binary; empty where there is nothing.
+    """
+
+    path: str
+    kind: ChangeKind
+    text: str
+    note: str
+
+
+class Snapshots(Protocol):
+    """Checkpoints of the workspace. Every method raises ``SandboxError`` where the store or the workspace cannot be used."""
+
+    async def take(self) -> Taken:
+        """Keep the workspace as it stands; where nothing changed since the last checkpoint, that is named again."""
+
+    async def restore(self, target: str, *, since: str, confirmed: bool) -> Restored:
+        """Bring back what ``target`` holds where ``since`` holds something else, and touch nothing else.
+
+        What somebody changed after ``since`` is kept unless ``confirmed``.
+        """
+
+    async def diff(self, before: str, after: str) -> Sequence[FileDiff]:
+        """What became of ``before``."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
+from py_mono.ui.undo_lines import diff_lines, undone_lines
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -55,6 +56,37 @@ async def _tools(app: "App", _: str) -> str:
     return tool_lines(tools)
 
 
+async def _undo(app: "App", arguments: str) -> str:
+    return await _take_back(app, arguments, redo=False)
+
+
+async def _redo(app: "App", arguments: str) -> str:
+    return await _take_back(app, arguments, redo=True)
+
+
+async def _take_back(app: "App", arguments: str, *, redo: bool) -> str:
+    name = "redo" if redo else "undo"
+    if app.agent.running:
+        return f"A turn is running: press Esc first, then /{name}."
+    if arguments not in {"", "anyway"}:
+        return f"/{name} takes nothing, or anyway: to overwrite also what somebody changed since."
+    try:
+        turn, restored = await app.agent.undo(redo=redo, confirmed=bool(arguments))
+    except SandboxError as error:
+        return "\n".join(filter(None, (str(error), error.remedy)))
+    return undone_lines(turn, restored, redo=redo)
+
+
+async def _diff(app: "App", arguments: str) -> str:
+    if arguments and not (arguments.isascii() and arguments.isdigit()):
+        return "/diff takes the number of a turn, or nothing for the last one that changed files."
+    try:
+        turn, files = await app.agent.diff(int(arguments or 0))
+    except SandboxError as error:
+        return "\n".join(filter(None, (str(error), error.remedy)))
+    return diff_lines(turn, files)
+
+
 async def _leave(_: "App", __: str) -> str:
     raise Leave
 
@@ -62,6 +94,9 @@ async def _leave(_: "App", __: str) -> str:
 COMMANDS = (
     Command("/help", "", "what there is", _help),
     Command("/tools", "", "what the model can call", _tools),
+    Command("/undo", "[anyway]", "take back what the last turn did to the files", _undo),
+    Command("/redo", "[anyway]", "bring back what was undone last", _redo),
+    Command("/diff", "[TURN]", "what a turn did to the files", _diff),
     Command("/clear", "", "start the conversation afresh", _clear),
     Command("/bye", "", "leave; also /exit, /quit, exit, quit, Ctrl-D", _leave),
 )
@@ -69,7 +104,7 @@ COMMANDS = (
 _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help"}
 
 _PROMISED = frozenset({
-    "/new", "/compact", "/model", "/resume", "/fork", "/undo", "/redo", "/diff", "/cost", "/context", "/mcp", "/route",
+    "/new", "/compact", "/model", "/resume", "/fork", "/cost", "/context", "/mcp", "/route",
     "/mom", "/memory", "/export", "/doctor", "/providers", "/provider", "/key", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""

@@ -37,7 +37,7 @@ def test_the_whole_event_list_of_a_fix(program: Program) -> None:
         "step_started", "text_delta", "message_finished", "tool_started", "tool_finished",
         "step_started", "message_finished", "tool_started", "tool_finished", "tool_started", "tool_finished",
         "step_started", "reasoning_delta", "text_delta", "message_finished",
-        "changes_staged", "turn_finished",
+        "changes_staged", "changes_committed", "turn_finished",
     ]  # fmt: skip
     assert [envelope["seq"] for envelope in played.envelopes] == list(range(1, len(played.envelopes) + 1))
     by_kind = {event["type"]: event for event in played.events}

@@ -6,9 +6,8 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import Changes
-from py_mono.protocol.tools import Change
-from py_mono.sandbox.checkpoints.diff import FileDiff, diffs
+from py_mono.protocol.ports import Changes, FileDiff, Restored, Taken
+from py_mono.sandbox.checkpoints.diff import diffs
 from py_mono.sandbox.checkpoints.faults import damaged, failed
 from py_mono.sandbox.checkpoints.folders import Folders
 from py_mono.sandbox.checkpoints.journal import RestoreJournal
@@ -20,33 +19,6 @@ from py_mono.sandbox.checkpoints.store import Store
 from py_mono.sandbox.checkpoints.take import note
 from py_mono.sandbox.checkpoints.tree import kinds, named, shown, slashes
 from py_mono.utils.ids import new_id
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """A checkpoint: its name, and in words what of the workspace it does not hold (empty: it holds all)."""
-
-    id: str
-    note: str
-
-
-class Restored(msgspec.Struct, frozen=True):
-    """What a restore came to.
-
-    Attributes:
-        before: The checkpoint that was taken first: restoring it takes the restore back.
-        after: The checkpoint of what came out.
-        changes: What the restore did.
-        conflicts: Paths that somebody changed since, or that hold something of somebody else: left as they are.
-        not_kept: Paths that could not be brought back, and why: left as they are.
-        note: What of the workspace the checkpoints do not hold.
-    """
-
-    before: str
-    after: str
-    changes: tuple[Change, ...]
-    conflicts: tuple[str, ...]
-    not_kept: dict[str, str]
-    note: str
 
 
 class Stats(msgspec.Struct, frozen=True):

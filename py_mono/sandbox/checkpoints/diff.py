@@ -3,29 +3,15 @@
 import difflib
 import stat
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from py_mono.protocol.tools import ChangeKind
+from py_mono.protocol.ports import FileDiff
 from py_mono.sandbox.checkpoints.tree import Tree, differing, shown
 
+if TYPE_CHECKING:
+    from py_mono.protocol.tools import ChangeKind
+
 _MAX_BYTES = 1_000_000
-
-
-class FileDiff(Struct, frozen=True):
-    """One path.
-
-    Attributes:
-        path: As text.
-        kind: What became of it.
-        text: A unified diff, each line with its end; empty where there is none to show.
-        note: What a diff of lines does not tell: a mode, a link's target, that it is binary; empty where there is nothing.
-    """
-
-    path: str
-    kind: ChangeKind
-    text: str
-    note: str
 
 
 def diffs(

@@ -14,11 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import Changes
+from py_mono.protocol.ports import Changes, FileDiff
 from py_mono.protocol.tools import Change
 from py_mono.sandbox.checkpoints import store as stores
 from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
-from py_mono.sandbox.checkpoints.diff import FileDiff
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 from tests.sandbox.checkpoints.trees import Model, run, snapshot
 

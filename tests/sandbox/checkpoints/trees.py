@@ -7,6 +7,11 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from py_mono.protocol.events import ChangesCommitted, ChangesUndone
+from py_mono.protocol.ports import Restored
+from py_mono.protocol.undo import Step, UndoStack
+from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
+
 Model = dict[str, tuple[int, bytes]]
 
 _LONG = "n" * 240
@@ -50,3 +55,29 @@ def run(commands: list[str], workspace: str) -> None:
     """Have a shell do them, each whatever became of the ones before it."""
     if commands:
         subprocess.run(["bash", "-c", "; ".join(commands)], cwd=workspace, check=False, stderr=subprocess.DEVNULL)
+
+
+class Undoing:
+    """A session that undoes and redoes, as the agent does it."""
+
+    def __init__(self, checkpoints: Checkpoints) -> None:
+        self._checkpoints = checkpoints
+        self.stack = UndoStack()
+
+    @property
+    def done(self) -> list[Step]:
+        return self.stack.done
+
+    def committed(self, turn: int, before: str, after: str) -> None:
+        if before != after:
+            self.stack.apply(ChangesCommitted(turn, before, after))
+
+    def undo(self, *, redo: bool = False, confirmed: bool = False) -> tuple[int, Restored]:
+        step = (self.stack.undone if redo else self.stack.done)[-1]
+        restored = self._checkpoints.restore(step.before, since=step.after, confirmed=confirmed)
+        if not restored.conflicts or restored.before != restored.after:
+            self.stack.apply(ChangesUndone(step.turn, restored.before, restored.after, redo))
+        return step.turn, restored
+
+    def redo(self) -> tuple[int, Restored]:
+        return self.undo(redo=True)

@@ -1,0 +1,48 @@
+"""What can be undone and redone: a fold of facts into two stacks of pairs of checkpoints."""
+
+from msgspec import Struct
+
+from py_mono.protocol.events import ChangesCommitted, ChangesUndone, Event
+
+
+class Step(Struct, frozen=True):
+    """What a turn, or the undoing or redoing of it, did: ``before`` became ``after``; both are checkpoints."""
+
+    turn: int
+    before: str
+    after: str
+
+
+class UndoStack:
+    """The turns of one session that can be taken back, and those that were.
+
+    To take a step back is to restore its ``before`` where its ``after`` differs; what that did is a step again.
+
+    Attributes:
+        done: The last turn last.
+        undone: The one that was taken back last is the last.
+        turns: What each turn did, by its number.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[Step] = []
+        self.undone: list[Step] = []
+        self.turns: dict[int, Step] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take one event in; those that say nothing of checkpoints are passed over."""
+        if isinstance(event, ChangesCommitted):
+            step = Step(event.turn, event.before, event.checkpoint)
+            self.done.append(step)
+            self.undone.clear()
+            self.turns[event.turn] = step
+        elif isinstance(event, ChangesUndone):
+            source, target = (self.undone, self.done) if event.redone else (self.done, self.undone)
+            del source[-1:]  # whatever the stream: a fold never fails
+            target.append(Step(event.turn, event.before, event.checkpoint))
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The checkpoints that must not be pruned while the session lives."""
+        steps = (*self.done, *self.undone, *self.turns.values())
+        return frozenset(name for step in steps for name in (step.before, step.after))

@@ -1,0 +1,44 @@
+"""What an undo, a redo and a diff came to, as lines."""
+
+from collections.abc import Sequence
+
+from py_mono.protocol.ports import FileDiff, Restored
+from py_mono.ui.terminal import harmless, one_line
+
+_SIGNS = {"added": "A", "modified": "M", "deleted": "D"}
+_MAX_PATHS = 20
+
+
+def undone_lines(turn: int, restored: Restored, *, redo: bool) -> str:
+    """What became of the files, and what was left as it is, and why."""
+    name, done = ("redo", "redone") if redo else ("undo", "undone")
+    changes = [f"{_SIGNS[change.kind]} {one_line(change.path)}" for change in restored.changes]
+    kept = [f"{one_line(path)}: {reason}" for path, reason in restored.not_kept.items()]
+    partly = " in part" if restored.changes and (kept or restored.conflicts) else ""
+    lines = [f"Turn {turn} is {done}{partly}." if changes or not restored.conflicts else f"Turn {turn} is not {done}."]
+    lines += _some(changes)
+    if restored.conflicts:
+        lines.append("Left as they are, for somebody changed them since:")
+        lines += _some([f"! {one_line(path)}" for path in restored.conflicts])
+        if not changes:
+            lines.append(f"/{name} anyway overwrites them; that can be undone too.")
+    if kept:
+        lines.append("Left as they are, for their content was not kept:")
+        lines += _some(kept)
+    return "\n".join(lines)
+
+
+def diff_lines(turn: int, files: Sequence[FileDiff]) -> str:
+    """Each file's diff, or what there is to say instead of it."""
+    if not files:
+        return f"Turn {turn} left all files as they were."
+    said = []
+    for file in files:
+        note = f" ({one_line(file.note)})" if file.note else ""
+        said.append(f"{_SIGNS[file.kind]} {one_line(file.path)}{note}\n{harmless(file.text)}".rstrip("\n"))
+    return "\n".join(said)
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = [f"… and {len(lines) - _MAX_PATHS} more"] if len(lines) > _MAX_PATHS else []
+    return lines[:_MAX_PATHS] + more

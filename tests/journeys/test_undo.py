@@ -1,0 +1,63 @@
+"""What the shell did is taken back, brought back and shown, in the real program."""
+
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.journeys.program import Program
+from tests.journeys.test_repl import see
+
+SCRIPT = """\
+call: shell {"command": "rm -rf .git old && echo new > made && echo two > f"}
+---
+text: Changed.
+---
+text: Looked.
+"""
+
+
+@pytest.mark.timeout(60)
+def test_a_person_undoes_redoes_and_compares_what_the_shell_did(program: Program) -> None:
+    program.write({".git/HEAD": "ref", "old/deep/x": "1\n", "f": "one\n"})
+    before = contents(program.workspace)
+    program.script(SCRIPT)
+    child = pexpect.spawn(
+        program.command()[0],
+        cwd=str(program.workspace),
+        env=program.environment(TERM="xterm-256color", LANG="C.UTF-8"),
+        dimensions=(40, 100),
+        encoding="utf-8",
+        timeout=20,
+    )
+    see(child, "/help")
+    child.send("/undo\r")
+    see(child, "There is nothing to undo.")
+    child.send("change it\r")
+    see(child, "Changed.")
+    see(child, "done")
+    after = contents(program.workspace)
+    assert set(after) == {"made", "f"}
+    child.send("/diff\r")
+    see(child, "-one")
+    see(child, "+two")
+    child.send("/undo\r")
+    see(child, "Turn 1 is undone.")
+    assert contents(program.workspace) == before
+    child.send("/redo\r")
+    see(child, "Turn 1 is redone.")
+    assert contents(program.workspace) == after
+    (program.workspace / "f").write_text("mine", encoding="utf-8")
+    child.send("/undo\r")
+    see(child, "Turn 1 is undone in part.")
+    see(child, "! f")
+    assert contents(program.workspace) == {**before, "f": b"mine"}
+    child.send("\x04")
+    child.expect(pexpect.EOF)
+    child.close()
+    name = program.run("sessions", "list").stdout.split()[0]
+    assert program.run("sessions", "replay", name).status == 0
+
+
+def contents(workspace: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(workspace)): path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
