@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 _COMMANDS = {
-    "run": "py_mono.wiring:run",
-    "tool": "py_mono.wiring:tool",
-    "demo": "py_mono.wiring:demo",
-    "sessions": "py_mono.wiring:sessions",
+    "run": "py_mono.wiring.commands:run",
+    "tool": "py_mono.wiring.commands:tool",
+    "demo": "py_mono.wiring.commands:demo",
+    "sessions": "py_mono.wiring.commands:sessions",
     "debug": "py_mono.ui.debug_command:run",
 }
 _HELD = (1, 2, 15)

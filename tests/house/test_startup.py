@@ -45,7 +45,7 @@ def test_what_runs_before_the_worker_is_started_is_light(door: str) -> None:
 
 
 def test_the_wired_program_loads_nothing_heavy() -> None:
-    modules = loaded("import py_mono.wiring")
+    modules = loaded("import py_mono.wiring.commands")
     assert not (HEAVY - {"asyncio", "msgspec", "ssl", "subprocess"}) & modules
 
 

@@ -1,0 +1,1 @@
+"""The only place where everything is wired; loaded by ``main`` once the worker is on its way."""

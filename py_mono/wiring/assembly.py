@@ -1,0 +1,106 @@
+"""The agent and its app, put together."""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from py_mono.agent.agent import Agent
+from py_mono.agent.guards import Limits
+from py_mono.config import printable
+from py_mono.llm.prompts.render import contradicts, read_context, render
+from py_mono.llm.registry import preload
+from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
+from py_mono.protocol.ports import Branch, Provider
+from py_mono.sandbox.branch import WorkerSandbox
+from py_mono.sandbox.snapshots import ThreadedSnapshots
+from py_mono.security.redact import Redactor
+from py_mono.session.store import Session
+from py_mono.tools.capped import CappedTools
+from py_mono.tools.profile import Profile, profile_of
+from py_mono.tools.registry import ToolRegistry
+from py_mono.ui.app import App
+from py_mono.ui.lock import describe
+from py_mono.ui.signals import Signals
+from py_mono.utils.lazy import load
+from py_mono.utils.shell import shell_path
+from py_mono.utils.version import VERSION
+from py_mono.wiring.choices import Notices, provider_settings
+
+if TYPE_CHECKING:
+    from py_mono.config import Settings
+
+_TIDY_AFTER_S = 3.0
+
+
+def make_app(
+    settings: "Settings",
+    sandbox: WorkerSandbox,
+    provider: Provider,
+    session: Session,
+    *,
+    redact: Redactor,
+    signals: Signals,
+    notices: "Notices",
+) -> App:
+    """What one session needs: the agent round its ports, and what a person acts on."""
+
+    def compose(branch: Branch, window: int) -> ToolRegistry:
+        profile = profile_of(window)
+        return ToolRegistry([CappedTools(branch, profile.result_bytes)], small=profile.small)
+
+    snapshots = ThreadedSnapshots(settings.folders.state, settings.workspace, load)
+    agent = Agent(
+        provider=provider,
+        sandbox=sandbox,
+        compose=compose,
+        system=lambda window: _system_prompt(settings, profile_of(window)),
+        session=SessionStarted(session.id, printable(settings.workspace), VERSION),
+        limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
+        redact=redact,
+        journal=session.append,
+        sync=session.synced,
+        wall_clock=time.time,
+        monotonic=time.monotonic,
+        snapshots=snapshots,
+        past=_still_true(session.envelopes, settings),
+        last_seq=session.next_seq - 1,
+    )
+    return App(
+        agent=agent,
+        provider=provider,
+        workspace=settings.workspace,
+        session=session,
+        lock=lambda: describe(sandbox.lock, network=settings.network),
+        version=VERSION,
+        redact=redact,
+        environment=settings.environment,
+        history_file=os.path.join(settings.folders.state, "input_history"),
+        signals=signals,
+        on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
+    )
+
+
+def _once_shown(agent: Agent, snapshots: ThreadedSnapshots, settings: "Settings", notices: "Notices") -> None:
+    """What could not be said before, and what takes so long to load that the first request should not wait for it."""
+    notices.to(agent.notice)
+    snapshots.tidy_later(_TIDY_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
+    preload(provider_settings(settings))
+
+
+def _system_prompt(settings: "Settings", profile: Profile) -> str:
+    return render(
+        workspace=settings.workspace,
+        network=settings.network,
+        shell=os.path.basename(shell_path()),
+        context=read_context(settings.workspace, profile.context_chars),
+        small=profile.small,
+    )
+
+
+def _still_true(past: Sequence[Envelope], settings: "Settings") -> Sequence[Envelope]:
+    """The past without a prompt that says the opposite of ``--network``: then it is frozen anew, else it stays."""
+    prompts = [envelope.event for envelope in past if isinstance(envelope.event, PromptFrozen)]
+    if prompts and contradicts(prompts[-1].system, workspace=settings.workspace, network=settings.network):
+        return [envelope for envelope in past if not isinstance(envelope.event, PromptFrozen)]
+    return past

@@ -1,0 +1,150 @@
+"""The commands that need more than their own arguments."""
+
+import asyncio
+import gc
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+from py_mono.llm.registry import create
+from py_mono.protocol.tools import ToolCall
+from py_mono.sandbox.branch import WorkerSandbox
+from py_mono.sandbox.launch import Launched, Launcher, temporary_base
+from py_mono.session.store import Sessions
+from py_mono.tools.registry import ToolRegistry
+from py_mono.ui.signals import Signals, guarded
+from py_mono.utils.lazy import load
+from py_mono.utils.version import VERSION
+from py_mono.wiring.assembly import make_app
+from py_mono.wiring.choices import Notices, choose_session, provider_settings, recorded_replies, redactor
+
+if TYPE_CHECKING:
+    from py_mono.config import Settings
+    from py_mono.protocol.ports import Branch
+    from py_mono.ui.arguments import Arguments
+
+_SWEEP_AFTER_S = 3.0
+
+
+def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
+    """The REPL, or with ``-p`` one shot; ends the process with its exit status."""
+    sandbox = WorkerSandbox(launcher, worker)
+    _leave(asyncio.run(guarded(lambda signals: _run(arguments, settings, sandbox, signals))))
+
+
+def tool(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
+    """``py-mono tool``; ends the process with its exit status."""
+    del settings
+    sandbox = WorkerSandbox(launcher, worker)
+    _leave(asyncio.run(guarded(lambda signals: _tool(arguments, sandbox, signals))))
+
+
+def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
+    """``py-mono demo``; ends the process with its exit status."""
+    del arguments
+    settings.workspace = load("py_mono.ui.demo:fresh_copy")()
+    settings.provider, settings.script = "scripted", load("py_mono.ui.demo:SCRIPT")
+    settings.extra_roots = ()
+    _leave(asyncio.run(guarded(lambda signals: _demo(settings, signals))))
+
+
+def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
+    """``py-mono sessions``; ends the process with its exit status."""
+    _settle()
+    redact = redactor(settings)
+    store = Sessions(settings.folders.state, redact=redact, notice=Notices())
+    command = load("py_mono.ui.sessions_command:run")
+    _leave(command(store, arguments, settings.workspace, settings.environment))
+
+
+def _settle() -> None:
+    """Collect from here on, and leave alone what was loaded so far: it stays."""
+    gc.freeze()
+    gc.enable()
+
+
+def _sweep() -> None:
+    """Remove what killed sessions left, in a thread, once there is time for it."""
+    asyncio.get_running_loop().run_in_executor(None, load("py_mono.sandbox.leftovers:sweep"), temporary_base())
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: tearing the interpreter down takes longer than a step, and there is nothing left to save."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # the reader is gone, and with it whoever could be told
+            stream.flush()
+    os._exit(status)
+
+
+async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox, signals: Signals) -> int:
+    redact = redactor(settings)
+    notices = Notices()
+    store = Sessions(settings.folders.state, redact=redact, notice=notices)
+    sweeping = asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep)
+    try:
+        session = choose_session(arguments, settings, store)
+        provider = create(provider_settings(settings, recorded_replies(arguments, settings, store)))
+        app = make_app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=notices)
+        _settle()
+        if arguments.print_:
+            status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
+        else:
+            status = await load("py_mono.ui.repl:run")(app, arguments.prompt)
+        with signals.ignored():
+            await app.agent.close()
+            session.close()
+    finally:
+        sweeping.cancel()  # once the loop ends there is no thread for it any more
+        with signals.ignored():
+            await sandbox.close()
+    return status
+
+
+async def _tool(arguments: "Arguments", sandbox: WorkerSandbox, signals: Signals) -> int:
+    _settle()
+    opened: list[Branch] = []
+
+    async def reopen() -> ToolRegistry:
+        for branch in opened:
+            await branch.close()
+        opened[:] = [await sandbox.open("direct")]
+        return ToolRegistry(opened)
+
+    try:
+        registry = await reopen()
+        if arguments.action == "list":
+            listing = load("py_mono.ui.tool_command:print_list")
+            status: int = listing(await opened[0].specs(), version=VERSION, as_json=arguments.json)
+        elif arguments.action == "session":
+            status = await load("py_mono.ui.tool_command:serve")(registry, reopen)
+        else:
+            status = await load("py_mono.ui.tool_command:call_one")(registry, arguments.name, arguments.tool_arguments)
+    finally:
+        with signals.ignored():
+            await sandbox.close()
+    return status
+
+
+async def _demo(settings: "Settings", signals: Signals) -> int:
+    _settle()
+    redact = redactor(settings)
+    launcher = Launcher(settings.workspace, backend=settings.backend)
+    sandbox = WorkerSandbox(launcher)
+    store = Sessions(settings.folders.state, redact=redact, notice=Notices())
+    session = store.new(settings.workspace, keep=False)
+    provider = create(provider_settings(settings))
+    app = make_app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=Notices())
+
+    async def run_tests() -> tuple[bool, str]:
+        branch = await sandbox.open("direct")
+        result = await branch.call(ToolCall("demo", "shell", {"command": "pytest"}), lambda _: None)
+        await branch.close()
+        return not result.is_error, result.content
+
+    try:
+        status: int = await load("py_mono.ui.demo:run")(app, run_tests)
+    finally:
+        with signals.ignored():
+            await app.agent.close()
+    return status
