@@ -52,14 +52,18 @@ class Settings:
         script: For the scripted provider.
         backend: ``auto``, ``bubblewrap``, ``container`` or ``off``.
         network: Whether the tools may reach it.
+        dry_run: Whether to work on a copy that is thrown away.
+        review: Whether the operator sees what a turn changed before it is kept.
+        allow: What may be done without being asked.
+        tools_mode: ``auto``, ``ask`` (before each change) or ``off``.
         max_steps: Requests a turn may make.
         max_tokens: Tokens a turn may take, or None.
         max_budget_usd: US dollars a turn may cost, or None.
     """
 
     __slots__ = (
-        "backend", "base_url", "environment", "extra_roots", "folders", "max_budget_usd", "max_steps", "max_tokens",
-        "model", "network", "provider", "script", "workspace",
+        "allow", "backend", "base_url", "dry_run", "environment", "extra_roots", "folders", "max_budget_usd", "max_steps", "max_tokens",
+        "model", "network", "provider", "review", "script", "tools_mode", "workspace",
     )  # fmt: skip
 
     environment: dict[str, str]
@@ -72,6 +76,10 @@ class Settings:
     script: str
     backend: str
     network: bool
+    dry_run: bool
+    review: bool
+    allow: frozenset[str]
+    tools_mode: str
     max_steps: int
     max_tokens: int | None
     max_budget_usd: float | None
@@ -98,6 +106,9 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     if settings.backend not in _BACKENDS:
         raise ConfigError(f"there is no sandbox {settings.backend!r}; there are {', '.join(_BACKENDS)}")
     settings.network = flags.network == "on"
+    settings.dry_run, settings.review = flags.dry_run, flags.review
+    settings.allow = frozenset(flags.allow)
+    settings.tools_mode = flags.tools_mode or "auto"
     settings.max_steps = flags.max_steps or 200
     settings.max_tokens = flags.max_tokens
     settings.max_budget_usd = flags.max_budget_usd

@@ -7,9 +7,10 @@ from contextlib import suppress
 from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Turn, TurnPorts
+from py_mono.protocol.changes import ChangesUndone
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import ProviderError, SandboxError
-from py_mono.protocol.events import ChangesUndone, Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
+from py_mono.protocol.events import Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
 from py_mono.protocol.ports import Branch, FileDiff, Provider, Redact, Restored, Sandbox, Snapshots, ToolSource
 from py_mono.protocol.tools import ToolSpec

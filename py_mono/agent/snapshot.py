@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from py_mono.protocol.changes import ChangesCommitted
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.events import ChangesCommitted, Notice
+from py_mono.protocol.events import Notice
 from py_mono.protocol.ports import Emit, Snapshots, Taken, ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 

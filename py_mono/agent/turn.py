@@ -10,10 +10,10 @@ from msgspec import Struct
 from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
 from py_mono.agent.loop import Loop, TakeQueued
 from py_mono.agent.snapshot import SnapshottedTools
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import (
-    ChangesStaged,
     ErrorInfo,
     ModelBound,
     ModelWaiting,

@@ -14,25 +14,20 @@ from typing import Literal
 
 from msgspec import Struct
 
+from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone
+from py_mono.protocol.event_base import TaggedEvent
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
-from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
 TurnStop = Literal["end", "cancelled", "max_steps", "max_tokens", "max_budget", "repeated_calls", "length", "error"]
 """Why a turn ended. ``end`` is the only one that means done."""
 
 
-def _snake(name: str) -> str:
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
-
-
-class _Event(Struct, frozen=True, tag_field="type", tag=_snake):
-    """An event; its JSON form carries its name as ``type``."""
-
-
 # --- facts -------------------------------------------------------------------------------------
 
 
-class SessionStarted(_Event, frozen=True):
+class SessionStarted(TaggedEvent, frozen=True):
     """The first fact of a session.
 
     Attributes:
@@ -48,28 +43,28 @@ class SessionStarted(_Event, frozen=True):
     parent: str = ""
 
 
-class ModelBound(_Event, frozen=True):
+class ModelBound(TaggedEvent, frozen=True):
     """From here on this model answers."""
 
     provider: str
     model: str
 
 
-class PromptFrozen(_Event, frozen=True):
+class PromptFrozen(TaggedEvent, frozen=True):
     """The front of every request from here on; emitted before the first step that uses it."""
 
     system: str
     tools: tuple[ToolSpec, ...]
 
 
-class TurnStarted(_Event, frozen=True):
+class TurnStarted(TaggedEvent, frozen=True):
     """A person's message starts a turn; ``turn`` counts from 1 in a session."""
 
     turn: int
     message: UserMessage
 
 
-class MessageSteered(_Event, frozen=True):
+class MessageSteered(TaggedEvent, frozen=True):
     """A message put into the running turn between two steps: typed by the person, or a note of a guard.
 
     Attributes:
@@ -81,7 +76,7 @@ class MessageSteered(_Event, frozen=True):
     origin: Literal["user", "guard"] = "user"
 
 
-class StepStarted(_Event, frozen=True):
+class StepStarted(TaggedEvent, frozen=True):
     """A request is about to go to the model.
 
     Attributes:
@@ -95,7 +90,7 @@ class StepStarted(_Event, frozen=True):
     request_digest: str
 
 
-class PrefixBroken(_Event, frozen=True):
+class PrefixBroken(TaggedEvent, frozen=True):
     """A request does not extend the one before it, so that the server's cache of it is lost from here on.
 
     Attributes:
@@ -109,7 +104,7 @@ class PrefixBroken(_Event, frozen=True):
     cause: str
 
 
-class ContextChecked(_Event, frozen=True):
+class ContextChecked(TaggedEvent, frozen=True):
     """What a server's own numbers say about whether the model saw the whole prompt; before the reply's ``MessageFinished``.
 
     Where they prove that it did not, there is no such event and no reply: the turn ends with ``context_truncated``.
@@ -129,66 +124,27 @@ class ContextChecked(_Event, frozen=True):
     reason: str = ""
 
 
-class MessageFinished(_Event, frozen=True):
+class MessageFinished(TaggedEvent, frozen=True):
     """The model's whole reply. A reply that was cut is never one."""
 
     message: AssistantMessage
 
 
-class ToolStarted(_Event, frozen=True):
+class ToolStarted(TaggedEvent, frozen=True):
     """A call is about to run (or to be refused)."""
 
     call: ToolCall
 
 
-class ToolFinished(_Event, frozen=True):
+class ToolFinished(TaggedEvent, frozen=True):
     """A call's result; ``duration_ms`` is wall time, 0 for calls that did not run."""
 
     result: ToolResult
     duration_ms: int
 
 
-class HistoryCleared(_Event, frozen=True):
+class HistoryCleared(TaggedEvent, frozen=True):
     """The conversation starts afresh; what stood before it is no longer shown to the model."""
-
-
-class ChangesStaged(_Event, frozen=True):
-    """What the turn did to the workspace, the shell's effects included; comes before ``TurnFinished``.
-
-    Attributes:
-        changes: Sorted by path.
-        complete: False where part of the workspace could not be looked at; ``note`` then says which.
-        note: In words, or empty.
-    """
-
-    changes: tuple[Change, ...]
-    complete: bool = True
-    note: str = ""
-
-
-class ChangesCommitted(_Event, frozen=True):
-    """What the turn did can be taken back; comes before ``TurnFinished``, and only where it did something.
-
-    Attributes:
-        turn: Which.
-        before: The checkpoint of before its first call that may change something.
-        checkpoint: The one of after its last call.
-        note: What of the workspace they do not hold, in words; or empty.
-    """
-
-    turn: int
-    before: str
-    checkpoint: str
-    note: str = ""
-
-
-class ChangesUndone(_Event, frozen=True):
-    """A turn was taken back, or brought back where ``redone``: ``before`` and ``checkpoint`` are of before and after that."""
-
-    turn: int
-    before: str
-    checkpoint: str
-    redone: bool = False
 
 
 class ErrorInfo(Struct, frozen=True):
@@ -199,7 +155,7 @@ class ErrorInfo(Struct, frozen=True):
     remedy: str = ""
 
 
-class TurnFinished(_Event, frozen=True):
+class TurnFinished(TaggedEvent, frozen=True):
     """The turn is over, whatever happened in it.
 
     Attributes:
@@ -218,32 +174,32 @@ class TurnFinished(_Event, frozen=True):
 # --- signals -----------------------------------------------------------------------------------
 
 
-class TextDelta(_Event, frozen=True):
+class TextDelta(TaggedEvent, frozen=True):
     """A piece of the reply's text."""
 
     text: str
 
 
-class ReasoningDelta(_Event, frozen=True):
+class ReasoningDelta(TaggedEvent, frozen=True):
     """A piece of the model's thinking."""
 
     text: str
 
 
-class ToolOutput(_Event, frozen=True):
+class ToolOutput(TaggedEvent, frozen=True):
     """A piece of a running tool's output, terminal escapes removed."""
 
     call_id: str
     text: str
 
 
-class ModelWaiting(_Event, frozen=True):
+class ModelWaiting(TaggedEvent, frozen=True):
     """What a request waits for."""
 
     phase: Literal["connecting", "loading", "first_token"]
 
 
-class ModelRetried(_Event, frozen=True):
+class ModelRetried(TaggedEvent, frozen=True):
     """A request failed and is sent again; pieces of the reply shown so far are void.
 
     Attributes:
@@ -257,7 +213,7 @@ class ModelRetried(_Event, frozen=True):
     reason: str
 
 
-class Notice(_Event, frozen=True):
+class Notice(TaggedEvent, frozen=True):
     """Something the person should know and nothing depends on."""
 
     text: str
@@ -274,17 +230,27 @@ Fact = (
     | ContextChecked
     | MessageFinished
     | ToolStarted
+    | ApprovalDecided
     | ToolFinished
     | HistoryCleared
     | ChangesStaged
     | ChangesCommitted
+    | ChangesDiscarded
     | ChangesUndone
     | TurnFinished
 )
-Signal = TextDelta | ReasoningDelta | ToolOutput | ModelWaiting | ModelRetried | Notice
+Signal = TextDelta | ReasoningDelta | ToolOutput | ApprovalRequested | ModelWaiting | ModelRetried | Notice
 Event = Fact | Signal
 
-SIGNALS: tuple[type, ...] = (TextDelta, ReasoningDelta, ToolOutput, ModelWaiting, ModelRetried, Notice)
+SIGNALS: tuple[type, ...] = (
+    TextDelta,
+    ReasoningDelta,
+    ToolOutput,
+    ApprovalRequested,
+    ModelWaiting,
+    ModelRetried,
+    Notice,
+)
 """The classes that a journal leaves out."""
 
 

@@ -1,8 +1,7 @@
 """The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
 
+from py_mono.protocol.changes import ChangesCommitted, ChangesUndone
 from py_mono.protocol.events import (
-    ChangesCommitted,
-    ChangesUndone,
     Event,
     HistoryCleared,
     MessageFinished,

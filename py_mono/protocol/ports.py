@@ -1,6 +1,6 @@
 """The doors between rooms. Each docstring is the contract that ``tests/contract`` holds its implementations to."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -104,14 +104,113 @@ class Changes(Struct, frozen=True):
     note: str = ""
 
 
+class Grant(Struct, frozen=True):
+    """What one call gets beyond the lock.
+
+    Attributes:
+        network: Whether it reaches the network.
+        reads: Absolute paths outside the workspace that it may read.
+        writes: The same, that it may read and change.
+    """
+
+    network: bool = False
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+NOTHING = Grant()
+"""What a call gets that nobody was asked about."""
+
+
+class Verdict(Struct, frozen=True):
+    """What became of a call at the gate: whether it may run, with what beyond the lock; if not, why, for the model to read."""
+
+    allowed: bool
+    grant: Grant = NOTHING
+    reason: str = ""
+
+
+class FileDiff(Struct, frozen=True):
+    """One path.
+
+    Attributes:
+        path: As text.
+        kind: What became of it.
+        text: A unified diff, each line with its end; empty where there is none to show.
+        note: What a diff of lines does not tell: a mode, a link's target, that it is binary; empty where there is nothing.
+    """
+
+    path: str
+    kind: ChangeKind
+    text: str
+    note: str
+
+
+class Gate(Protocol):
+    """Who is asked before what cannot be taken back, and about what a turn did where the operator wants to see it."""
+
+    async def review_call(self, call: ToolCall, spec: ToolSpec) -> Verdict:
+        """Judge a call whose arguments were checked, before it runs; one call at a time. Never raises but when cancelled."""
+
+    async def review_changes(self, files: Sequence[FileDiff]) -> Collection[str]:
+        """Which paths of what the turn did are kept; the others are taken back."""
+
+
+class Committed(Struct, frozen=True):
+    """What became of a transaction's changes.
+
+    Attributes:
+        before: The checkpoint of the workspace before them; empty where none could be taken, and so nothing can be undone.
+        after: The one after them.
+        conflicts: Paths that somebody changed in the workspace since, so that they were not merged into it.
+        note: What of the workspace the checkpoints do not hold, in words; or empty.
+    """
+
+    before: str
+    after: str
+    conflicts: tuple[str, ...] = ()
+    note: str = ""
+
+
+BranchMode = Literal["direct", "scratch"]
+
+
 class Branch(ToolSource, Protocol):
-    """One worker, one transaction: the tools of the sandbox, acting on the workspace until ``close``."""
+    """One worker, one transaction: the tools of the sandbox, acting on the workspace or a copy of it until ``close``.
+
+    In a ``direct`` branch the calls act on the workspace itself, of which a checkpoint is taken before the first call that
+    is not *read*. In a ``scratch`` branch they act on a private copy; the workspace changes with ``commit`` alone.
+    ``changes``, ``diff``, ``commit`` and ``discard`` come when no call runs.
+    """
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
+        """Run one call; see ``ToolSource``. ``grant`` widens the lock for this call alone."""
 
     async def changes(self) -> Changes:
-        """What the calls since ``open`` did to the workspace: exact, the shell's own effects included."""
+        """What the calls since ``open`` did: exact, the shell's own effects included."""
+
+    async def diff(self) -> Sequence[FileDiff]:
+        """The same by lines. Raises ``SandboxError`` where there is no checkpoint to compare with."""
+
+    async def commit(self, keep: Collection[str] | None = None) -> Committed | None:
+        """Let the changes stand: all, or of ``keep`` alone (paths as ``changes`` names them), the others are taken back.
+
+        None where nothing was changed. Of a scratch branch they are merged into the workspace; a file that somebody
+        changed there since ``open`` is a conflict, and is left as it is.
+        """
+
+    async def discard(self) -> None:
+        """Take everything back: afterwards the workspace is byte for byte as it was, as far as checkpoints hold it.
+
+        Raises:
+            SandboxError: Something could not be taken back; which is said.
+        """
 
     async def close(self) -> None:
-        """End the transaction; its background commands go on, its foreground ones are already over."""
+        """End the transaction, with what was neither committed nor discarded as it stands (direct) or thrown away (scratch).
+
+        Background commands of a direct branch go on; foreground ones are already over.
+        """
 
 
 class Sandbox(Protocol):
@@ -120,8 +219,8 @@ class Sandbox(Protocol):
     Raises ``SandboxError`` with a remedy where no lock can be had (it fails closed).
     """
 
-    async def open(self, mode: Literal["direct"]) -> Branch:
-        """Begin a transaction. ``direct`` works on the workspace itself. One at a time."""
+    async def open(self, mode: BranchMode) -> Branch:
+        """Begin a transaction on the workspace itself (``direct``) or on a private copy (``scratch``). One at a time."""
 
     async def close(self) -> None:
         """End every process the sandbox started, background commands included; may be called twice."""
@@ -151,22 +250,6 @@ class Restored(Struct, frozen=True):
     changes: tuple[Change, ...]
     conflicts: tuple[str, ...]
     not_kept: dict[str, str]
-    note: str
-
-
-class FileDiff(Struct, frozen=True):
-    """One path.
-
-    Attributes:
-        path: As text.
-        kind: What became of it.
-        text: A unified diff, each line with its end; empty where there is none to show.
-        note: What a diff of lines does not tell: a mode, a link's target, that it is binary; empty where there is nothing.
-    """
-
-    path: str
-    kind: ChangeKind
-    text: str
     note: str
 
 

@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from py_mono.protocol.events import ChangesCommitted, ChangesUndone, Event
+from py_mono.protocol.changes import ChangesCommitted, ChangesUndone
+from py_mono.protocol.events import Event
 
 
 class Step(Struct, frozen=True):

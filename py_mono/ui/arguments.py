@@ -38,6 +38,10 @@ class Arguments(argparse.Namespace):
         max_budget_usd: US dollars a turn may cost.
         sandbox: ``auto``, ``bubblewrap``, ``container`` or ``off``.
         network: ``on`` or ``off``.
+        review: Show what a turn changed before it is kept.
+        dry_run: Work on a copy that is thrown away.
+        allow: What may be done without being asked: ``install``, ``network``, ``outside``.
+        tools_mode: ``auto``, ``ask`` or ``off``.
         action: What ``tool`` does (``list``, ``call``, ``session``) or ``sessions`` (``list``, ``show``, ``replay``).
         format: How ``debug parse-tool-calls`` reads calls.
         tools: The file with the tools that it knows.
@@ -63,6 +67,10 @@ class Arguments(argparse.Namespace):
     max_budget_usd: float | None = None
     sandbox: str | None = None
     network: str | None = None
+    review: bool = False
+    dry_run: bool = False
+    allow: list[str]
+    tools_mode: str | None = None
     action: str = ""
     format: str = "auto"
     tools: str | None = None
@@ -73,6 +81,7 @@ class Arguments(argparse.Namespace):
     def __init__(self) -> None:
         super().__init__()
         self.add_dir = []
+        self.allow = []
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -108,7 +117,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 _TAKES_VALUE = frozenset({
     "--output-format", "--provider", "-m", "--model", "-C", "--cwd", "--add-dir", "--max-steps", "--max-tokens",
-    "--max-budget-usd", "--sandbox", "--network", "--fork",
+    "--max-budget-usd", "--sandbox", "--network", "--fork", "--allow", "--tools",
 })  # fmt: skip
 
 

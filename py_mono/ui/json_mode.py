@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import encode
-from py_mono.protocol.events import ChangesStaged, Envelope, MessageFinished, StepStarted, TurnFinished, TurnStarted
+from py_mono.protocol.events import Envelope, MessageFinished, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.ports import Redact
 from py_mono.ui.output import Output
 

@@ -7,8 +7,8 @@ are kept apart: a terminal that has an input line shows them above it, another o
 from collections.abc import Callable
 from typing import Any
 
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.events import (
-    ChangesStaged,
     ContextChecked,
     Envelope,
     MessageFinished,

@@ -10,6 +10,9 @@ TYPE_CHECKING = False  # spelled out: typing is not free
 if TYPE_CHECKING:
     from py_mono.ui.arguments import Arguments
 
+ALLOWABLE = ("install", "network", "outside")
+"""Kinds of ``protocol.approvals.NeedKind`` that ``--allow`` can name."""
+
 _EPILOG = """\
 commands:
   tool list [--json]        the tools
@@ -35,8 +38,19 @@ def parse_run(arguments: "Arguments", options: list[str], literal: list[str]) ->
         parser.error(f"PROMPT is one argument, not {len(words)}: put it in quotes")
     arguments.prompt = words[0] if words else None
     arguments.output_format = arguments.output_format or "text"
+    if arguments.review and arguments.dry_run:
+        parser.error("--dry-run keeps nothing, so there is nothing to --review")
+    arguments.allow = _allowed(parser, arguments.allow)
     if arguments.output_format != "text" and not arguments.print_:
         parser.error(f"--output-format {arguments.output_format} goes with -p")
+
+
+def _allowed(parser: Parser, said: list[str]) -> list[str]:
+    """The kinds that ``--allow`` names, which takes several with commas between them and can be repeated."""
+    kinds = [kind.strip() for text in said for kind in text.split(",") if kind.strip()]
+    if wrong := [kind for kind in kinds if kind not in ALLOWABLE]:
+        parser.error(f"--allow knows no {wrong[0]!r}; there are {', '.join(ALLOWABLE)}")
+    return kinds
 
 
 def _run_parser() -> Parser:
@@ -76,6 +90,17 @@ def _run_parser() -> Parser:
     parser.add_argument("--max-tokens", type=_count, metavar="N", help="tokens a turn may take")
     parser.add_argument(
         "--max-budget-usd", type=_money, metavar="X", help="US dollars a turn may cost, where the price is known"
+    )
+    parser.add_argument("--review", action="store_true", help="see what a turn changed before it is kept")
+    parser.add_argument("--dry-run", action="store_true", help="work on a copy, show the diff, keep nothing")
+    parser.add_argument(
+        "--allow", metavar="WHAT", action="append", default=[], help="what -p may do unasked: install,network,outside"
+    )
+    parser.add_argument(
+        "--tools",
+        dest="tools_mode",
+        choices=("auto", "ask", "off"),
+        help="ask before each change, or no tools (default: auto)",
     )
     add_workspace_options(parser)
     parser.add_argument("--version", action="version", version=f"py-mono {VERSION}")

@@ -1,8 +1,9 @@
 """When a turn's checkpoints are taken, and what comes of one that cannot be."""
 
 from py_mono.agent.snapshot import SnapshottedTools
+from py_mono.protocol.changes import ChangesCommitted
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.events import ChangesCommitted, Event, Notice
+from py_mono.protocol.events import Event, Notice
 from py_mono.protocol.ports import FileDiff, Restored, Taken
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from py_mono.llm.scripted import ScriptedProvider
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.events import ChangesStaged, Event, ModelWaiting, Notice, TurnFinished
+from py_mono.protocol.events import Event, ModelWaiting, Notice, TurnFinished
 from py_mono.protocol.ports import Changes
 from py_mono.protocol.tools import Change
 from tests.agent.fakes import FakeBranch, Rig

@@ -4,8 +4,9 @@ import asyncio
 import io
 from typing import Any
 
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.events import ChangesStaged, Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
+from py_mono.protocol.events import Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox import kernel, seccomp
 from py_mono.sandbox.branch import DirectBranch, WorkerSandbox

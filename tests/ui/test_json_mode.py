@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import decode_envelope
 from py_mono.protocol.events import (
-    ChangesStaged,
     Envelope,
     ErrorInfo,
     Event,

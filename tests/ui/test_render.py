@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from msgspec.structs import replace
 
+from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.events import (
-    ChangesStaged,
     ContextChecked,
     Envelope,
     ErrorInfo,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from py_mono.protocol.events import ChangesCommitted, ChangesUndone
+from py_mono.protocol.changes import ChangesCommitted, ChangesUndone
 from py_mono.protocol.ports import Restored
 from py_mono.protocol.undo import Step, UndoStack
 from py_mono.sandbox.checkpoints.checkpoints import Checkpoints

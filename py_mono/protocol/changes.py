@@ -1,0 +1,61 @@
+"""Facts about the workspace: what a turn did to it, and what became of that."""
+
+from typing import Literal
+
+from py_mono.protocol.event_base import TaggedEvent
+from py_mono.protocol.tools import Change
+
+
+class ChangesStaged(TaggedEvent, frozen=True):
+    """What the turn did to the workspace, the shell's effects included; comes before ``TurnFinished``.
+
+    Attributes:
+        changes: Sorted by path.
+        complete: False where part of the workspace could not be looked at; ``note`` then says which.
+        note: In words, or empty.
+    """
+
+    changes: tuple[Change, ...]
+    complete: bool = True
+    note: str = ""
+
+
+class ChangesCommitted(TaggedEvent, frozen=True):
+    """What the turn did can be taken back; comes before ``TurnFinished``, and only where it did something.
+
+    Attributes:
+        turn: Which.
+        before: The checkpoint of before its first call that may change something.
+        checkpoint: The one of after its last call.
+        note: What of the workspace they do not hold, in words; or empty.
+        conflicts: Paths that somebody changed meanwhile, so that what the turn did to them was not merged.
+    """
+
+    turn: int
+    before: str
+    checkpoint: str
+    note: str = ""
+    conflicts: tuple[str, ...] = ()
+
+
+class ChangesDiscarded(TaggedEvent, frozen=True):
+    """What the turn did was not kept, all of it or these paths; comes before ``TurnFinished``.
+
+    Attributes:
+        turn: Which.
+        reason: A dry run, or what the operator said on seeing it.
+        changes: What was taken back.
+    """
+
+    turn: int
+    reason: Literal["dry_run", "review"]
+    changes: tuple[Change, ...]
+
+
+class ChangesUndone(TaggedEvent, frozen=True):
+    """A turn was taken back, or brought back where ``redone``: ``before`` and ``checkpoint`` are of before and after that."""
+
+    turn: int
+    before: str
+    checkpoint: str
+    redone: bool = False
