@@ -42,9 +42,9 @@ bench: setup ## the numbers, as ratios to a floor
 soak: setup ## one session, many turns: what grows that should not
 	@$(BIN)/python -m benchmarks.soak
 
-docs: setup ## what documents take from the program: the reference and the picture
+docs: setup ## what documents take from the program: the reference and the pictures
 	@$(BIN)/python scripts/reference.py docs/reference.md
-	@$(BIN)/python scripts/record_demo.py docs/demo.svg
+	@$(BIN)/python scripts/record.py docs/pictures
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis dist
