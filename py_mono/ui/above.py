@@ -17,10 +17,14 @@ class AbovePrompt:
 
     prompt_toolkit's own ``run_in_terminal`` leaves raw mode for each write; keys pressed just then are echoed into the
     text, and Enter arrives as Ctrl-J. This one writes without leaving it.
+
+    Attributes:
+        held: Whether another program has the terminal: text waits until ``drain`` is called after it.
     """
 
     def __init__(self, stream: TextIO, erase: Callable[[], None], draw: Callable[[], None]) -> None:
         """Take a terminal; ``erase`` and ``draw`` do so with the input line, where there is one."""
+        self.held = False
         self._stream = stream
         self._erase = erase
         self._draw = draw
@@ -44,6 +48,8 @@ class AbovePrompt:
     def drain(self) -> None:
         """Write what is pending now."""
         self._scheduled = False
+        if self.held:
+            return
         text = "".join(self._pending)
         self._pending.clear()
         if text:

@@ -1,6 +1,6 @@
 """The table of slash commands; ``/help`` is made from it. A new command is one more row."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.protocol.errors import SandboxError
@@ -24,12 +24,14 @@ class Command(NamedTuple):
         arguments: What comes after it, as ``/help`` shows it.
         help: What it does, in a few words.
         run: Does it; the text it returns is shown. Raises ``Leave``.
+        choices: The words that may come after it, each with what it means; None where they cannot be listed.
     """
 
     name: str
     arguments: str
     help: str
     run: Callable[["App", str], Awaitable[str]]
+    choices: Callable[["App"], Sequence[tuple[str, str]]] | None = None
 
 
 async def _help(_: "App", __: str) -> str:
@@ -87,6 +89,17 @@ async def _diff(app: "App", arguments: str) -> str:
     return diff_lines(turn, files)
 
 
+def _anyway(_: "App") -> Sequence[tuple[str, str]]:
+    return [("anyway", "also what somebody changed since")]
+
+
+def _turns(app: "App") -> Sequence[tuple[str, str]]:
+    turns = app.agent.history.undo.turns
+    return [
+        (str(turn), "the last that changed files" if turn == max(turns) else "") for turn in sorted(turns, reverse=True)
+    ]
+
+
 async def _leave(_: "App", __: str) -> str:
     raise Leave
 
@@ -94,9 +107,9 @@ async def _leave(_: "App", __: str) -> str:
 COMMANDS = (
     Command("/help", "", "what there is", _help),
     Command("/tools", "", "what the model can call", _tools),
-    Command("/undo", "[anyway]", "take back what the last turn did to the files", _undo),
-    Command("/redo", "[anyway]", "bring back what was undone last", _redo),
-    Command("/diff", "[TURN]", "what a turn did to the files", _diff),
+    Command("/undo", "[anyway]", "take back what the last turn did to the files", _undo, _anyway),
+    Command("/redo", "[anyway]", "bring back what was undone last", _redo, _anyway),
+    Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/clear", "", "start the conversation afresh", _clear),
     Command("/bye", "", "leave; also /exit, /quit, exit, quit, Ctrl-D", _leave),
 )
@@ -118,6 +131,18 @@ _KEYS = (
 
 NAMES = tuple(sorted({*(command.name for command in COMMANDS), "/exit", "/quit"}))
 """What completes after a slash."""
+
+
+COMPLETIONS = tuple(
+    sorted([*((command.name, command.help) for command in COMMANDS), ("/exit", "leave"), ("/quit", "leave")])
+)
+"""The same, each with what it does."""
+
+
+def choices(app: "App", start: str) -> Sequence[tuple[str, str]]:
+    """The words that may stand after a command's name, each with what it means."""
+    found = [command.choices for command in COMMANDS if command.name == start and command.choices is not None]
+    return found[0](app) if found else ()
 
 
 def is_command(text: str) -> bool:

@@ -1,29 +1,41 @@
-"""The input line: its keys, and text that appears above it while a person types."""
+"""The input line, and text that appears above it while a person types."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TextIO
 
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.vt100 import Vt100Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts.prompt import PromptSession
+from prompt_toolkit.styles import Style
 
 from py_mono.ui.above import BATCH_S, AbovePrompt, StrayText
-from py_mono.ui.completion import Words
-from py_mono.ui.line_history import LineHistory
-from py_mono.ui.terminal import clip, wrap
+from py_mono.ui.line.completion import Words
+from py_mono.ui.line.editing import Editing
+from py_mono.ui.line.history import LineHistory
+from py_mono.ui.line.keys import bindings
+from py_mono.ui.terminal import clip, one_line, wrap
 
 _OPEN_ROWS = 6
 """How many rows of an open line are shown; it is all there once the line is whole."""
+
+_QUEUED = 3
+_MENU = {
+    "completion-menu": "bg:default fg:default",
+    "completion-menu.completion.current": "reverse",
+    "completion-menu.meta.completion": "bg:default fg:ansibrightblack",
+    "completion-menu.meta.completion.current": "bg:default fg:default",
+    "scrollbar.background": "bg:default",
+    "scrollbar.button": "bg:ansibrightblack",
+}
 
 
 class InputLine:
@@ -32,28 +44,42 @@ class InputLine:
     Attributes:
         above: Where that text goes.
         pending: Gives what stands above the line for now: the open line, its style, and what is waited for.
+        queued: Gives what was typed and waits for the running turn to look at it.
         busy: Whether a turn runs.
         interrupt: Ends it.
+        editing: What is done to the line as a whole.
     """
 
     def __init__(
-        self, stdin: TextIO, stdout: TextIO, *, history_file: str, workspace: str, term: str, colour: bool = True
+        self,
+        stdin: TextIO,
+        stdout: TextIO,
+        *,
+        history_file: str,
+        completer: Completer,
+        term: str,
+        colour: bool = True,
+        redact: Callable[[str], str] = str,
     ) -> None:
         """Take a terminal.
 
         Args:
             stdin: Keys come from here.
             stdout: The line is drawn here.
-            history_file: What was typed before; empty keeps nothing.
-            workspace: Where ``@file`` looks.
+            history_file: What was typed before; empty keeps nothing on the disk.
+            completer: What Tab asks.
             term: ``TERM``.
             colour: Whether to use colours.
+            redact: Takes secrets out of what is kept on the disk.
         """
         self.above = AbovePrompt(stdout, self._erase, self._draw)
         self.pending: Callable[[], tuple[str, str, str]] = lambda: ("", "", "")
+        self.queued: Callable[[], Sequence[str]] = lambda: ()
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
+        self.editing = Editing(lambda: self._session.default_buffer, self.above)
         self._leaving = False
+        self._redrawing = False
         self._stdout = stdout
         self._typed: asyncio.Queue[str] = asyncio.Queue()
         depth = None if colour else ColorDepth.DEPTH_1_BIT
@@ -62,18 +88,20 @@ class InputLine:
             input=Vt100Input(stdin),
             # No cursor position requests: on a slow line each would hold up what appears above.
             output=Vt100_Output(stdout, lambda: _size(stdout), term=term, default_color_depth=depth, enable_cpr=False),
-            history=LineHistory(history_file) if history_file else None,
-            completer=Words(workspace),
-            complete_while_typing=False,
-            key_bindings=self._bindings(),
+            history=LineHistory(history_file, whole=self.editing.pastes.unfold, redact=redact),
+            completer=completer,
+            complete_while_typing=Condition(lambda: Words.offers(self._session.default_buffer.document)),
+            input_processors=[self.editing.pastes],
+            key_bindings=bindings(self),
             prompt_continuation="  ",
             erase_when_done=True,
             enable_suspend=True,
+            style=Style.from_dict(_MENU),
         )
         app = self._session.app
         app.ttimeoutlen = 0.1  # an escape that nothing follows for so long is the Esc key
         app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
-        app.min_redraw_interval = BATCH_S
+        app.max_render_postpone_time = 0  # a key is shown at once, whatever else there is to do
         self._session.default_buffer.on_text_changed += lambda _: self._stay()
         self._session.default_buffer.accept_handler = self._accept
         self._running: asyncio.Future[str]
@@ -119,8 +147,10 @@ class InputLine:
         rendered.add_handler(first)
 
     def redraw(self) -> None:
-        """What ``pending`` gives has changed."""
-        self._session.app.invalidate()
+        """What ``pending`` gives has changed; it is shown a moment later, with what else changes until then."""
+        if not self._redrawing:
+            self._redrawing = True
+            asyncio.get_running_loop().call_later(BATCH_S, self._redraw)
 
     def submit(self, text: str) -> None:
         """Let ``read`` give this, as if it had been typed."""
@@ -128,9 +158,7 @@ class InputLine:
 
     def put_back(self, text: str) -> None:
         """Put text into the line, before what stands there."""
-        buffer = self._session.default_buffer
-        buffer.text = f"{text}\n{buffer.text}" if buffer.text else text
-        buffer.cursor_position = len(buffer.text)
+        self.editing.put_back(text)
 
     def leave(self) -> None:
         """End ``read`` with ``EOFError``."""
@@ -141,6 +169,8 @@ class InputLine:
     def press_interrupt(self) -> None:
         """What Ctrl-C does: clear the line, else end the turn, else (the second time) leave."""
         buffer = self._session.default_buffer
+        if self.above.held:  # it is meant for the editor
+            return
         if buffer.text:
             buffer.reset()
         elif self.busy():
@@ -153,7 +183,7 @@ class InputLine:
 
     def _accept(self, buffer: Buffer) -> bool:
         """Take a line without ending the prompt: what is typed right after it would meet no one who reads keys."""
-        self._typed.put_nowait(buffer.text)
+        self._typed.put_nowait(self.editing.pastes.unfold(buffer.text))
         return False  # and empty the line
 
     def _erase(self) -> None:
@@ -164,6 +194,10 @@ class InputLine:
         app = self._session.app
         if app.is_running and not app.is_done:
             app.renderer.render(app, app.layout)
+
+    def _redraw(self) -> None:
+        self._redrawing = False
+        self._session.app.invalidate()
 
     def _stay(self) -> None:
         self._leaving = False
@@ -176,28 +210,9 @@ class InputLine:
             status = "Ctrl-C again leaves"
         skipped = max(len(text) // columns - _OPEN_ROWS + 1, 0) * columns  # whole rows: the rest must not jump about
         rows = [(style, row) for row in wrap(text[skipped:], columns)[-_OPEN_ROWS:]] if text else []
-        if status:
-            rows.append(("fg:ansibrightblack", clip(status, columns)))
+        queued = [f"queued: {one_line(self.editing.pastes.shown(line))}" for line in self.queued()[-_QUEUED:]]
+        rows += [("fg:ansibrightblack", clip(line, columns)) for line in (*queued, status) if line]
         return [*((style, row + "\n") for style, row in rows), ("bold", "> ")]
-
-    def _bindings(self) -> KeyBindings:
-        keys = KeyBindings()
-        typing = has_focus(DEFAULT_BUFFER)
-
-        @keys.add("c-c", filter=typing)
-        def _(_: KeyPressEvent) -> None:
-            self.press_interrupt()
-
-        @keys.add("escape", filter=typing & Condition(lambda: self.busy()))  # noqa: PLW0108 - it is set after the keys are bound
-        def _(_: KeyPressEvent) -> None:
-            self.interrupt()
-
-        @keys.add("c-j", filter=typing)
-        @keys.add("escape", "enter", filter=typing)
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.newline(copy_margin=False)
-
-        return keys
 
 
 def _size(stdout: TextIO) -> Size:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import PyMonoError
 from py_mono.ui.banner import banner
-from py_mono.ui.commands import Leave, is_command, run_command
+from py_mono.ui.commands import COMPLETIONS, Leave, choices, is_command, run_command
 from py_mono.ui.json_mode import DONE
+from py_mono.ui.line.completion import Words
+from py_mono.ui.line.files import Files
 from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
 from py_mono.ui.render import Renderer
@@ -16,6 +18,9 @@ from py_mono.ui.terminal import Screen, harmless
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
+
+_INDEX_AFTER_S = 0.5
+"""The list of files is made once the first message had time to be sent; who mentions a file earlier waits for it."""
 
 
 async def run(app: "App", prompt: str | None) -> int:
@@ -30,25 +35,27 @@ async def run(app: "App", prompt: str | None) -> int:
     """
     smart = app.environment.get("TERM", "") not in {"", "dumb"}
     if smart and sys.stdin.isatty() and sys.stdout.isatty():
+        files = Files(app.workspace)
         line = InputLine(
             sys.stdin,
             sys.stdout,
             history_file=app.history_file,
-            workspace=app.workspace,
+            completer=Words(COMPLETIONS, lambda start: choices(app, start), files),
             term=app.environment.get("TERM", ""),
             colour=not app.environment.get("NO_COLOR"),
+            redact=app.redact,
         )
-        return await Repl(app, line, Screen(line.above, app.environment, redact=app.redact)).run(prompt)
+        return await Repl(app, line, Screen(line.above, app.environment, redact=app.redact), files).run(prompt)
     return await run_plain(app, prompt)
 
 
 class Repl:
     """One conversation at a terminal."""
 
-    def __init__(self, app: "App", line: InputLine, screen: Screen) -> None:
+    def __init__(self, app: "App", line: InputLine, screen: Screen, files: Files) -> None:
         self._app = app
         self._line = line
-        self._screen = screen
+        self._files = files
         self._view = Renderer(screen, on_change=line.redraw)
         self._turn: asyncio.Task[None] | None = None
         self._prepared: asyncio.Task[None] | None = None
@@ -81,6 +88,7 @@ class Repl:
     def _greet(self, prompt: str | None) -> None:
         self._view.line(banner(self._app), "dim")
         self._app.on_shown()
+        asyncio.get_running_loop().call_later(_INDEX_AFTER_S, self._files.refresh)
         self._prepared = asyncio.ensure_future(self._tell_lock())
         self._prepared.add_done_callback(self._check)
         if prompt:
@@ -124,6 +132,7 @@ class Repl:
 
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turn = None
+        self._files.changed()
         self._check(turn)
         late = "\n".join(self._app.agent.take_queued())  # typed after the last look at the queue
         if late and not self._leaving and self._failure is None:
