@@ -44,6 +44,7 @@ soak: setup ## one session, many turns: what grows that should not
 
 docs: setup ## what documents take from the program: the reference and the pictures
 	@$(BIN)/python scripts/reference.py docs/reference.md
+	@$(BIN)/python scripts/completions.py
 	@$(BIN)/python scripts/record.py docs/pictures
 
 clean: ## remove what the commands above made

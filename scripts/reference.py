@@ -8,8 +8,10 @@ from pathlib import Path
 
 from py_mono.llm.registry import names as providers
 from py_mono.tools.builtin import edit_file, grep, list_files, read_file, shell, write_file
+from py_mono.ui.arguments import COMMANDS as SUBCOMMANDS
 from py_mono.ui.arguments import parse
 from py_mono.ui.commands import COMMANDS
+from py_mono.ui.run_arguments import run_parser
 
 TOOLS = (list_files, read_file, write_file, edit_file, grep, shell)
 ENVIRONMENT = (
@@ -35,6 +37,27 @@ ENVIRONMENT = (
     ("PY_MONO_HOME", "one folder for state and configuration (`state/`, `config/.env`), instead of the XDG ones"),
     ("NO_COLOR", "no colour"),
 )
+COMPLETION = """\
+## Completion
+
+Tab then completes options, their values, commands, tools, folders and the IDs of sessions; no Python is started for it. One
+line for each shell, typed once, and a new shell:
+
+```bash
+mkdir -p ~/.local/share/bash-completion/completions && py-mono --completion bash > ~/.local/share/bash-completion/completions/py-mono
+```
+
+```zsh
+mkdir -p ~/.zfunc && py-mono --completion zsh > ~/.zfunc/_py-mono && echo 'fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit' >> ~/.zshrc
+```
+
+```fish
+mkdir -p ~/.config/fish/completions && py-mono --completion fish > ~/.config/fish/completions/py-mono.fish
+```
+
+bash reads that folder where the package `bash-completion` is installed; else put `eval "$(py-mono --completion bash)"` into
+`~/.bashrc`.
+"""
 HEAD = "<!-- made by scripts/reference.py; a test compares it -->\n\n# Reference\n"
 
 
@@ -45,6 +68,12 @@ def help_text(*arguments: str) -> str:
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         parse([*arguments, "--help"])
     return printed.getvalue().rstrip()
+
+
+def options() -> str:
+    """What ``--help`` leaves out: each option by itself, at 100 columns."""
+    os.environ["COLUMNS"] = "100"
+    return run_parser().format_help().partition("options:\n")[2].rstrip()
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -69,10 +98,9 @@ def reference() -> str:
     commands = [(f"`{command.name} {command.arguments}`".replace(" `", "`"), command.help) for command in COMMANDS]
     parts = [
         HEAD,
-        *(
-            f"## py-mono {name}".rstrip() + f"\n\n```text\n{help_text(*name.split())}\n```\n"
-            for name in ("", "tool", "sessions", "demo", "debug")
-        ),
+        f"## py-mono\n\n```text\n{help_text()}\n```\n\nEach option by itself:\n\n```text\n{options()}\n```\n",
+        *(f"## py-mono {name}\n\n```text\n{help_text(name)}\n```\n" for name in SUBCOMMANDS),
+        COMPLETION,
         "## Slash commands\n\n" + table(("command", "what it does"), commands) + "\n",
         "## Tools\n\nWhat the model is told of each.\n\n"
         + table(("tool", "arguments", "description"), [tool_row(tool.SPEC) for tool in TOOLS])

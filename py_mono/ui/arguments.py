@@ -7,7 +7,7 @@ from py_mono.ui.parser import Parser
 from py_mono.ui.run_arguments import parse_run
 from py_mono.utils.lazy import load
 
-_COMMANDS = {
+COMMANDS = {
     "tool": "py_mono.ui.subcommands:parse_tool",
     "sessions": "py_mono.ui.subcommands:parse_sessions",
     "demo": "py_mono.ui.subcommands:parse_demo",
@@ -102,7 +102,7 @@ def parse(argv: Sequence[str]) -> Arguments:
             f"{command} is not in this version; to say that word to the model: py-mono -- {command}"
         )
     arguments.command = command
-    load(_COMMANDS[command])(arguments, [*options[:index], *options[index + 1 :]], literal)
+    load(COMMANDS[command])(arguments, [*options[:index], *options[index + 1 :]], literal)
     return arguments
 
 
@@ -117,7 +117,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 _TAKES_VALUE = frozenset({
     "--output-format", "--provider", "-m", "--model", "-C", "--cwd", "--add-dir", "--max-steps", "--max-tokens",
-    "--max-budget-usd", "--sandbox", "--network", "--fork", "--allow", "--tools",
+    "--max-budget-usd", "--sandbox", "--network", "--fork", "--allow", "--tools", "--completion",
 })  # fmt: skip
 
 
@@ -136,5 +136,5 @@ def _command_index(words: list[str]) -> int | None:
         elif word.startswith("-"):
             index += 1
         else:
-            return index if word in _COMMANDS or word in _RESERVED else None
+            return index if word in COMMANDS or word in _RESERVED else None
     return None

@@ -2,38 +2,56 @@
 
 import argparse
 import math
+import sys
 
 from py_mono.ui.parser import Parser
+from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
 
 TYPE_CHECKING = False  # spelled out: typing is not free
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from py_mono.ui.arguments import Arguments
 
 ALLOWABLE = ("install", "network", "outside")
 """Kinds of ``protocol.approvals.NeedKind`` that ``--allow`` can name."""
 
-_EPILOG = """\
-commands:
-  tool list [--json]        the tools
-  tool NAME ['JSON-ARGS']   call one
-  tool --session            call many: JSON lines on stdin, one answer a line
-  sessions list | show ID | replay ID
-  demo                      fix a failing test with a scripted model
-  debug parse-tool-calls    the tool calls in a reply on stdin, as JSON
-A PROMPT that is one of these words comes after -- or with -p.
+HELP = """\
+usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
+       py-mono -p, --print PROMPT    one shot: the answer alone on stdout
+       py-mono COMMAND [--help]      tool sessions demo debug
 
-exit status: 0 done, 1 failed, 2 usage or configuration, 3 a limit was reached,
-  4 needs approval, 75 try again, 130 Ctrl-C, 143 SIGTERM
+  -c, --continue               go on with the newest session
+  -r, --resume [ID]            go on with a session, in its workspace
+  --fork ID, --no-session      go on with a copy of a session; write no journal
+  --output-format FORM         with -p: text, json, stream-json (same as --json)
+  --provider NAME              who answers: ollama (default), litellm, replay
+  -m, --model MODEL            qwen3:8b; with litellm: groq/qwen/qwen3-32b
+  --max-steps N, --max-tokens N, --max-budget-usd X     what a turn may take
+  --review, --dry-run          see a turn's diff before it is kept; keep nothing
+  --tools auto|ask|off         ask before each change; no tools
+  --allow KIND,KIND            what -p may do unasked: install,network,outside
+  -C, --cwd DIR, --add-dir DIR the workspace (here); further folders for tools
+  --sandbox auto|bubblewrap|container|off     how tools are confined
+  --network on|off             whether tools reach the network (default: off)
+  --completion bash|zsh|fish   print what completes this command in that shell
+  -h, --help, --version        this; the version
+
+A PROMPT that is a COMMAND's name comes after --. Exit status: 0 done, 1 failed,
+2 usage or configuration, 3 limit reached, 4 needs approval, 75 try again
 """
+"""What fits a screen of 24 rows and 80 columns, a prompt below it; in full it is in docs/reference.md."""
 
 
 def parse_run(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
     """Read the command line of the REPL and of one shot; ``literal`` are words that are no options."""
-    parser = _run_parser()
+    parser = run_parser()
     parser.parse_intermixed_args(options, arguments)
-    words = [*arguments.words, *literal]
-    del arguments.words
+    words, shell = [*arguments.words, *literal], arguments.completion
+    del arguments.words, arguments.completion
+    if shell:
+        raise SystemExit(load("py_mono.ui.shells.script:show")(shell))
     if len(words) > 1:
         parser.error(f"PROMPT is one argument, not {len(words)}: put it in quotes")
     arguments.prompt = words[0] if words else None
@@ -53,12 +71,20 @@ def _allowed(parser: Parser, said: list[str]) -> list[str]:
     return kinds
 
 
-def _run_parser() -> Parser:
-    parser = Parser(
+class _RunParser(Parser):
+    """Its help fits a screen; ``format_help`` has all of it."""
+
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print the short one, on stdout where no file is named."""
+        self._print_message(HELP, file or sys.stdout)
+
+
+def run_parser() -> Parser:
+    """The options of the REPL and of one shot, and ``words``, the prompt."""
+    parser = _RunParser(
         "py-mono",
         usage="py-mono [OPTIONS] [PROMPT]\n       py-mono COMMAND ...",
         description="A confined coding agent. Without -p: the REPL, with PROMPT as its first message.",
-        epilog=_EPILOG,
     )
     parser.add_argument("words", nargs="*", metavar="PROMPT", help="what to do, in quotes")
     parser.add_argument(
@@ -91,6 +117,17 @@ def _run_parser() -> Parser:
     parser.add_argument(
         "--max-budget-usd", type=_money, metavar="X", help="US dollars a turn may cost, where the price is known"
     )
+    _add_keeping(parser)
+    add_workspace_options(parser)
+    parser.add_argument(
+        "--completion", choices=("bash", "zsh", "fish"), help="print what completes this command in that shell"
+    )
+    parser.add_argument("--version", action="version", version=f"py-mono {VERSION}")
+    return parser
+
+
+def _add_keeping(parser: Parser) -> None:
+    """The options that say what becomes of what a turn does, and what it is asked for."""
     parser.add_argument("--review", action="store_true", help="see what a turn changed before it is kept")
     parser.add_argument("--dry-run", action="store_true", help="work on a copy, show the diff, keep nothing")
     parser.add_argument(
@@ -102,9 +139,6 @@ def _run_parser() -> Parser:
         choices=("auto", "ask", "off"),
         help="ask before each change, or no tools (default: auto)",
     )
-    add_workspace_options(parser)
-    parser.add_argument("--version", action="version", version=f"py-mono {VERSION}")
-    return parser
 
 
 def add_lock_options(parser: argparse.ArgumentParser) -> None:

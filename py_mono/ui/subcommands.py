@@ -13,8 +13,8 @@ FORMATS = """formats: auto apertus cohere deepseek gemma glm granite harmony her
 """Those of ``llm.call_parser``, which is not imported for a help text."""
 
 
-def parse_tool(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
-    """``py-mono tool``; ``literal`` are words that are no options, here and below."""
+def tool_parser() -> Parser:
+    """Of ``py-mono tool``."""
     parser = Parser(
         "py-mono tool",
         usage="py-mono tool list [--json] | NAME ['JSON-ARGS'] | --session",
@@ -24,6 +24,12 @@ def parse_tool(arguments: "Arguments", options: list[str], literal: list[str]) -
     parser.add_argument("--json", action="store_true", help="with list: names, descriptions and schemas as JSON")
     parser.add_argument("--session", action="store_true", help="answer JSON lines from stdin")
     add_workspace_options(parser)
+    return parser
+
+
+def parse_tool(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono tool``; ``literal`` are words that are no options, here and below."""
+    parser = tool_parser()
     parser.parse_intermixed_args(options, arguments)
     words = [*arguments.words, *literal]
     session: bool = arguments.session
@@ -45,8 +51,8 @@ def parse_tool(arguments: "Arguments", options: list[str], literal: list[str]) -
         arguments.tool_arguments = rest[0] if rest else "{}"
 
 
-def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
-    """``py-mono sessions``."""
+def sessions_parser() -> Parser:
+    """Of ``py-mono sessions``."""
     parser = Parser(
         "py-mono sessions",
         usage="py-mono sessions list | show ID | replay ID",
@@ -55,6 +61,12 @@ def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str
     parser.add_argument("action", choices=("list", "show", "replay"))
     parser.add_argument("name", nargs="?", metavar="ID", default="")
     parser.add_argument("-C", "--cwd", metavar="DIR", help="with list: only those of this workspace")
+    return parser
+
+
+def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono sessions``."""
+    parser = sessions_parser()
     if options[:1] == ["export"]:
         parser.error("export is not in this version; a session's journal is JSON lines in the state folder")
     parser.parse_args([*options, *literal], arguments)
@@ -62,15 +74,21 @@ def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str
         parser.error("list takes no ID; show and replay take one (sessions list shows them)")
 
 
-def parse_demo(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
-    """``py-mono demo``."""
+def demo_parser() -> Parser:
+    """Of ``py-mono demo``."""
     parser = Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")
     add_lock_options(parser)
+    return parser
+
+
+def parse_demo(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono demo``."""
+    parser = demo_parser()
     parser.parse_args([*options, *literal], arguments)
 
 
-def parse_debug(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
-    """``py-mono debug``."""
+def debug_parser() -> Parser:
+    """Of ``py-mono debug``."""
     parser = Parser(
         "py-mono debug",
         description="Read a model's reply from stdin; print the tool calls in it as one JSON list, [] where there is none.",
@@ -79,4 +97,10 @@ def parse_debug(arguments: "Arguments", options: list[str], literal: list[str]) 
     parser.add_argument("action", choices=("parse-tool-calls",))
     parser.add_argument("--format", metavar="NAME", help="one format, or auto for all of them (default: auto)")
     parser.add_argument("--tools", metavar="FILE", help="an OpenAI tool list; loose JSON counts only for tools in it")
+    return parser
+
+
+def parse_debug(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono debug``."""
+    parser = debug_parser()
     parser.parse_args([*options, *literal], arguments)

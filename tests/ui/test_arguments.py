@@ -1,6 +1,9 @@
+import re
+
 import pytest
 
-from py_mono.ui.arguments import Arguments, parse
+from py_mono.ui.arguments import COMMANDS, Arguments, parse
+from py_mono.ui.run_arguments import run_parser
 
 
 def given(*argv: str) -> dict[str, object]:
@@ -120,7 +123,16 @@ def test_a_wrong_command_line_ends_with_2_and_says_what_would_be_right(
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["tool", "--help"], ["sessions", "-h"], ["demo", "-h"], ["debug", "-h"], ["--version"]]
+    "argv",
+    [
+        ["--help"],
+        ["tool", "--help"],
+        ["sessions", "-h"],
+        ["demo", "-h"],
+        ["debug", "-h"],
+        ["--version"],
+        ["--completion", "fish"],
+    ],
 )
 def test_help_and_version_end_with_0(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -128,6 +140,18 @@ def test_help_and_version_end_with_0(argv: list[str], capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert (ended.value.code, err) == (0, "")
     assert "py-mono" in out
+
+
+def test_help_fits_a_screen_and_names_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) < 24  # the shell's prompt comes below
+    assert max(map(len, rows)) <= 80
+    words = set(re.findall(r"[\w-]+", " ".join(rows)))
+    options = {option for action in run_parser()._actions for option in action.option_strings}
+    assert options | set(COMMANDS) <= words
+    assert {word for word in words if word.startswith("-")} <= options | {"--"}
 
 
 def test_lists_of_two_command_lines_are_apart() -> None:

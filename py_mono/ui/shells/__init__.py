@@ -1,0 +1,1 @@
+"""What completes the command line in bash, zsh and fish; the scripts are made by ``scripts/completions.py``."""
