@@ -6,6 +6,7 @@ Order, which subscribers may rely on:
 * each ``TurnStarted`` has exactly one ``TurnFinished``;
 * within a turn, each ``StepStarted`` is followed by one ``MessageFinished`` or by the turn's end;
 * each ``ToolStarted`` has one ``ToolFinished`` before the next ``StepStarted`` or ``TurnFinished``;
+* ``CommandRun`` stands between turns, and what its command did to the workspace right after it;
 * ``ToolFinished`` come in the order of the calls, also where the calls ran side by side;
 * a session is its facts: folding them gives the conversation.
 """
@@ -16,6 +17,7 @@ from msgspec import Struct
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone
+from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.event_base import TaggedEvent
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
@@ -233,6 +235,7 @@ Fact = (
     | ApprovalDecided
     | ToolFinished
     | HistoryCleared
+    | CommandRun
     | ChangesStaged
     | ChangesCommitted
     | ChangesDiscarded

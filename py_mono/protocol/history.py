@@ -1,6 +1,7 @@
 """The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
 
 from py_mono.protocol.changes import ChangesCommitted, ChangesUndone
+from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Event,
     HistoryCleared,
@@ -25,7 +26,7 @@ class History:
         prompt: The frozen front of the requests, once there is one.
         model: The model bound last, if any.
         session: What ``SessionStarted`` said, once it did.
-        turns: How many turns were started.
+        turns: How many turns were started, and commands run between them.
         undo: What can be undone and redone.
     """
 
@@ -40,9 +41,9 @@ class History:
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing to the model are passed over."""
         match event:
-            case TurnStarted():
+            case TurnStarted() | CommandRun():
                 self.turns = event.turn
-                self.messages.append(event.message)
+                self.messages += [event.message] if event.message else []
             case MessageSteered() | MessageFinished():
                 self.messages.append(event.message)
             case ToolFinished():

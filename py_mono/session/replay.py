@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Envelope,
     HistoryCleared,
@@ -45,6 +46,7 @@ class RecordedTurn(Struct):
         prompt: The front of its requests; None where there was none yet when it ended.
         late: What was put in after its last request.
         stop_reason: None where the recording ends before the turn does.
+        ran: The person's own commands since the turn before it, or since the conversation was cleared.
     """
 
     message: UserMessage
@@ -54,6 +56,7 @@ class RecordedTurn(Struct):
     steps: list[RecordedStep] = []
     late: tuple[MessageSteered, ...] = ()
     stop_reason: TurnStop | None = None
+    ran: tuple[CommandRun, ...] = ()
 
     def steered_after(self, step: int) -> tuple[MessageSteered, ...]:
         """What was put in between step number ``step`` (from 1) and the next one, or the turn's end."""
@@ -64,6 +67,7 @@ def turns_of(envelopes: Iterable[Envelope]) -> list[RecordedTurn]:
     """A recording, turn by turn."""
     turns: list[RecordedTurn] = []
     cleared = False
+    ran: tuple[CommandRun, ...] = ()
     bound: ModelBound | None = None
     prompt: PromptFrozen | None = None
     for envelope in envelopes:
@@ -71,10 +75,12 @@ def turns_of(envelopes: Iterable[Envelope]) -> list[RecordedTurn]:
             case ModelBound() as bound:
                 pass
             case HistoryCleared():
-                cleared, prompt = True, None
+                cleared, prompt, ran = True, None, ()
+            case CommandRun() as command:
+                ran += (command,)
             case TurnStarted(message=message):
-                turns.append(RecordedTurn(message, cleared, bound, prompt))
-                cleared = False
+                turns.append(RecordedTurn(message, cleared, bound, prompt, ran=ran))
+                cleared, ran = False, ()
             case PromptFrozen() as prompt:
                 if turns and turns[-1].stop_reason is None:
                     turns[-1].prompt = prompt
