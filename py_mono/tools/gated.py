@@ -1,0 +1,44 @@
+"""A branch whose calls pass a gate first; comes below the registry, which knows a tool's name and checked its arguments."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from py_mono.protocol.ports import Branch, Emit, Grant, Verdict
+from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+
+
+class Reviewer(Protocol):
+    """Who judges calls."""
+
+    async def review(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
+        """See ``Gate.review_call``; what is asked and decided goes to ``emit``."""
+
+    def hint(self, call: ToolCall, result: ToolResult, grant: Grant) -> str:
+        """A line for the model behind a result; or empty."""
+
+
+class GatedTools:
+    """The tools of a branch. What is not approved is not run, and the model is told why."""
+
+    def __init__(self, branch: Branch, reviewer: Reviewer, emit: Emit) -> None:
+        self._branch = branch
+        self._reviewer = reviewer
+        self._emit = emit
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        """See ``ToolSource``."""
+        return await self._branch.specs()
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        """See ``ToolSource``."""
+        spec = next((spec for spec in await self._branch.specs() if spec.name == call.name), None)
+        if spec is None or call.malformed:  # the branch refuses both
+            return await self._branch.call(call, on_output)
+        verdict = await self._reviewer.review(call, spec, self._emit)
+        if not verdict.allowed:
+            return ToolResult(call.id, call.name, verdict.reason, is_error=True)
+        result = await self._branch.call(call, on_output, verdict.grant)
+        hint = self._reviewer.hint(call, result, verdict.grant)
+        return replace(result, content=f"{result.content}\n{hint}") if hint else result
