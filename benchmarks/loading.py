@@ -8,7 +8,7 @@ import json
 import sys
 import time
 
-from py_mono.llm.litellm_loader import LOADER
+from py_mono.llm.clouds.loader import LOADER
 
 _TICK_S = 0.001
 _ALONE_S = 2.0

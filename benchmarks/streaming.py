@@ -18,9 +18,9 @@ from pathlib import Path
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
-from py_mono.llm.ollama_provider import OllamaProvider
+from py_mono.llm.ollama.provider import OllamaProvider
+from py_mono.llm.printed.calls import TextCalls
 from py_mono.llm.settings import ProviderSettings
-from py_mono.llm.text_calls import TextCalls
 from py_mono.protocol.events import Envelope, MessageFinished, SessionStarted, StepStarted, TextDelta
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider

@@ -6,16 +6,16 @@ from py_mono.protocol.ports import Provider
 from py_mono.utils.lazy import load
 
 _FACTORIES = {
-    "litellm": "py_mono.llm.litellm_provider:create",
-    "ollama": "py_mono.llm.ollama_provider:create",
+    "litellm": "py_mono.llm.clouds.provider:create",
+    "ollama": "py_mono.llm.ollama.provider:create",
     "replay": "py_mono.llm.replay:create",
-    "scripted": "py_mono.llm.scripted:create",
+    "scripted": "py_mono.llm.scripted.provider:create",
 }
 
 _EXACT = {"replay"}
 """Whose replies are no model's text: they are taken as they are."""
 
-_PRELOADS = {"litellm": "py_mono.llm.litellm_provider:preload"}
+_PRELOADS = {"litellm": "py_mono.llm.clouds.provider:preload"}
 """What a provider's first request needs and takes long to load."""
 
 
@@ -40,7 +40,7 @@ def create(settings: ProviderSettings) -> Provider:
     provider: Provider = load(target)(settings)
     if settings.provider in _EXACT:
         return provider
-    wrapped: Provider = load("py_mono.llm.text_calls:TextCalls")(provider)
+    wrapped: Provider = load("py_mono.llm.printed.calls:TextCalls")(provider)
     return wrapped
 
 

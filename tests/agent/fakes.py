@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
-from py_mono.llm.scripted import ScriptedProvider
+from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
 from py_mono.protocol.ports import Branch, Changes, Provider, Redact, ToolSource
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec

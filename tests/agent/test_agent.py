@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from py_mono.agent import agent
-from py_mono.llm.scripted import ScriptedProvider
+from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.errors import ProviderError, ProviderUnavailable, SandboxError
 from py_mono.protocol.events import StepStarted
 from py_mono.protocol.ports import Branch, Changes

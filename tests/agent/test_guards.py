@@ -8,7 +8,7 @@ from msgspec.json import decode
 from msgspec.structs import replace
 
 from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
-from py_mono.llm.scripted import ScriptedProvider
+from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import MessageSteered, Notice, PrefixBroken, StepStarted, ToolFinished
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from py_mono.llm.scripted import ScriptedProvider
+from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import Event, ModelWaiting, Notice, TurnFinished

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, aclosing, contextmanager, nullcon
 import pytest
 from msgspec.structs import replace
 
-from py_mono.llm.litellm_provider import LiteLLMProvider
-from py_mono.llm.ollama_provider import OllamaProvider
+from py_mono.llm.clouds.provider import LiteLLMProvider
+from py_mono.llm.ollama.provider import OllamaProvider
+from py_mono.llm.printed.calls import TextCalls
 from py_mono.llm.registry import create, names
 from py_mono.llm.replay import ReplayProvider
-from py_mono.llm.scripted import ScriptedProvider
+from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.llm.settings import LiteLLMSettings, OllamaSettings, ProviderSettings
-from py_mono.llm.text_calls import TextCalls
 from py_mono.protocol.errors import ProviderError
 from py_mono.protocol.events import ContextChecked, ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, UserMessage

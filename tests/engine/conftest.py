@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from py_mono.llm.litellm_provider import LiteLLMProvider
+from py_mono.llm.clouds.provider import LiteLLMProvider
 from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
 from tests.journeys.program import Program
 

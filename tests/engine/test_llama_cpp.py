@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 from msgspec.structs import replace
 
-from py_mono.llm.litellm_provider import LiteLLMProvider
+from py_mono.llm.clouds.provider import LiteLLMProvider
 from py_mono.protocol.errors import ContextTooLong
 from py_mono.protocol.events import ContextChecked, TextDelta
 from py_mono.protocol.messages import AssistantMessage, ToolMessage, Usage, UserMessage

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from py_mono.llm.litellm_provider import LiteLLMProvider
+from py_mono.llm.clouds.provider import LiteLLMProvider
 from py_mono.protocol.messages import AssistantMessage
 from tests.faults.wires import SAYING, THINKING, Wire, arguments, compact, good_message
-from tests.llm.clouds import provider_at
+from tests.llm.clouds.serving import provider_at
 
 _SSE = "text/event-stream"
 _PLACES = {

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from py_mono.llm.ollama_provider import OllamaProvider
+from py_mono.llm.ollama.provider import OllamaProvider
 from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from tests.faults.wires import SAYING, THINKING, Wire, arguments, compact, good_message
 from tests.servers.faults import End, Plan

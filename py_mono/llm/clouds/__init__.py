@@ -1,0 +1,1 @@
+"""Models of the clouds, and whatever else LiteLLM reaches."""

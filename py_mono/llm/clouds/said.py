@@ -1,0 +1,107 @@
+"""What a failed request says: its words on one line, without keys, and how long it wants us to wait."""
+
+import email.utils
+import math
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from py_mono.llm.clouds.models import Model
+from py_mono.utils.text import strip_escapes
+
+if TYPE_CHECKING:
+    from py_mono.llm.clouds.transport import Seen
+
+_SHOWN = 400
+_WAIT = re.compile(r"(?:again|retry) in ((?:[\d.]+(?:ms|s|m|h))+)|retryDelay\W+([\d.]+s)", re.IGNORECASE)
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def wait_s(seen: "Seen") -> float | None:
+    """How long the server wants us to wait, in seconds: by its headers, else by what it says; None where it does not."""
+    exact = _seconds(seen.headers.get("retry-after-ms", ""))
+    if exact is not None:
+        return exact / 1000
+    header = seen.headers.get("retry-after", "")
+    found = _seconds(header)
+    if found is None:
+        found = _until(header)
+    return wait_in(seen.body.decode(errors="replace")) if found is None else found
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return max(number, 0.0) if math.isfinite(number) else None
+
+
+def _until(date: str) -> float | None:
+    """Seconds from now to an HTTP date; None where it is none."""
+    try:
+        return max(email.utils.parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def wait_in(text: str) -> float | None:
+    """How long a sentence says to wait (``Please try again in 7.66s``), in seconds; None where it does not."""
+    found = _WAIT.search(text)
+    if not found:
+        return None
+    parts = re.findall(r"([\d.]+)(ms|s|m|h)", found[1] or found[2], re.IGNORECASE)
+    try:
+        seconds = sum(float(number) * _UNIT_S[unit.lower()] for number, unit in parts)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def message(body: bytes, model: Model) -> str:
+    """What the body of an error says, on one line, without keys."""
+    try:
+        said = _error_in(msgspec.json.decode(body))
+    except (ValueError, RecursionError):
+        said = body.decode(errors="replace")
+    return plain(said, model) or "no reason given"
+
+
+def _error_in(value: Any) -> str:  # noqa: ANN401 - whatever JSON
+    if isinstance(value, list) and value:
+        return _error_in(value[0])
+    if not isinstance(value, dict):
+        return value if isinstance(value, str) else ""
+    inner = value.get("error") or value.get("detail")
+    if inner:
+        return _error_in(inner)
+    said = [str(value.get("message") or "")]
+    said += [str(value[name]) for name in ("code", "type", "status") if isinstance(value.get(name), str)]
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict) and isinstance(
+        metadata.get("raw"), str
+    ):  # what OpenRouter was told by the model's host
+        said.append(metadata["raw"])
+    if failed := value.get("failed_generation"):
+        said.append(f"failed_generation: {failed}")
+    return "; ".join(filter(None, said))
+
+
+def innermost(error: BaseException) -> str:
+    """What is at the heart of LiteLLM's layers of exceptions."""
+    inner = getattr(error, "original_exception", None)
+    if isinstance(inner, Exception):
+        return innermost(inner)
+    text = str(getattr(error, "message", "") or error or type(error).__name__)
+    text = text.partition("Traceback (most recent")[0].partition(" To drop these, set")[0]  # LiteLLM's own advice
+    return re.sub(r"^(?:(?:litellm\.)?\w*(?:Error|Exception)(?:: | - ))+", "", text)
+
+
+def plain(text: str, model: Model) -> str:
+    """On one line, short, without escapes and without the key."""
+    for secret in model.secrets:
+        text = text.replace(secret, "…")
+    text = " ".join(strip_escapes(text).split())
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -1,0 +1,1 @@
+"""Ollama on its native chat."""

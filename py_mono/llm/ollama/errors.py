@@ -1,0 +1,214 @@
+"""What went wrong with Ollama, as the field's errors: each with what was wrong and what would mend it."""
+
+import math
+import re
+
+from py_mono.llm.http.connection import TransportError
+from py_mono.llm.ollama.calls import gave_up
+from py_mono.llm.retrying import Failure
+from py_mono.llm.window.watch import OVERSIZE_REMEDY
+from py_mono.protocol.errors import (
+    BadResponse,
+    ContextTooLong,
+    ModelNotFound,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    ToolsUnsupported,
+)
+
+_TOO_LONG = re.compile(
+    r"context (?:length|size|window)|exceed_context_size|longer than the context|exceeds? .{0,40}context|prompt is too long",
+    re.IGNORECASE,
+)
+_RETRY_AFTER_MAX_S = 60.0
+_TOO_MANY = 429
+
+_CLOUDS = ("anthropic/", "gemini/", "groq/", "openai/", "openrouter/")
+"""How the names of models begin that people mean for LiteLLM."""
+
+
+def unreachable(error: TransportError, url: str, model: str) -> ProviderUnavailable:
+    """Nothing listens there."""
+    return ProviderUnavailable(
+        f"the Ollama server at {url} cannot be reached: {error}",
+        remedy=f"start it with `ollama serve`, or set OLLAMA_BASE_URL to where it runs{_or_cloud(model)}",
+    )
+
+
+def broken(error: TransportError, url: str) -> Failure:
+    """The connection broke, or what came over it is not HTTP."""
+    if error.garbled:
+        return Failure(
+            BadResponse(
+                f"{url} does not speak HTTP: {error}",
+                remedy="is OLLAMA_BASE_URL the address of an Ollama server?",
+            )
+        )
+    return Failure(ProviderUnavailable(f"Ollama: {error}", remedy="the server's log says why (`ollama serve`)"))
+
+
+def timed_out(phase: str, seconds: float) -> ProviderUnavailable:
+    """No byte came in time."""
+    what = "while the model was loading" if phase == "loading" else "for the first token"
+    return ProviderUnavailable(
+        f"Ollama sent nothing for {seconds:g} s {what}",
+        remedy="a smaller model or prompt answers sooner; `ollama ps` shows what the server is doing",
+    )
+
+
+def idle(seconds: float) -> Failure:
+    """The reply stopped coming."""
+    return Failure(
+        ProviderUnavailable(
+            f"the reply stopped: nothing more for {seconds:g} s", remedy="`ollama ps` shows what the server is doing"
+        )
+    )
+
+
+def garbage(what: str, line: bytes) -> Failure:
+    """A line of the reply is not what it should be."""
+    shown = line[:80].decode(errors="replace")
+    return Failure(
+        BadResponse(f"Ollama sent a line that is no reply ({what}): {shown!r}", remedy="is it an Ollama server?"),
+        at_most=2,
+    )
+
+
+def not_ollama(url: str, what: str) -> BadResponse:
+    """Something else answers there."""
+    return BadResponse(
+        f"{url} answered with {what}: that is not an Ollama server", remedy="set OLLAMA_BASE_URL to where Ollama runs"
+    )
+
+
+def encoded(url: str, coding: str) -> BadResponse:
+    """The reply is compressed, though nobody asked for it."""
+    return BadResponse(
+        f"{url} answered in a coding that was not asked for ({coding[:40]})",
+        remedy="something before the server compresses its replies: set OLLAMA_BASE_URL to the server itself",
+    )
+
+
+def line_too_long(limit: int) -> BadResponse:
+    """A line grew beyond all bounds."""
+    return BadResponse(
+        f"Ollama sent a line longer than {limit >> 20} MiB", remedy="no reply is so long: is it an Ollama server?"
+    )
+
+
+def reply_too_long(limit: int) -> BadResponse:
+    """A reply went on and on."""
+    return BadResponse(
+        f"the reply went on for more than {limit >> 20} MiB",
+        remedy="interrupt it sooner, or choose another model",
+    )
+
+
+def empty(*, cut: bool, thought: bool, may_think: bool) -> Failure:
+    """The reply held neither text nor calls; ``cut``: by the output limit; ``thought``: it held reasoning."""
+    if cut and thought:
+        what = "the model spent its whole output on thinking"
+        remedy = "raise OLLAMA_CONTEXT_LENGTH, /clear, or choose another model"
+    elif cut:
+        what = "the reply was cut before it said anything"
+        remedy = "raise OLLAMA_CONTEXT_LENGTH, or /clear: the window is full"
+    else:
+        what = "the model answered with nothing"
+        remedy = "ask again in other words, or choose another model"
+    return Failure(BadResponse(what, remedy=remedy), at_most=2, wait_s=0.0, think_off=thought and may_think)
+
+
+def call_cut() -> BadResponse:
+    """A reply ended in the middle of a tool call."""
+    return BadResponse(
+        "the reply was cut by the output limit in the middle of a tool call; the call was not run",
+        remedy="ask for the change in smaller pieces, or raise OLLAMA_CONTEXT_LENGTH",
+    )
+
+
+def model_missing(model: str, pulled: list[str] | None) -> ModelNotFound:
+    """The server has not pulled the model; ``pulled`` None where it does not say which it has."""
+    if pulled:
+        there = f"; pulled are: {', '.join(pulled[:20])}{', …' if len(pulled) > 20 else ''}"  # noqa: PLR2004 - a screenful
+    else:
+        there = "; no model is pulled yet" if pulled is not None else ""
+    other = ", or choose one that is pulled with --model" if pulled else ""
+    return ModelNotFound(
+        f"Ollama has no model {model!r}{there}", remedy=f"ollama pull {model}{other}{_or_cloud(model)}"
+    )
+
+
+def _or_cloud(model: str) -> str:
+    return "; a cloud's model needs --provider litellm" if model.startswith(_CLOUDS) else ""
+
+
+def no_tools(model: str) -> ToolsUnsupported:
+    """The server sends no tools to this model."""
+    return ToolsUnsupported(
+        f"the model {model} has no tool calling of its own",
+        remedy="choose one that has: https://ollama.com/search?c=tools",
+    )
+
+
+def from_text(text: str, model: str) -> ProviderError | None:
+    """An error that the server's words make plain, whatever the status; trying again would not help."""
+    if "does not support tools" in text:
+        return no_tools(model)
+    if "does not support chat" in text:
+        return ProviderError(f"the model {model} is not a chat model", remedy="choose another with --model")
+    if _TOO_LONG.search(text):
+        return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=OVERSIZE_REMEDY)
+    if "requires more system memory" in text:
+        return ProviderError(
+            f"the model does not fit into memory: {text}",
+            remedy="choose a smaller model, or lower OLLAMA_CONTEXT_LENGTH",
+        )
+    return None
+
+
+def from_stream(text: str, model: str) -> Exception:
+    """An ``{"error": …}`` line in the middle of a reply: a ``ProviderError``, or a ``Failure``."""
+    return gave_up(text) or from_text(text, model) or _server_error(f"Ollama broke off: {text or 'no reason given'}")
+
+
+def from_status(status: int, text: str, retry_after: str, model: str) -> Exception:
+    """A status other than 200 and 404: a ``ProviderError``, or a ``Failure`` where another attempt may help."""
+    broken = status >= 500  # noqa: PLR2004 - the class of statuses
+    plain = (gave_up(text) if broken else None) or from_text(text, model)
+    if plain:
+        return plain
+    if status == _TOO_MANY:
+        return _limited(text, retry_after)
+    if broken:
+        return _server_error(f"Ollama answered {status}: {text or 'no reason given'}")
+    if status in {401, 403}:
+        return ProviderError(
+            f"the server refused the request ({status}): {text}",
+            remedy="sign in (`ollama signin`), or put user and password into OLLAMA_BASE_URL",
+        )
+    if 300 <= status < 400:  # noqa: PLR2004 - the class of statuses
+        return BadResponse(
+            f"the server redirects ({status}), which is not followed", remedy="set OLLAMA_BASE_URL to the final address"
+        )
+    return BadResponse(
+        f"Ollama refused the request ({status}): {text or 'no reason given'}", remedy="is Ollama up to date?"
+    )
+
+
+def _server_error(message: str) -> Failure:
+    return Failure(ProviderUnavailable(message, remedy="the server's log says why (`ollama serve`)"))
+
+
+def _limited(text: str, retry_after: str) -> Exception:
+    text = text or "it gave no reason"
+    try:
+        seconds = max(0.0, float(retry_after))
+    except ValueError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
+        return Failure(RateLimited(f"the server limits requests: {text}", remedy="wait a little"))
+    error = RateLimited(
+        f"the server limits requests: {text}", remedy=f"wait {seconds:g} s and ask again", retry_after=seconds
+    )
+    return Failure(error, wait_s=seconds) if seconds <= _RETRY_AFTER_MAX_S else error

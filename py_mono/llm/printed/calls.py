@@ -1,0 +1,213 @@
+"""A provider around a provider, with which every model can call tools: ``docs/adr/028-tool-calls-as-text.md``.
+
+Calls that a model prints are taken out of its text; a call that cannot be read gets one more chance, its arguments held
+to the tool's schema; a model without tool calling of its own is told of its tools in the prompt.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from py_mono.llm.printed.protocol import as_text
+from py_mono.llm.printed.reply import NAMELESS, PlainReply, TextReply, Whole
+from py_mono.protocol.errors import BadResponse, ContextTooLong, MalformedCall, ProviderError, ToolsUnsupported
+from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
+from py_mono.protocol.messages import AssistantMessage, Usage
+from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
+from py_mono.protocol.tools import ToolSpec
+
+_Last = TypeVar("_Last")
+
+_KEY = re.compile(r'"(\w{1,64})"\s{0,8}:')
+
+
+class _Chance(Struct, frozen=True):
+    """A second request in place of the first one's reply, and why."""
+
+    request: ModelRequest
+    reason: str
+
+
+class TextCalls:
+    """See the module; everything else is as ``inner`` does it."""
+
+    def __init__(self, inner: Provider) -> None:
+        self._inner = inner
+        self._described = False
+
+    @property
+    def name(self) -> str:
+        """See ``Provider``."""
+        return self._inner.name
+
+    @property
+    def model(self) -> str:
+        """See ``Provider``."""
+        return self._inner.model
+
+    @property
+    def window(self) -> int:
+        """See ``Provider``."""
+        return self._inner.window
+
+    async def prepare(self) -> None:
+        """See ``Provider``."""
+        await self._inner.prepare()
+
+    async def close(self) -> None:
+        """See ``Provider``."""
+        await self._inner.close()
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+        """See ``Provider``."""
+        return self._read(request, partial(self._ended, request), anew=not self._described)
+
+    async def _read(
+        self,
+        request: ModelRequest,
+        then: Callable[[Whole, int], AsyncGenerator[ModelChunk | _Last, None]],
+        *,
+        anew: bool = False,
+    ) -> AsyncGenerator[ModelChunk | _Last, None]:
+        """One reply: what can be shown of it, then what ``then`` makes of the whole and of how many attempts failed.
+
+        With ``anew`` a model that takes no tools is asked once more, and told of them. All of a reply passes through
+        here, piece by piece: each further generator around this one would cost as much as the search for calls.
+        """
+        reply = TextReply(request, described=self._described) if request.tools else PlainReply()
+        quick = reply.quick
+        sent = as_text(request) if self._described else request
+        rest: AsyncGenerator[ModelChunk | _Last, None] | None = None
+        try:
+            async with aclosing(self._inner.stream(sent)) as chunks:
+                async for chunk in chunks:
+                    if type(chunk) is TextDelta and (shown := quick(chunk)) is not None:
+                        if shown.text:
+                            yield shown
+                    elif isinstance(chunk, AssistantMessage):
+                        rest = then(reply.end(chunk), reply.failed)
+                        break
+                    else:
+                        for seen in reply.take(chunk):
+                            yield seen
+        except MalformedCall as error:
+            rest = then(reply.unreadable(error, self.model), reply.failed)
+        except ToolsUnsupported as error:
+            rest = self._anew(request, None if anew else error)
+        if rest is not None:
+            async with aclosing(rest):
+                async for piece in rest:
+                    yield piece
+
+    async def _anew(self, request: ModelRequest, error: ToolsUnsupported | None) -> AsyncGenerator[ModelChunk, None]:
+        """The reply to a request that describes its tools; raises ``error`` where there is one."""
+        if error is not None:
+            raise error
+        self._described = True
+        yield Notice(f"{self.model} has no tool calling of its own: the tools are described in its prompt")
+        async with aclosing(self.stream(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _ended(self, request: ModelRequest, whole: Whole, attempts: int) -> AsyncGenerator[ModelChunk, None]:
+        """The end of the reply, or where it is a call that cannot be read, what a second request makes of it."""
+        chance = _chance(request, whole)
+        if chance is None:
+            for delta in whole.deltas:
+                yield delta
+            yield whole.message
+            return
+        yield ModelRetried(attempts + 1, 0.0, chance.reason)
+        async with aclosing(self._second(chance.request, whole, attempts + 1)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _second(self, request: ModelRequest, first: Whole, attempts: int) -> AsyncGenerator[ModelChunk, None]:
+        """The second reply if it is of use, else the first as it was; shown once that is known."""
+        held: list[ModelChunk] = []
+        best, usage = first, Usage()
+        try:
+            async with aclosing(self._read(request, _itself)) as pieces:
+                async for piece in pieces:
+                    match piece:
+                        case Whole():
+                            usage = piece.message.usage
+                            best = piece if _of_use(piece) else first
+                            held += piece.deltas
+                        case TextDelta() | ReasoningDelta():
+                            held.append(piece)
+                        case ModelRetried():
+                            held.clear()
+                            yield ModelRetried(attempts + piece.attempt, piece.wait_s, piece.reason)
+                        case _:
+                            yield piece
+        except (BadResponse, ContextTooLong, ToolsUnsupported) as error:  # the first reply is still one
+            usage = _taken_by(error)
+            if first.silent:
+                raise
+        if best.silent:
+            raise BadResponse(
+                "the model's reply was nothing but thinking, twice",
+                remedy="ask again in other words, or choose another model",
+            )
+        message = best.message
+        if best is first:
+            shown = (ReasoningDelta(message.reasoning), TextDelta(message.text))
+            held = [delta for delta in shown if delta.text]
+        for delta in held:
+            yield delta
+        yield replace(message, usage=first.message.usage + usage)
+
+
+async def _itself(whole: Whole, _: int) -> AsyncGenerator[Whole, None]:
+    yield whole
+
+
+def _taken_by(error: ProviderError) -> Usage:
+    """What a request took that failed: nothing where it was refused, else that is not known."""
+    return Usage() if isinstance(error, BadResponse) else Usage(cost_usd=0.0)
+
+
+def _of_use(whole: Whole) -> bool:
+    return not whole.silent and not any(call.malformed for call in whole.message.tool_calls)
+
+
+def _chance(request: ModelRequest, whole: Whole) -> _Chance | None:
+    """What to ask in place of a reply that nothing can be done with; None where it goes out as it is.
+
+    Where other calls stand beside the broken one they are worth more than it: they run, and the model is told.
+    """
+    calls = whole.message.tool_calls
+    if whole.silent:
+        return _Chance(request, "the reply was nothing but thinking")
+    if len(calls) != 1 or not calls[0].malformed:
+        return None
+    name = calls[0].name
+    if name == NAMELESS:
+        name = _tool_of(calls[0].malformed, request.tools)
+        if not name:
+            return _Chance(request, "the model's tool call could not be read")
+    elif all(tool.name != name for tool in request.tools):
+        return None
+    reason = f"the model's call of {name} could not be read; its arguments alone are asked for"
+    return _Chance(replace(request, only_tool=name), reason)
+
+
+def _tool_of(raw: str, tools: Sequence[ToolSpec]) -> str:
+    """The one tool whose arguments a broken text holds most of; empty where there are several, or none.
+
+    It is good for asking again only: nothing runs by a name that the model did not write.
+    """
+    keys = set(_KEY.findall(raw))
+    found: dict[str, int] = {}
+    for tool in tools:
+        if keys >= set(tool.parameters.get("required", ())):
+            found[tool.name] = len(keys & set(tool.parameters.get("properties", ())))
+    most = max(found.values(), default=0)
+    best = [name for name, count in found.items() if count == most > 0]
+    return best[0] if len(best) == 1 else ""
