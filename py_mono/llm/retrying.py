@@ -16,17 +16,13 @@ class Failure(Exception):
         final: What to raise when no further attempt is made.
         wait_s: How long to wait first; None takes the usual back-off.
         at_most: How many attempts there are at most when they fail like this; None takes the usual number.
-        think_off: Whether the next attempt is to go without thinking.
     """
 
-    def __init__(
-        self, final: ProviderError, *, wait_s: float | None = None, at_most: int | None = None, think_off: bool = False
-    ) -> None:
+    def __init__(self, final: ProviderError, *, wait_s: float | None = None, at_most: int | None = None) -> None:
         super().__init__(str(final))
         self.final = final
         self.wait_s = wait_s
         self.at_most = at_most
-        self.think_off = think_off
 
 
 Attempt = Callable[[Failure | None], AsyncGenerator[ModelChunk, None]]

@@ -28,6 +28,10 @@ _CLOUDS = ("anthropic/", "gemini/", "groq/", "openai/", "openrouter/")
 """How the names of models begin that people mean for LiteLLM."""
 
 
+class OnlyThought(Failure):
+    """A reply held reasoning and nothing else; the next attempt is to go without thinking."""
+
+
 def unreachable(error: TransportError, url: str, model: str) -> ProviderUnavailable:
     """Nothing listens there."""
     return ProviderUnavailable(
@@ -116,7 +120,8 @@ def empty(*, cut: bool, thought: bool, may_think: bool) -> Failure:
     else:
         what = "the model answered with nothing"
         remedy = "ask again in other words, or choose another model"
-    return Failure(BadResponse(what, remedy=remedy), at_most=2, wait_s=0.0, think_off=thought and may_think)
+    failure = OnlyThought if thought and may_think else Failure
+    return failure(BadResponse(what, remedy=remedy), at_most=2, wait_s=0.0)
 
 
 def call_cut() -> BadResponse:

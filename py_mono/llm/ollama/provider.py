@@ -119,7 +119,7 @@ class OllamaProvider:
         def attempt(last: Failure | None) -> AsyncGenerator[ModelChunk, None]:
             nonlocal think
             if last is not None and think is not False:
-                think = False if last.think_off else self._think(request)
+                think = False if isinstance(last, errors.OnlyThought) else self._think(request)
             return self._attempt(self._encode(request, think), request, may_think=think is not False)
 
         tries = retried(attempt, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
