@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from py_mono.llm.clouds import said as told
 from py_mono.llm.clouds.models import Model
 from py_mono.llm.retrying import Failure
+from py_mono.llm.window.refused import says_too_long
 from py_mono.protocol.errors import (
     BadResponse,
     ContextTooLong,
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 _WAIT_MAX_S = 60.0
 _OK = 200
 
-_TOO_LONG = re.compile(
-    r"context[ _](?:length|size|window)|maximum context|prompt is too long|exceed_context_size"
-    r"|input token count .{0,60}exceeds|reduce the length of the messages|request too large|too many (?:input )?tokens",
-    re.IGNORECASE,
-)
 _NO_TOOLS = re.compile(
     r"does not support (?:tools|tool|function|parameters: \[[^]]*'tools')|support tool use|tool choice requires|tools param requires"
     r"|(?:tool|function) calling`? is not (?:supported|enabled)|tools are not supported",
@@ -209,7 +205,7 @@ def _from_words(text: str, model: Model) -> ProviderError | None:  # noqa: PLR09
         return ToolsUnsupported(
             f"the model {model.name} cannot call tools here: {text}", remedy="choose one that can with --model"
         )
-    if _TOO_LONG.search(text):
+    if says_too_long(text):
         return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=_SHORTER)
     if _NO_MODEL.search(text):
         return ModelNotFound(

@@ -1,11 +1,11 @@
 """What went wrong with Ollama, as the field's errors: each with what was wrong and what would mend it."""
 
 import math
-import re
 
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.ollama.calls import gave_up
 from py_mono.llm.retrying import Failure
+from py_mono.llm.window.refused import says_too_long
 from py_mono.llm.window.watch import OVERSIZE_REMEDY
 from py_mono.protocol.errors import (
     BadResponse,
@@ -17,10 +17,6 @@ from py_mono.protocol.errors import (
     ToolsUnsupported,
 )
 
-_TOO_LONG = re.compile(
-    r"context (?:length|size|window)|exceed_context_size|longer than the context|exceeds? .{0,40}context|prompt is too long",
-    re.IGNORECASE,
-)
 _RETRY_AFTER_MAX_S = 60.0
 _TOO_MANY = 429
 
@@ -162,7 +158,7 @@ def from_text(text: str, model: str) -> ProviderError | None:
         return no_tools(model)
     if "does not support chat" in text:
         return ProviderError(f"the model {model} is not a chat model", remedy="choose another with --model")
-    if _TOO_LONG.search(text):
+    if says_too_long(text):
         return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=OVERSIZE_REMEDY)
     if "requires more system memory" in text:
         return ProviderError(
