@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from py_mono.ui.account import Account
+
 if TYPE_CHECKING:
     from py_mono.agent.agent import Agent
     from py_mono.protocol.events import Envelope
@@ -25,6 +27,7 @@ class App:
         environment: For ``NO_COLOR``, ``TERM`` and the like.
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
         signals: What Ctrl-C and SIGTERM do.
+        account: What the session took so far.
         on_shown: To be called once events are shown: says what could not be said before.
     """
 
@@ -54,6 +57,8 @@ class App:
         self.signals = signals
         self.on_shown = on_shown
         self._session = session
+        self.account = Account(session.envelopes)
+        agent.subscribe(self.account)
 
     @property
     def past(self) -> "Sequence[Envelope]":

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.protocol.errors import SandboxError
+from py_mono.ui.account import context_lines, cost_lines
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
 from py_mono.ui.undo_lines import diff_lines, undone_lines
@@ -35,10 +36,9 @@ class Command(NamedTuple):
 
 
 async def _help(_: "App", __: str) -> str:
-    rows = [(f"{command.name} {command.arguments}".rstrip(), command.help) for command in COMMANDS]
-    width = max(len(left) for left, _ in [*rows, *_KEYS])
-    lines = [f"{left:{width}}  {right}" for left, right in (*rows, *_KEYS)]
-    return "\n".join(lines)
+    rows = [(f"{command.name} {command.arguments}".rstrip(), command.help) for command in COMMANDS] + [*_TYPED]
+    width = max(len(left) for left, _ in rows)
+    return "\n".join([*(f"{left:{width}}  {right}" for left, right in rows), "", *_KEYS])
 
 
 async def _clear(app: "App", _: str) -> str:
@@ -89,6 +89,14 @@ async def _diff(app: "App", arguments: str) -> str:
     return diff_lines(turn, files)
 
 
+async def _cost(app: "App", _: str) -> str:
+    return cost_lines(app.account)
+
+
+async def _context(app: "App", _: str) -> str:
+    return context_lines(app.account, app.agent.history)
+
+
 def _anyway(_: "App") -> Sequence[tuple[str, str]]:
     return [("anyway", "also what somebody changed since")]
 
@@ -110,33 +118,43 @@ COMMANDS = (
     Command("/undo", "[anyway]", "take back what the last turn did to the files", _undo, _anyway),
     Command("/redo", "[anyway]", "bring back what was undone last", _redo, _anyway),
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
-    Command("/clear", "", "start the conversation afresh", _clear),
+    Command("/cost", "", "what this session took: tokens, money", _cost),
+    Command("/context", "", "how full the window is, and of what", _context),
+    Command("/clear", "", "start the conversation afresh; also /new", _clear),
     Command("/bye", "", "leave; also /exit, /quit, exit, quit, Ctrl-D", _leave),
 )
 
-_ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help"}
+_ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help", "/new": "/clear"}
 
 _PROMISED = frozenset({
-    "/new", "/compact", "/model", "/resume", "/fork", "/cost", "/context", "/mcp", "/route",
+    "/compact", "/model", "/resume", "/fork", "/mcp", "/route",
     "/mom", "/memory", "/export", "/doctor", "/providers", "/provider", "/key", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 
-_KEYS = (
-    ("Esc, Ctrl-C", "interrupt the turn; Ctrl-C twice when idle leaves"),
-    ("Ctrl-J, Esc Enter", "a new line"),
-    ("Ctrl-R, Up", "search the history, walk through it"),
-    ("Tab", "complete /commands and @files"),
+_TYPED = (
+    ("!COMMAND", "run it in the sandbox; !!COMMAND without telling the model"),
+    ("@FILE", "name a file; Tab completes it, and /commands too"),
 )
 
-NAMES = tuple(sorted({*(command.name for command in COMMANDS), "/exit", "/quit"}))
-"""What completes after a slash."""
-
+_KEYS = (
+    "Esc           interrupt the turn       Ctrl-C  clear, interrupt; twice: leave",
+    "Ctrl-J        a new line               Ctrl-O  unfold a paste or a result",
+    "Up, Ctrl-R    the history, search it   Ctrl-G  open the line in your editor",
+    "Ctrl-L        draw the screen anew     Ctrl-Z  suspend; Ctrl-D leave",
+)
 
 COMPLETIONS = tuple(
-    sorted([*((command.name, command.help) for command in COMMANDS), ("/exit", "leave"), ("/quit", "leave")])
+    sorted(
+        [
+            *((command.name, command.help) for command in COMMANDS),
+            ("/exit", "leave"),
+            ("/new", "start afresh"),
+            ("/quit", "leave"),
+        ]
+    )
 )
-"""The same, each with what it does."""
+"""What completes after a slash, and what it does."""
 
 
 def choices(app: "App", start: str) -> Sequence[tuple[str, str]]:
@@ -159,7 +177,7 @@ async def run_command(app: "App", text: str) -> str:
     name, _, arguments = text.strip().partition(" ")
     name = name.partition("\n")[0]
     if name.startswith("!"):
-        return "!COMMAND is not in this version, and nothing was run. To say it to the model, put a blank in front."
+        return "!COMMAND is for a terminal, and nothing was run. To say it to the model, put a blank in front."
     if name in _PROMISED:
         return f"{name} is not in this version: /help shows what there is."
     known = {command.name: command for command in COMMANDS}

@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import PyMonoError
+from py_mono.protocol.events import Envelope, MessageSteered
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import COMPLETIONS, Leave, choices, is_command, run_command
 from py_mono.ui.json_mode import DONE
 from py_mono.ui.line.completion import Words
 from py_mono.ui.line.files import Files
+from py_mono.ui.line.mentions import spelled_out
+from py_mono.ui.own_commands import run_own
 from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
 from py_mono.ui.render import Renderer
-from py_mono.ui.terminal import Screen, harmless
+from py_mono.ui.terminal import Screen, harmless, one_line
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -61,10 +65,13 @@ class Repl:
         self._prepared: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._leaving = False
+        self._queued: list[str] = []
+        line.queued = lambda: self._queued
         line.pending = self._pending
         line.busy = lambda: self._turn is not None
         line.interrupt = self._interrupt
         app.agent.subscribe(self._view)
+        app.agent.subscribe(self._note)
 
     async def run(self, prompt: str | None) -> int:
         """Read lines until the person leaves; returns the exit status.
@@ -106,16 +113,35 @@ class Repl:
         if not text.strip():
             return
         self._echo(text)
-        if is_command(text):
+        if text.startswith("!") and self._turn is not None:
+            self._say("A turn is running: press Esc first, then Up brings the command back.")
+        elif text.startswith("!"):
+            self._start(self._run_own(text))
+        elif is_command(text):
             self._say(await run_command(self._app, text))
         elif self._turn is not None:
-            self._app.agent.steer(text.strip())
+            self._queued.append(text.strip())
+            self._app.agent.steer(spelled_out(text.strip(), self._app.workspace))
+            self._line.redraw()
         else:
-            self._start(text.strip())
+            self._start(self._run_turns(spelled_out(text.strip(), self._app.workspace)))
 
-    def _start(self, text: str) -> None:
-        self._turn = asyncio.ensure_future(self._run_turns(text))
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._turn = asyncio.ensure_future(work)
         self._turn.add_done_callback(self._turn_over)
+
+    async def _run_own(self, text: str) -> None:
+        """Run a command of the person's own."""
+        if self._prepared is not None:
+            await self._prepared
+        self._view.status = f"running {one_line(text.lstrip('!'))}"
+        await run_own(self._app, self._view, text)
+        self._view.status = ""
+
+    def _note(self, envelope: Envelope) -> None:
+        """What was queued and has reached the model is no longer queued."""
+        if isinstance(envelope.event, MessageSteered) and envelope.event.origin == "user":
+            del self._queued[:1]
 
     async def _run_turns(self, text: str) -> None:
         """Run a turn, and another one for what was typed too late to steer it."""
@@ -124,6 +150,7 @@ class Repl:
         while text:
             finished = await self._app.agent.prompt(text)
             text = "\n".join(self._app.agent.take_queued())
+            self._queued.clear()
             if text and finished.stop_reason == "cancelled":
                 self._line.put_back(text)
                 return
@@ -132,11 +159,12 @@ class Repl:
 
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turn = None
+        self._queued.clear()
         self._files.changed()
         self._check(turn)
         late = "\n".join(self._app.agent.take_queued())  # typed after the last look at the queue
         if late and not self._leaving and self._failure is None:
-            self._start(late)
+            self._start(self._run_turns(late))
         self._line.redraw()
 
     def _check(self, task: asyncio.Task[None]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, cast
 
+from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Envelope,
     Event,
@@ -23,9 +24,11 @@ from py_mono.protocol.events import (
     TurnFinished,
     TurnStarted,
 )
+from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.ui.account import Account
 from py_mono.ui.app import App
 from py_mono.ui.lock import Lock
 from py_mono.ui.repl import run
@@ -49,6 +52,7 @@ class FakeAgent:
         self._seq = 0
         self._turn = 0
         self._late = ""
+        self.history = History()
 
     def subscribe(self, subscriber: Callable[[Envelope], None]) -> Callable[[], None]:
         self._subscribers.append(subscriber)
@@ -75,6 +79,19 @@ class FakeAgent:
 
     async def clear(self) -> None:
         self._emit(HistoryCleared())
+
+    async def run_command(self, command: str, *, told: bool, on_output: Callable[[str], None]) -> ToolResult:
+        self.running = True
+        self._interrupted.clear()
+        on_output(f"{'told' if told else 'kept'}: {command}\n")
+        stopped = command.startswith("sleep")
+        if stopped:
+            await self._interrupted.wait()
+        on_output("no newline")
+        self.running = False
+        self._turn += 1
+        self._emit(CommandRun(self._turn, command, stopped, 3))
+        return ToolResult("own", "shell", "…", is_error=stopped, details={"exit_code": 3 if command == "fail" else 0})
 
     async def prompt(self, text: str) -> TurnFinished:
         self.running = True
@@ -175,6 +192,7 @@ class FakeApp:
         self.provider: Provider = FakeProvider()
         self.workspace = os.getcwd()
         self.redact = str
+        self.account = Account()
         self.past: tuple[Envelope, ...] = ()
         self.signals = signals or Signals()
         self.version = "0"

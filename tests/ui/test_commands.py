@@ -2,7 +2,7 @@ import pytest
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.tools import ToolSpec
-from py_mono.ui.commands import COMMANDS, NAMES, Leave, is_command, run_command
+from py_mono.ui.commands import COMMANDS, COMPLETIONS, Leave, is_command, run_command
 from tests.ui.repl_program import fake_app
 
 
@@ -21,6 +21,12 @@ async def test_help_is_made_from_the_table() -> None:
     for command in COMMANDS:
         assert command.name in text
         assert command.help in text
+
+
+async def test_help_fits_a_screen_of_24_rows_and_80_columns() -> None:
+    lines = (await run_command(fake_app()[0], "/help")).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 23  # and the line to type in
 
 
 @pytest.mark.parametrize("name", ["/bye", "/exit", "/quit", "exit", "quit"])
@@ -65,9 +71,9 @@ async def test_the_list_of_tools_is_in_columns_and_without_what_only_the_model_n
 
 
 @pytest.mark.parametrize("line", ["!ls", "!rm -rf x\ny", "!"])
-async def test_an_exclamation_mark_is_not_sent_to_the_model(line: str) -> None:
+async def test_a_piped_exclamation_mark_is_neither_run_nor_sent_to_the_model(line: str) -> None:
     assert is_command(line)
-    assert (await run_command(fake_app()[0], line)).startswith("!COMMAND is not in this version, and nothing was run.")
+    assert (await run_command(fake_app()[0], line)).startswith("!COMMAND is for a terminal, and nothing was run.")
 
 
 @pytest.mark.parametrize("line", ["/key gsk_secret", "/model", "/fork 2", "/skill"])
@@ -77,8 +83,8 @@ async def test_a_promised_command_is_said_to_be_missing_and_never_offered_to_the
 
 
 def test_every_name_that_completes_is_known() -> None:
-    assert all(is_command(name) for name in NAMES)
-    assert {command.name for command in COMMANDS} <= set(NAMES)
+    assert all(is_command(name) for name, _ in COMPLETIONS)
+    assert {command.name for command in COMMANDS} <= {name for name, _ in COMPLETIONS}
 
 
 async def test_tools_that_cannot_be_asked_are_said_and_end_nothing() -> None:

@@ -7,6 +7,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from py_mono.ui.line.files import Files
+from py_mono.ui.line.mentions import written
 
 _MENTION = re.compile(r'(?:^|(?<=[\s(]))@(?:"(?P<quoted>[^"\n]*)|(?P<plain>[^\s"]*))$')
 _MOST = 50
@@ -53,16 +54,9 @@ class Words(Completer):
             return
         said, letters = mention
         for path in await self._files.search(letters, _MOST):
-            text = quoted(path)
+            text = written(path)
             if text:
                 yield Completion(text, -len(said), display=path)
-
-
-def quoted(path: str) -> str:
-    """How a path is mentioned; empty where it cannot be."""
-    if any(character.isspace() for character in path):
-        return "" if '"' in path else f'@"{path}"'
-    return "" if path.startswith('"') else f"@{path}"
 
 
 def _command(before: str) -> bool:
