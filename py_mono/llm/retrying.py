@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from py_mono.protocol.errors import ProviderError
+from py_mono.protocol.errors import ProviderError, RateLimited
 from py_mono.protocol.events import ModelRetried
 from py_mono.protocol.ports import ModelChunk
+
+LONGEST_WAIT_S = 60.0
+"""A server that wants us to wait longer is not waited for."""
 
 
 class Failure(Exception):
@@ -23,6 +26,18 @@ class Failure(Exception):
         self.final = final
         self.wait_s = wait_s
         self.at_most = at_most
+
+
+def limited(message: str, wait_s: float | None) -> Exception:
+    """What a server's limit comes to, which wants us to wait ``wait_s`` seconds; None where it does not say.
+
+    Returns:
+        A ``Failure``, or a ``RateLimited`` where the wait is too long for us.
+    """
+    if wait_s is None:
+        return Failure(RateLimited(message, remedy="wait a little and ask again"))
+    error = RateLimited(message, remedy=f"wait {wait_s:g} s and ask again", retry_after=wait_s)
+    return Failure(error, wait_s=wait_s) if wait_s <= LONGEST_WAIT_S else error
 
 
 Attempt = Callable[[Failure | None], AsyncGenerator[ModelChunk, None]]

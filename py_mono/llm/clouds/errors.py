@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from py_mono.llm.clouds import said as told
 from py_mono.llm.clouds.models import Model
-from py_mono.llm.retrying import Failure
+from py_mono.llm.retrying import LONGEST_WAIT_S, Failure, limited
 from py_mono.llm.window.refused import says_too_long
 from py_mono.protocol.errors import (
     BadResponse,
@@ -20,14 +20,12 @@ from py_mono.protocol.errors import (
     ModelNotFound,
     ProviderError,
     ProviderUnavailable,
-    RateLimited,
     ToolsUnsupported,
 )
 
 if TYPE_CHECKING:
     from py_mono.llm.clouds.transport import Seen
 
-_WAIT_MAX_S = 60.0
 _OK = 200
 
 _NO_TOOLS = re.compile(
@@ -185,7 +183,7 @@ def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> 
         return _limited(text, wait_s, model)
     if status >= 500 or status in {408, 409}:  # noqa: PLR2004 - worth another try
         failed = ProviderUnavailable(f"{_who(model)} failed ({status}): {text}", remedy="ask again in a while")
-        return Failure(failed, wait_s=wait_s if wait_s is not None and wait_s <= _WAIT_MAX_S else None)
+        return Failure(failed, wait_s=wait_s if wait_s is not None and wait_s <= LONGEST_WAIT_S else None)
     return BadResponse(f"{_who(model)} refused the request ({status}): {text}", remedy="choose another model")
 
 
@@ -244,11 +242,7 @@ def _no_money(text: str, model: Model) -> ProviderError:
 
 
 def _limited(text: str, wait_s: float | None, model: Model) -> Exception:
-    message = f"{_who(model)} limits requests: {text}"
-    if wait_s is None:
-        return Failure(RateLimited(message, remedy="wait a little and ask again"))
-    limited = RateLimited(message, remedy=f"wait {wait_s:g} s and ask again", retry_after=wait_s)
-    return Failure(limited, wait_s=wait_s) if wait_s <= _WAIT_MAX_S else limited
+    return limited(f"{_who(model)} limits requests: {text}", wait_s)
 
 
 def _who(model: Model) -> str:

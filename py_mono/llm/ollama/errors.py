@@ -4,7 +4,7 @@ import math
 
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.ollama.calls import gave_up
-from py_mono.llm.retrying import Failure
+from py_mono.llm.retrying import Failure, limited
 from py_mono.llm.window.refused import says_too_long
 from py_mono.llm.window.watch import OVERSIZE_REMEDY
 from py_mono.protocol.errors import (
@@ -13,11 +13,9 @@ from py_mono.protocol.errors import (
     ModelNotFound,
     ProviderError,
     ProviderUnavailable,
-    RateLimited,
     ToolsUnsupported,
 )
 
-_RETRY_AFTER_MAX_S = 60.0
 _TOO_MANY = 429
 
 _CLOUDS = ("anthropic/", "gemini/", "groq/", "openai/", "openrouter/")
@@ -180,7 +178,7 @@ def from_status(status: int, text: str, retry_after: str, model: str) -> Excepti
     if plain:
         return plain
     if status == _TOO_MANY:
-        return _limited(text, retry_after)
+        return limited(f"the server limits requests: {text or 'it gave no reason'}", _seconds(retry_after))
     if broken:
         return _server_error(f"Ollama answered {status}: {text or 'no reason given'}")
     if status in {401, 403}:
@@ -201,15 +199,10 @@ def _server_error(message: str) -> Failure:
     return Failure(ProviderUnavailable(message, remedy="the server's log says why (`ollama serve`)"))
 
 
-def _limited(text: str, retry_after: str) -> Exception:
-    text = text or "it gave no reason"
+def _seconds(retry_after: str) -> float | None:
+    """What the header says; None where it holds no number."""
     try:
         seconds = max(0.0, float(retry_after))
     except ValueError:
-        seconds = math.inf
-    if not math.isfinite(seconds):
-        return Failure(RateLimited(f"the server limits requests: {text}", remedy="wait a little"))
-    error = RateLimited(
-        f"the server limits requests: {text}", remedy=f"wait {seconds:g} s and ask again", retry_after=seconds
-    )
-    return Failure(error, wait_s=seconds) if seconds <= _RETRY_AFTER_MAX_S else error
+        return None
+    return seconds if math.isfinite(seconds) else None
