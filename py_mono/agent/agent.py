@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
+from py_mono.agent.own_command import OwnCommand
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Turn, TurnPorts
 from py_mono.protocol.changes import ChangesUndone
@@ -12,8 +13,19 @@ from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import ProviderError, SandboxError
 from py_mono.protocol.events import Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
-from py_mono.protocol.ports import Branch, FileDiff, Provider, Redact, Restored, Sandbox, Snapshots, ToolSource
-from py_mono.protocol.tools import ToolSpec
+from py_mono.protocol.ports import (
+    Branch,
+    BranchMode,
+    FileDiff,
+    Gate,
+    Provider,
+    Redact,
+    Restored,
+    Sandbox,
+    Snapshots,
+    ToolSource,
+)
+from py_mono.protocol.tools import ToolResult, ToolSpec
 
 PREPARE_S = 3.0
 """Who asks for the list of tools waits no longer for the window that decides about it."""
@@ -49,11 +61,15 @@ class Agent:
         last_seq: int = 0,
         guard: Callable[[], StepGuard] | None = None,
         snapshots: Snapshots | None = None,
+        gate: Gate | None = None,
+        review: bool = False,
+        mode: BranchMode = "direct",
     ) -> None:
         """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
 
         Without any, ``session`` becomes the first fact. ``guard`` makes what judges the steps of a turn; None is a
-        ``RepeatGuard``. Without ``snapshots`` nothing can be undone.
+        ``RepeatGuard``. Without ``snapshots`` nothing can be undone. ``gate``, ``review`` and ``mode`` are for each turn:
+        see ``TurnPorts``.
         """
         self.provider = provider
         self.history = History()
@@ -65,6 +81,8 @@ class Agent:
         self._guard = guard or (lambda: RepeatGuard(redact))
         self._sync = sync
         self._snapshots = snapshots
+        self._gate, self._review, self._mode = gate, review, mode
+        self._dry: dict[int, Sequence[FileDiff]] = {}
         self._monotonic = monotonic
         for envelope in past:
             self.history.apply(envelope.event)
@@ -74,7 +92,7 @@ class Agent:
         self._session = session
         self._prefix = PrefixDigest(redact)
         self._queued: list[str] = []
-        self._turn: Turn | None = None
+        self._turn: Turn | OwnCommand | None = None
         self._transaction = asyncio.Lock()
 
     @property
@@ -113,12 +131,32 @@ class Agent:
         """Run one turn. While one runs, use ``steer``."""
         if self._turn is not None:
             raise RuntimeError("a turn is running: steer it, or wait for it")
-        self._begin_session()
-        self._turn = Turn(self._ports())
+        self._turn = Turn(self._begin())
         try:
             async with self._transaction:
                 return await self._turn.run(_valid(text))
         finally:
+            if self._turn.diff:
+                self._dry[self.history.turns] = self._turn.diff
+            self._turn = None
+
+    async def run_command(self, command: str, *, told: bool, on_output: Callable[[str], None]) -> ToolResult:
+        """Run a command of the person's own in the sandbox, as a transaction: what it did can be undone as a turn can.
+
+        Nobody is asked about it. ``told``: the command and its output become part of the conversation.
+
+        Raises:
+            SandboxError: There is no sandbox to run it in, or it broke.
+        """
+        if self._turn is not None:
+            raise RuntimeError("a turn is running: interrupt it, and wait for its end")
+        self._turn = OwnCommand(self._begin(), _valid(command), told=told, on_output=on_output)
+        try:
+            async with self._transaction:
+                return await self._turn.run()
+        finally:
+            if self._turn.diff:
+                self._dry[self.history.turns] = self._turn.diff
             self._turn = None
 
     def steer(self, text: str) -> None:
@@ -143,7 +181,7 @@ class Agent:
         """Start the conversation afresh; the session goes on. Not while a turn runs: ``interrupt`` it first."""
         if self._turn is not None:
             raise RuntimeError("a turn is running: interrupt it, and wait for its end")
-        self._begin_session()
+        self._begin()
         self._stream.emit(HistoryCleared())
         self._prefix = PrefixDigest(self._redact)
         await self._sync()
@@ -177,7 +215,9 @@ class Agent:
             SandboxError: It did nothing that was kept, or the checkpoints cannot be used.
         """
         turns = self.history.undo.turns
-        number = turn or max(turns, default=0)
+        number = turn or max((*turns, *self._dry), default=0)
+        if number in self._dry:
+            return number, self._dry[number]
         if self._snapshots is None or number not in turns:
             raise SandboxError(f"Turn {turn} changed no files." if turn else "No turn has changed files.")
         return number, await self._snapshots.diff(turns[number].before, turns[number].after)
@@ -187,11 +227,10 @@ class Agent:
         await self._sandbox.close()
         await self.provider.close()
 
-    def _begin_session(self) -> None:
+    def _begin(self) -> TurnPorts:
+        """What a transaction is given; the session begins with the first."""
         if self.history.session is None:
             self._stream.emit(self._session)
-
-    def _ports(self) -> TurnPorts:
         return TurnPorts(
             provider=self.provider,
             sandbox=self._sandbox,
@@ -205,7 +244,9 @@ class Agent:
             emit=self._stream.emit,
             sync=self._sync,
             clock=self._monotonic,
-            snapshots=self._snapshots,
+            gate=self._gate,
+            review=self._review,
+            mode=self._mode,
         )
 
 

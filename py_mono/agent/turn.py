@@ -2,15 +2,14 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
 from py_mono.agent.loop import Loop, TakeQueued
-from py_mono.agent.snapshot import SnapshottedTools
-from py_mono.protocol.changes import ChangesStaged
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import (
@@ -25,7 +24,7 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import UserMessage
-from py_mono.protocol.ports import Branch, Emit, Provider, Sandbox, Snapshots, ToolSource
+from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit, FileDiff, Gate, Provider, Sandbox, ToolSource
 
 _PREPARE_NOTICE_S = 0.3
 """A provider that prepares for longer is waited for by a person who should know why."""
@@ -40,7 +39,9 @@ class TurnPorts(Struct, frozen=True):
         guard: Makes what judges the turn's steps.
         sync: Returns when every fact so far is on the disk.
         clock: Monotonic seconds.
-        snapshots: Where the workspace is kept, so that the turn can be undone; None where it is not.
+        gate: Who is asked; None where nobody is.
+        review: Whether the gate sees what the turn did before it is kept.
+        mode: ``scratch`` where nothing that the turn does is to stay: a dry run.
     """
 
     provider: Provider
@@ -55,17 +56,23 @@ class TurnPorts(Struct, frozen=True):
     emit: Emit
     sync: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
-    snapshots: Snapshots | None = None
+    gate: Gate | None = None
+    review: bool = False
+    mode: BranchMode = "direct"
 
 
 class Turn:
-    """Runs one turn; made anew for each."""
+    """Runs one turn; made anew for each.
+
+    Attributes:
+        diff: What the turn did by lines, where it was not to stay.
+    """
 
     def __init__(self, ports: TurnPorts) -> None:
         self._ports = ports
         self._limits = LimitGuard(ports.limits)
         self._branch: Branch | None = None
-        self._snapshotted: SnapshottedTools | None = None
+        self.diff: Sequence[FileDiff] = ()
         self._running: asyncio.Task[Stop | None] | None = None
         self._interrupted = False
 
@@ -94,8 +101,6 @@ class Turn:
         branch = await self._open()
         window = ports.provider.window
         tools = ports.compose(branch, window)
-        if ports.snapshots is not None:
-            tools = self._snapshotted = SnapshottedTools(tools, ports.snapshots, ports.emit)
         specs = tuple(await tools.specs())
         frozen = ports.history.prompt
         if frozen is None or frozen.tools != specs:
@@ -126,7 +131,7 @@ class Turn:
         """The branch; meanwhile the provider prepares: the one waits for a process, the other for a server."""
         preparing = asyncio.ensure_future(self._ports.provider.prepare())
         try:
-            self._branch = await self._ports.sandbox.open("direct")
+            self._branch = await self._ports.sandbox.open(self._ports.mode)
             if not preparing.done():
                 await asyncio.wait({preparing}, timeout=_PREPARE_NOTICE_S)
             if not preparing.done():
@@ -140,23 +145,55 @@ class Turn:
     async def _finish(self, reason: TurnStop, error: ErrorInfo | None) -> TurnFinished:
         """Say what the turn changed, end its transaction, and see it on the disk; none of it can keep the turn open."""
         if self._branch is not None:
-            await self._try(self._stage(self._branch), "what the turn changed could not be determined")
-            await self._try(self._commit(), "this turn cannot be undone")
+            await self._try(self._settle(self._branch), "what the turn changed could not be determined")
             await self._try(self._branch.close(), "the sandbox's transaction could not be closed")
         finished = TurnFinished(reason, self._limits.usage, self._limits.steps, error)
         self._ports.emit(finished)
         await self._try(self._ports.sync(), "the session could not be brought onto the disk")
         return finished
 
-    async def _stage(self, branch: Branch) -> None:
+    async def _settle(self, branch: Branch) -> None:
         found = await branch.changes()
         if found.changes or not found.complete:
             self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
+        if self._ports.mode == "scratch":
+            await self._try(self._tell(branch, found), "the diff could not be made")
+        elif self._ports.review and self._ports.gate and found.changes:
+            await self._try(self._review(branch, found, self._ports.gate), "what the turn changed stands unreviewed")
+        else:
+            await self._try(self._commit(branch, None), "this turn cannot be undone")
 
-    async def _commit(self) -> None:
-        committed = await self._snapshotted.commit(self._ports.history.turns) if self._snapshotted else None
-        if committed is not None:
-            self._ports.emit(committed)
+    async def _tell(self, branch: Branch, found: Changes) -> None:
+        """Say what a dry run did; closing the branch throws it away."""
+        if found.changes:
+            self.diff = await branch.diff()
+            self._ports.emit(ChangesDiscarded(self._ports.history.turns, "dry_run", found.changes))
+
+    async def _review(self, branch: Branch, found: Changes, gate: Gate) -> None:
+        """Have somebody say what is kept. Until they did, all of it stands; and a crash meanwhile changes nothing of that."""
+        files = await branch.diff()
+        keep = frozenset(await gate.review_changes(files))
+        if all(file.path in keep for file in files):
+            await self._commit(branch, None)
+            return
+        await self._commit(branch, keep)
+        taken = await branch.changes()
+        stands = {change.path for change in taken.changes}
+        back = tuple(change for change in found.changes if change.path not in stands)
+        if back:
+            self._ports.emit(ChangesDiscarded(self._ports.history.turns, "review", back))
+
+    async def _commit(self, branch: Branch, keep: frozenset[str] | None) -> None:
+        committed = await branch.commit(keep)
+        if committed is None:
+            return
+        turn = self._ports.history.turns
+        if committed.before:
+            self._ports.emit(
+                ChangesCommitted(turn, committed.before, committed.after, committed.note, committed.conflicts)
+            )
+        else:
+            self._ports.emit(Notice(f"this turn cannot be undone: {committed.note or 'no checkpoints are kept'}"))
 
     async def _try(self, work: Awaitable[None], otherwise: str) -> None:
         """Where ``work`` fails, a notice says so; a cancellation can only come from the work itself here."""

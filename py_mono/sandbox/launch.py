@@ -72,10 +72,9 @@ class Launcher:
         self.private_tmp, self._claim = _private_folder()
         profile = make_profile(self.workspace, self.private_tmp, extra_roots=roots, network=network, backend=backend)
         self.profile = adjust(profile) if adjust else profile
-        self._environment = make_environment(self.profile, os.environ)
 
-    def start(self) -> Launched:
-        """Start a worker.
+    def start(self, profile: Profile | None = None) -> Launched:
+        """Start a worker; ``profile`` where it is to have another one than the launcher's.
 
         Raises:
             SandboxError: The backend cannot be had, or no process could be started.
@@ -84,7 +83,8 @@ class Launcher:
             harden_host()
         except OSError as error:
             raise SandboxError(f"the agent could not be closed to its own user: {error}") from error
-        argv = backends.command(self.profile, _REPORT)
+        profile = profile or self.profile
+        argv, environment = backends.command(profile, _REPORT), make_environment(profile, os.environ)
         with contextlib.suppress(OSError):  # the worker says better what is wrong
             os.chmod(self.private_tmp, 0o700)  # a former worker's tools may have closed it
         wire, wire_end = socket.socketpair()
@@ -100,9 +100,7 @@ class Launcher:
             (os.POSIX_SPAWN_DUP2, high[1], _REPORT),
         ]
         try:
-            pid = os.posix_spawn(
-                argv[0], argv, self._environment, file_actions=actions, setsigmask=(), setsigdef=_DEFAULTED
-            )
+            pid = os.posix_spawn(argv[0], argv, environment, file_actions=actions, setsigmask=(), setsigdef=_DEFAULTED)
         except OSError as error:
             wire.close()
             os.close(report)

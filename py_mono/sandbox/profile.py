@@ -71,6 +71,7 @@ class Profile:
             namespace can be had; ``TMPDIR`` and ``HOME`` point at it or below.
         extra_roots: Further folders that may be read and written.
         readable: Files and folders that may be read: system folders, the interpreter, this package, the operator's.
+        outside: Files and folders that the tools may name and read, besides: what the operator granted.
         hidden: Files that are kept from being read and replaced where a mount namespace can be had.
         network: Whether the host's network is reached; never switched within a worker.
         backend: Which lock: ``auto``, ``bubblewrap``, ``container`` or ``off``.
@@ -82,7 +83,7 @@ class Profile:
     """
 
     __slots__ = (
-        "backend", "extra_roots", "gid", "hidden", "layers", "limits", "network", "private_tmp", "readable",
+        "backend", "extra_roots", "gid", "hidden", "layers", "limits", "network", "outside", "private_tmp", "readable",
         "timeout_ceiling_s", "uid", "workspace",
     )  # fmt: skip
 
@@ -93,6 +94,7 @@ class Profile:
         private_tmp: str,
         extra_roots: Sequence[str] = (),
         readable: Sequence[str] = (),
+        outside: Sequence[str] = (),
         hidden: Sequence[str] = (),
         network: bool = False,
         backend: str = "auto",
@@ -106,6 +108,7 @@ class Profile:
         self.private_tmp = private_tmp
         self.extra_roots = tuple(extra_roots)
         self.readable = tuple(readable)
+        self.outside = tuple(outside)
         self.hidden = tuple(hidden)
         self.network = network
         self.backend = backend
@@ -119,6 +122,19 @@ class Profile:
     def writable(self) -> tuple[str, ...]:
         """Everything that may be written."""
         return (self.workspace, *self.extra_roots, self.private_tmp)
+
+    def widened(self, *, network: bool, reads: Sequence[str], writes: Sequence[str]) -> "Profile":
+        """The profile of another worker, which also reaches the network, reads and changes these absolute paths."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        known = {*self.extra_roots, self.workspace}
+        roots = [path for path in map(os.path.realpath, writes) if path not in known]
+        outside = [path for path in map(os.path.realpath, reads) if path not in {*known, *roots}]
+        more = _NAME_RESOLUTION if network and not self.network else ()
+        values["network"] = network or self.network
+        values["extra_roots"] = (*self.extra_roots, *roots)
+        values["outside"] = (*self.outside, *outside)
+        values["readable"] = (*self.readable, *more, *outside)
+        return Profile(**values)
 
     def to_json(self) -> str:
         """The profile as one line of JSON, ASCII only: names that are not UTF-8 survive."""

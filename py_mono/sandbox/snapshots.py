@@ -5,32 +5,60 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import FileDiff, Restored, Taken
+from py_mono.protocol.ports import Changes, FileDiff, Restored, Taken
 
 if TYPE_CHECKING:
     from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
 
 
 class ThreadedSnapshots:
-    """``Snapshots``; ``load`` is called with the first use, in the thread: a start can do without what it loads."""
+    """``Snapshots``, and what a branch needs besides.
+
+    ``load`` is called with the first use, in the thread: a start can do without what it loads.
+    """
 
     def __init__(self, state_folder: str, workspace: str, load: Callable[[str], Any]) -> None:
-        self._where = (state_folder, workspace)
+        self.state_folder = state_folder
+        self._workspace = workspace
         self._load = load
         self._made: Checkpoints | None = None
         self._tidying: asyncio.Future[None] | None = None
+        self._left = False
 
     async def take(self) -> Taken:
         """See ``Snapshots``."""
-        return await asyncio.to_thread(lambda: self._checkpoints().take())
+        return await asyncio.to_thread(lambda: self._checkpoints().take(self._is_left))
 
-    async def restore(self, target: str, *, since: str, confirmed: bool) -> Restored:
-        """See ``Snapshots``."""
-        return await asyncio.to_thread(lambda: self._checkpoints().restore(target, since=since, confirmed=confirmed))
+    async def take_after(self, before: str) -> tuple[Taken, Changes]:
+        """A checkpoint, and what became of the one named. Raises SandboxError."""
+
+        def work() -> tuple[Taken, Changes]:
+            checkpoints = self._checkpoints()
+            taken = checkpoints.take(self._is_left)
+            return taken, checkpoints.changes(before, taken.id)
+
+        return await asyncio.to_thread(work)
+
+    async def restore(self, target: str, *, since: str, confirmed: bool, but: Collection[str] = ()) -> Restored:
+        """See ``Snapshots``; ``but``: not these paths, nor what is below them."""
+        return await asyncio.to_thread(
+            lambda: self._checkpoints().restore(target, since=since, but=but, confirmed=confirmed)
+        )
 
     async def diff(self, before: str, after: str) -> list[FileDiff]:
         """See ``Snapshots``."""
         return await asyncio.to_thread(lambda: self._checkpoints().diff(before, after))
+
+    async def differ(self, before: str, after: str) -> bool:
+        """Whether a restore would take anything back. Raises SandboxError."""
+        return await asyncio.to_thread(lambda: self._checkpoints().differ(before, after))
+
+    def leave(self) -> None:
+        """The program ends: a checkpoint that is being taken is given up."""
+        self._left = True
+
+    def _is_left(self) -> bool:
+        return self._left
 
     def tidy_later(self, after_s: float, keep: Callable[[], Collection[str]], notice: Callable[[str], None]) -> None:
         """In so many seconds, finish a restore in which a process died, and prune all but ``keep``; a failure is a notice."""
@@ -55,5 +83,6 @@ class ThreadedSnapshots:
 
     def _checkpoints(self) -> "Checkpoints":
         if self._made is None:
-            self._made = self._load("py_mono.sandbox.checkpoints.checkpoints:Checkpoints")(*self._where)
+            made = self._load("py_mono.sandbox.checkpoints.checkpoints:Checkpoints")
+            self._made = made(self.state_folder, self._workspace)
         return self._made

@@ -120,7 +120,7 @@ def _serve(wire: socket.socket, commands: WorkerCommands, profile: Profile, lock
                 emit=emit,
                 cancelled=cancelled,
                 private_tmp=profile.private_tmp,
-                extra_roots=profile.extra_roots,
+                extra_roots=(*profile.extra_roots, *profile.outside),
                 timeout_ceiling_s=profile.timeout_ceiling_s,
             )
 

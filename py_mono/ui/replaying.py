@@ -4,8 +4,7 @@ That is the model's replies, the tools' results, what the person typed, and what
 """
 
 import itertools
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Literal
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
@@ -13,7 +12,7 @@ from py_mono.llm.replay import ReplayProvider
 from py_mono.protocol.errors import BadResponse, SandboxError, SessionError
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
 from py_mono.protocol.messages import UserMessage
-from py_mono.protocol.ports import Changes, ModelChunk, ModelRequest
+from py_mono.protocol.ports import NOTHING, BranchMode, Changes, Committed, FileDiff, Grant, ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.session.replay import RecordedStep, RecordedTools, RecordedTurn, ReplayReport, compare, turns_of
 
@@ -51,6 +50,8 @@ async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
         stage.play(turn, agent.steer)
         if turn.cleared:
             await agent.clear()
+        for command in turn.ran:
+            agent.history.apply(command)
         agent.limits = Limits(max_steps=len(turn.steps))
         await agent.prompt(turn.message.text)
     return compare(envelopes, replayed)
@@ -93,8 +94,8 @@ class _Stage:
     def _steered(self, origin: str) -> list[str]:
         return [each.message.text for each in self.turn.steered_after(self.step) if each.origin == origin]
 
-    async def open(self, mode: Literal["direct"]) -> "_Stage":
-        assert mode == "direct"  # noqa: S101 - the only mode there is
+    async def open(self, mode: BranchMode) -> "_Stage":
+        del mode
         if self.turn.prompt is None:
             raise SandboxError("the recorded turn ended before its tools were known")
         return self
@@ -102,12 +103,22 @@ class _Stage:
     async def specs(self) -> Sequence[ToolSpec]:
         return self.prompt.tools
 
-    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
-        del on_output
+    async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
+        del on_output, grant
         return self._tools.answer(call)
 
     async def changes(self) -> Changes:
         return Changes(())
+
+    async def diff(self) -> Sequence[FileDiff]:
+        return ()
+
+    async def commit(self, keep: Collection[str] | None = None) -> Committed | None:
+        del keep
+        return None  # what became of the files is in the recording
+
+    async def discard(self) -> None:
+        """Nothing was done."""
 
     async def close(self) -> None:
         """Nothing was opened."""

@@ -22,7 +22,6 @@ from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.app import App
 from py_mono.ui.lock import describe
 from py_mono.ui.signals import Signals
-from py_mono.utils.lazy import load
 from py_mono.utils.shell import shell_path
 from py_mono.utils.version import VERSION
 from py_mono.wiring.choices import Notices, provider_settings
@@ -49,7 +48,7 @@ def make_app(
         profile = profile_of(window)
         return ToolRegistry([CappedTools(branch, profile.result_bytes)], small=profile.small)
 
-    snapshots = ThreadedSnapshots(settings.folders.state, settings.workspace, load)
+    snapshots = sandbox.snapshots
     agent = Agent(
         provider=provider,
         sandbox=sandbox,
@@ -81,10 +80,11 @@ def make_app(
     )
 
 
-def _once_shown(agent: Agent, snapshots: ThreadedSnapshots, settings: "Settings", notices: "Notices") -> None:
+def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, settings: "Settings", notices: "Notices") -> None:
     """What could not be said before, and what takes so long to load that the first request should not wait for it."""
     notices.to(agent.notice)
-    snapshots.tidy_later(_TIDY_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
+    if snapshots is not None:
+        snapshots.tidy_later(_TIDY_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
     preload(provider_settings(settings))
 
 

@@ -11,6 +11,7 @@ from py_mono.llm.registry import create
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launched, Launcher, temporary_base
+from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.session.store import Sessions
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.signals import Signals, guarded
@@ -29,7 +30,7 @@ _SWEEP_AFTER_S = 3.0
 
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """The REPL, or with ``-p`` one shot; ends the process with its exit status."""
-    sandbox = WorkerSandbox(launcher, worker)
+    sandbox = WorkerSandbox(launcher, worker, _snapshots(settings))
     _leave(asyncio.run(guarded(lambda signals: _run(arguments, settings, sandbox, signals))))
 
 
@@ -56,6 +57,10 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     command = load("py_mono.ui.sessions_command:run")
     _leave(command(store, arguments, settings.workspace, settings.environment))
+
+
+def _snapshots(settings: "Settings") -> ThreadedSnapshots:
+    return ThreadedSnapshots(settings.folders.state, settings.workspace, load)
 
 
 def _settle() -> None:
@@ -130,7 +135,7 @@ async def _demo(settings: "Settings", signals: Signals) -> int:
     _settle()
     redact = redactor(settings)
     launcher = Launcher(settings.workspace, backend=settings.backend)
-    sandbox = WorkerSandbox(launcher)
+    sandbox = WorkerSandbox(launcher, snapshots=_snapshots(settings))
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     session = store.new(settings.workspace, keep=False)
     provider = create(provider_settings(settings))

@@ -2,14 +2,26 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
-from py_mono.protocol.ports import Branch, Changes, Provider, Redact, ToolSource
+from py_mono.protocol.ports import (
+    NOTHING,
+    Branch,
+    BranchMode,
+    Changes,
+    Committed,
+    FileDiff,
+    Gate,
+    Grant,
+    Provider,
+    Redact,
+    ToolSource,
+)
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.tools.registry import ToolRegistry
 
@@ -33,7 +45,8 @@ class FakeBranch:
     async def specs(self) -> Sequence[ToolSpec]:
         return self._specs
 
-    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+    async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
+        del grant
         self.log.append(f"start {call.id}")
         on_output("…")
         try:
@@ -45,6 +58,18 @@ class FakeBranch:
     async def changes(self) -> Changes:
         return self._changes
 
+    async def diff(self) -> Sequence[FileDiff]:
+        return [FileDiff(change.path, change.kind, f"diff of {change.path}\n", "") for change in self._changes.changes]
+
+    async def commit(self, keep: Collection[str] | None = None) -> Committed | None:
+        if keep is not None:
+            kept = tuple(change for change in self._changes.changes if change.path in keep)
+            self._changes = Changes(kept)
+        return Committed("before", "after") if self._changes.changes else None
+
+    async def discard(self) -> None:
+        self._changes = Changes(())
+
     async def close(self) -> None:
         self.closed = True
 
@@ -53,9 +78,10 @@ class FakeSandbox:
     def __init__(self, branch: FakeBranch) -> None:
         self.branch = branch
         self.closed = False
+        self.modes: list[BranchMode] = []
 
-    async def open(self, mode: Literal["direct"]) -> FakeBranch:
-        assert mode == "direct"
+    async def open(self, mode: BranchMode) -> FakeBranch:
+        self.modes.append(mode)
         return self.branch
 
     async def close(self) -> None:
@@ -87,6 +113,9 @@ class Rig:
         sync: Callable[[], Awaitable[None]] | None = None,
         sandbox: "FakeSandbox | None" = None,
         compose: Callable[[Branch, int], ToolSource] = lambda branch, _: ToolRegistry([branch]),
+        gate: Gate | None = None,
+        review: bool = False,
+        mode: BranchMode = "direct",
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = sandbox or FakeSandbox(self.branch)
@@ -107,6 +136,9 @@ class Rig:
             monotonic=monotonic,
             past=past,
             last_seq=past[-1].seq if past else 0,
+            gate=gate,
+            review=review,
+            mode=mode,
         )
 
     async def _sync(self) -> None:

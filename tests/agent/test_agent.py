@@ -1,7 +1,6 @@
 """What can be asked of an agent beside a turn."""
 
 import asyncio
-from typing import Literal
 
 import pytest
 
@@ -9,7 +8,7 @@ from py_mono.agent import agent
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.errors import ProviderError, ProviderUnavailable, SandboxError
 from py_mono.protocol.events import StepStarted
-from py_mono.protocol.ports import Branch, Changes
+from py_mono.protocol.ports import Branch, BranchMode, Changes
 from py_mono.tools.registry import DISPATCHER, ToolRegistry
 from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang, say_ok
 
@@ -22,7 +21,7 @@ class OneAtATime(FakeSandbox):
         self.opened = 0
         self._broken = broken
 
-    async def open(self, mode: Literal["direct"]) -> FakeBranch:
+    async def open(self, mode: BranchMode) -> FakeBranch:
         assert mode == "direct"
         if self._broken:
             raise SandboxError("no lock")

@@ -256,7 +256,7 @@ async def test_a_reply_cut_by_length_is_not_done() -> None:
 async def test_what_the_turn_changed_is_staged_before_it_ends() -> None:
     rig = Rig("call: act\n---\ntext: ok", changes=Changes((Change("a.py", "modified"),)))
     await rig.agent.prompt("go")
-    assert rig.names()[-2:] == ["changes_staged", "turn_finished"]
+    assert rig.names()[-3:] == ["changes_staged", "changes_committed", "turn_finished"]
 
 
 async def test_the_journal_folds_into_the_live_conversation() -> None:

@@ -2,20 +2,23 @@
 
 import asyncio
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox import kernel, seccomp
-from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
+from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
 from py_mono.sandbox.profile import Limits, Profile
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
 from tests.attacks.host import LOST, Answer, answer, rewrite_keys
 from tests.attacks.program import turn_of_the_program
+
+if TYPE_CHECKING:
+    from py_mono.protocol.ports import Branch
 
 _MIB = 1 << 20
 LIMITS = {"memory_bytes": 512 * _MIB, "processes": 512, "open_files": 1024, "file_bytes": 500 * _MIB}
@@ -48,13 +51,13 @@ class Confined:
     async def _open(self) -> None:
         launcher = Launcher(self._job["workspace"], backend=self._job["mode"], adjust=self._adjust)
         self._sandbox = WorkerSandbox(launcher)
-        self._branch: DirectBranch = await self._sandbox.open("direct")
+        self._branch: Branch = await self._sandbox.open("direct")
         await self._branch.specs()
 
     async def _restart(self) -> None:
         """What the agent does when a worker died: the next turn starts another, in the same private folder."""
-        assert self._sandbox._link is not None
-        await self._sandbox._link.end()
+        assert self._sandbox.workers.narrow is not None
+        await self._sandbox.workers.narrow.link.end()
         await self._branch.close()
         self._branch = await self._sandbox.open("direct")
         await self._branch.specs()

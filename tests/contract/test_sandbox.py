@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from py_mono.protocol.errors import SandboxError, WorkerDied
-from py_mono.protocol.ports import Changes
+from py_mono.protocol.ports import Branch, Changes
 from py_mono.protocol.tools import Change, ToolCall, ToolResult
 from py_mono.sandbox import kernel
-from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
+from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
+from py_mono.sandbox.link import Link
 
 _BACKENDS = ["off", "auto", "container"]
 if os.path.exists("/usr/bin/bwrap") or "CI" in os.environ:  # CI has it; elsewhere it may truly not be there
@@ -40,13 +41,13 @@ class Box:
         self.workspace = workspace
         self.launcher = Launcher(str(workspace), backend=backend)
         self.sandbox = WorkerSandbox(self.launcher)
-        self.branch: DirectBranch
+        self.branch: Branch
         self.output: list[str] = []
 
     async def open(self) -> "Box":
         self.branch = await self.sandbox.open("direct")
         await self.branch.specs()
-        await until(lambda: bool(self.sandbox._link and self.sandbox._link._report))
+        await until(lambda: bool(self.worker._processes._report))
         return self
 
     async def call(self, tool: str, **arguments: Any) -> ToolResult:
@@ -56,10 +57,14 @@ class Box:
         return await self.call("shell", command=command, **arguments)
 
     @property
+    def worker(self) -> Link:
+        assert self.sandbox.workers.narrow is not None
+        return self.sandbox.workers.narrow.link
+
+    @property
     def init(self) -> int:
         """The pid of the worker's first process."""
-        assert self.sandbox._link is not None
-        report = self.sandbox._link._report.decode()
+        report = self.worker._processes._report.decode()
         return int("".join(filter(str.isdigit, report.split(",")[0])))
 
 
@@ -433,7 +438,7 @@ async def test_one_transaction_at_a_time(box: Box) -> None:
     with pytest.raises(SandboxError, match="open already"):
         await box.sandbox.open("direct")
     with pytest.raises(SandboxError, match="no transaction mode"):
-        await box.sandbox.open("scratch")  # type: ignore[arg-type] # what a caller without types may say
+        await box.sandbox.open("other")  # type: ignore[arg-type] # what a caller without types may say
 
 
 async def test_the_environment_is_clean(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

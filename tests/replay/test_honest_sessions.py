@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from py_mono.agent.guards import Limits
 from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import Envelope, MessageSteered, StepStarted, TurnFinished, TurnStarted
+from py_mono.protocol.ports import BranchMode
 from py_mono.protocol.tools import ToolCall
 from py_mono.security.redact import Redactor
 from py_mono.session.heal import healing
@@ -78,7 +78,7 @@ class Lockable(FakeSandbox):
 
     locked_out = False
 
-    async def open(self, mode: Literal["direct"]) -> FakeBranch:
+    async def open(self, mode: BranchMode) -> FakeBranch:
         if self.locked_out:
             raise SandboxError("no lock")
         return await super().open(mode)

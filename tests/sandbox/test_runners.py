@@ -10,14 +10,18 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from py_mono.protocol.errors import WorkerDied
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.sandbox import kernel
-from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
+from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
+
+if TYPE_CHECKING:
+    from py_mono.protocol.ports import Branch
 
 ROOT = Path(__file__).resolve().parents[2]
 SUPERVISOR = "its supervisor was killed"
@@ -34,7 +38,7 @@ class Worker:
 
     def __init__(self, workspace: Path) -> None:
         self.sandbox = WorkerSandbox(Launcher(str(workspace), backend="off"))
-        self.branch: DirectBranch
+        self.branch: Branch
         self.output: list[str] = []
 
     async def open(self) -> None:
@@ -44,8 +48,8 @@ class Worker:
 
     @property
     def init(self) -> int:
-        assert self.sandbox._link is not None
-        return self.sandbox._link._launched.pid
+        assert self.sandbox.workers.narrow is not None
+        return self.sandbox.workers.narrow.link._launched.pid
 
     @property
     def server(self) -> int:

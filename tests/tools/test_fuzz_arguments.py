@@ -11,16 +11,19 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from py_mono.protocol.tools import ToolCall, ToolResult
-from py_mono.sandbox.branch import DirectBranch, WorkerSandbox
+from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
 from py_mono.tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from py_mono.protocol.ports import Branch
 
 LONGER = int(os.environ.get("FUZZ", "1"))
 PATIENCE_S = 60
@@ -197,7 +200,7 @@ class Rig:
         self.lay_traps()
         self.runner = asyncio.Runner()
         self.sandbox = WorkerSandbox(Launcher(str(self.workspace)))
-        self.branch: DirectBranch = self.runner.run(self.sandbox.open("direct"))
+        self.branch: Branch = self.runner.run(self.sandbox.open("direct"))
         self.registry = ToolRegistry([self.branch])
         self.calls = 0
         self.seen = self.stand()

@@ -17,7 +17,8 @@ from py_mono.sandbox.checkpoints.restore import Restorer, Unfinished
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 from py_mono.sandbox.checkpoints.store import Store
 from py_mono.sandbox.checkpoints.take import note
-from py_mono.sandbox.checkpoints.tree import kinds, named, shown, slashes
+from py_mono.sandbox.checkpoints.told import told
+from py_mono.sandbox.checkpoints.tree import differing, kinds, named, shown, slashes
 from py_mono.utils.ids import new_id
 
 
@@ -38,19 +39,27 @@ class Checkpoints:
         self._store = Store(state_folder, workspace, settings or CheckpointSettings())
         self._journal = RestoreJournal(self._store.folder)
 
-    def take(self) -> Taken:
-        """Look at the workspace and keep it as it stands; where nothing changed since the last one, that is named again."""
+    def take(self, stop: Callable[[], bool] = lambda: False) -> Taken:
+        """Look at the workspace and keep it as it stands; where nothing changed since the last one, that is named again.
+
+        ``stop`` is asked now and then: once it says so, this is given up.
+        """
         with self._store.locked():
             self._heal()
-            name, tree = self._store.take()
+            name, tree = self._store.take(stop)
             return Taken(name, note(tree))
 
     def changes(self, before: str, after: str) -> Changes:
         """What became of ``before``. A file that was written with the content it had is no change."""
         with self._store.locked():
-            one, two = self._store.tree(before), self._store.tree(after)
-        unkept = one.unkept | two.unkept
-        return Changes(named(kinds(one, two)), not unkept, note(two) or note(one))
+            return told(self._store.tree(before), self._store.tree(after))
+
+    def differ(self, before: str, after: str) -> bool:
+        """Whether there is anything that a restore would take back, git's own files included."""
+        if before == after:
+            return False
+        with self._store.locked():
+            return bool(differing(self._store.tree(before), self._store.tree(after)))
 
     def diff(self, before: str, after: str, only: Collection[str] = ()) -> list[FileDiff]:
         """The same by lines; ``only`` these paths and what is below them, where any are given."""
@@ -58,13 +67,22 @@ class Checkpoints:
             one, two = self._store.tree(before), self._store.tree(after)
             return diffs(one, two, self._store.pack.object, _chosen(only))
 
-    def restore(self, target: str, *, since: str = "", only: Collection[str] = (), confirmed: bool = False) -> Restored:
+    def restore(
+        self,
+        target: str,
+        *,
+        since: str = "",
+        only: Collection[str] = (),
+        but: Collection[str] = (),
+        confirmed: bool = False,
+    ) -> Restored:
         """Bring back what ``target`` holds where ``since`` holds something else, and touch nothing else.
 
         Args:
             target: What is wanted.
             since: What is to be taken back; where it is empty, everything that is not as in ``target``.
             only: These paths and what is below them; empty for all.
+            but: Not these, nor what is below them; both as ``changes`` names them.
             confirmed: Whether what somebody changed after ``since`` may be overwritten. It can be had back from ``before``.
         """
         store = self._store
@@ -73,7 +91,7 @@ class Checkpoints:
             before, now = store.take()
             wanted = store.tree(target)
             planner = Planner(wanted, store.tree(since) if since else now, now)
-            plan = planner.plan(_chosen(only), confirmed=confirmed)
+            plan = planner.plan(_chosen(only, but), confirmed=confirmed)
             kept: list[str] = []
             if not plan.empty():
                 kept = self._work(lambda restorer: restorer.run(plan, new_id()))
@@ -139,6 +157,11 @@ class Checkpoints:
             ) from error
 
 
-def _chosen(only: Collection[str]) -> Callable[[str], bool]:
-    wanted = {path.rstrip("/") for path in only}
-    return lambda path: not wanted or path in wanted or any(path[:end] in wanted for end in slashes(path))
+def _chosen(only: Collection[str], but: Collection[str] = ()) -> Callable[[str], bool]:
+    wanted, spared = ({path.rstrip("/") for path in paths} for paths in (only, but))
+
+    def chosen(path: str) -> bool:
+        ways = {shown(path), *(shown(path[:end]) for end in slashes(path))}
+        return not (spared & ways) and (not wanted or bool(wanted & ways))
+
+    return chosen

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 
@@ -80,10 +80,11 @@ class Store:
             else:
                 return
 
-    def take(self) -> tuple[str, Tree]:
+    def take(self, stop: Callable[[], bool] = lambda: False) -> tuple[str, Tree]:
         """The workspace as it stands, and its name; the last one's where nothing changed since. Raises SandboxError."""
         settings = self.settings
-        found = manifest.scan_settled(self.workspace, limit=settings.max_entries, names=settings.left_out)
+        found = manifest.scan_settled(self.workspace, stop, settings.max_entries, settings.left_out)
+        take.give_up(stop)
         if "" in found.unseen:
             raise SandboxError(
                 f"No checkpoint of {self.workspace} can be taken: {found.unseen['']}.",
@@ -96,7 +97,7 @@ class Store:
         writer = Writer(self.pack, _SQUEEZE)
         try:
             with Folders(self.workspace) as folders:
-                tree = take.gather(writer, folders, before, found, settings)
+                tree = take.gather(writer, folders, before, found, settings, stop=stop)
             if last and _equal(before, tree):
                 return last.id, before
             commit = append(writer, self.pack, (new_id(), time.time()), before if last else None, tree)

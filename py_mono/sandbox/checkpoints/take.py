@@ -2,12 +2,14 @@
 
 import os
 import stat
+from collections.abc import Callable
 
 import msgspec
 
+from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox.checkpoints.folders import Folders
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings
-from py_mono.sandbox.checkpoints.tree import UNSETTLED, Tree, shown
+from py_mono.sandbox.checkpoints.tree import UNSEEN, UNSETTLED, Tree, shown
 from py_mono.sandbox.checkpoints.writer import Writer
 from py_mono.sandbox.manifest import Entry, Manifest
 
@@ -43,12 +45,31 @@ def unchanged(before: Tree, found: Manifest) -> bool:
     )
 
 
-def gather(writer: Writer, folders: Folders, before: Tree, found: Manifest, settings: CheckpointSettings) -> Tree:
-    """The tree that was found, its contents brought to ``writer``. Raises OSError where that cannot write."""
+def give_up(stop: Callable[[], bool]) -> None:
+    """Raise SandboxError where it says so."""
+    if stop():
+        raise SandboxError("the checkpoint was given up: the program ends")
+
+
+def gather(
+    writer: Writer,
+    folders: Folders,
+    before: Tree,
+    found: Manifest,
+    settings: CheckpointSettings,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Tree:
+    """The tree that was found, its contents brought to ``writer``.
+
+    Raises:
+        OSError: That cannot write.
+        SandboxError: ``stop`` said so.
+    """
     tree = Tree()
     tree.entries = found.entries
     tree.left_out = frozenset(found.left_out_paths)
-    tree.unkept = dict.fromkeys(found.unseen, "it cannot be looked into")
+    tree.unkept = dict.fromkeys(found.unseen, UNSEEN)
     old, contents = before.entries, before.contents
     for path, entry in list(found.entries.items()):
         if stat.S_ISDIR(entry[0]):
@@ -58,6 +79,7 @@ def gather(writer: Writer, folders: Folders, before: Tree, found: Manifest, sett
         elif reason := _unkept(path, entry, settings):
             tree.unkept[path] = reason
         else:
+            give_up(stop)
             _read(writer, folders, tree, path, settings)
     tree.unkept = dict(sorted(tree.unkept.items()))
     return tree

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 UNSETTLED = -1
 """A ctime that no file has: the entry is looked at again the next time."""
 
+UNSEEN = "it cannot be looked into"
+"""Why the content of such a folder is not kept."""
+
 
 class Tree:
     """What there was.
@@ -37,6 +40,11 @@ class Tree:
         other.entries, other.contents = dict(self.entries), dict(self.contents)
         other.unkept, other.left_out = dict(self.unkept), self.left_out
         return other
+
+    @property
+    def unseen(self) -> set[str]:
+        """The folders of which nothing is known."""
+        return {path for path, reason in self.unkept.items() if reason == UNSEEN}
 
     def folder(self, path: str) -> bool:
         """Whether a folder stands there."""

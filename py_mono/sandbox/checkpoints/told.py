@@ -1,0 +1,47 @@
+"""HOST. What became of one checkpoint, as a turn's changes are told."""
+
+from collections.abc import Iterable
+
+from py_mono.protocol.ports import Changes
+from py_mono.sandbox.checkpoints.tree import Tree, kinds, named, shown, slashes
+
+_GIT = ".git"
+_MAX_NAMED = 5
+
+
+def told(before: Tree, after: Tree) -> Changes:
+    """Sorted by path, without what git keeps for itself; what was not looked at is said."""
+    unseen = sorted(before.unseen | after.unseen)
+    blind = frozenset(unseen)
+    git = {path for tree in (before, after) for path in tree.entries if _named_git(path) and tree.folder(path)}
+    found = {
+        path: kind
+        for path, kind in kinds(before, after).items()
+        if path not in git and not (below(path, git) or path in blind or below(path, blind))
+    }
+    notes = []
+    if unseen:
+        more = f" and {len(unseen) - _MAX_NAMED} more" if len(unseen) > _MAX_NAMED else ""
+        notes.append("could not be looked at: " + ", ".join(map(shown, unseen[:_MAX_NAMED])) + more)
+    names = {path.rpartition("/")[2] for path in (*before.left_out, *after.left_out, *git)}
+    if names:
+        notes.append("not looked into: " + ", ".join(sorted(map(shown, names))))
+    return Changes(named(found), not unseen, "; ".join(notes))
+
+
+def git_folder(path: str, *trees: Tree) -> str:
+    """The folder of git's own files that a path is in, or is; empty where it is in none."""
+    for end in (*slashes(path), len(path)):
+        above = path[:end]
+        if _named_git(above) and any(tree.folder(above) for tree in trees):
+            return above
+    return ""
+
+
+def below(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is below one of the folders."""
+    return bool(folders) and any(path[:end] in folders for end in slashes(path))
+
+
+def _named_git(path: str) -> bool:
+    return path == _GIT or path.endswith(f"/{_GIT}")

@@ -1,0 +1,109 @@
+"""HOST. The workers of a sandbox: one in the narrow lock, and for each grant one in a wider lock, started when asked for."""
+
+import asyncio
+import os
+from typing import Any
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.ports import NOTHING, Grant
+from py_mono.sandbox.keys import keys_mode
+from py_mono.sandbox.launch import Launched, Launcher
+from py_mono.sandbox.link import Link, checked_hello
+from py_mono.sandbox.profile import Profile
+
+_READY_S = 15.0
+
+
+class Worker:
+    """One worker.
+
+    Attributes:
+        link: The line to it.
+        keys: Whether there was a key file when it entered its lock; only that one is covered.
+    """
+
+    __slots__ = ("keys", "link")
+
+    def __init__(self, link: Link, *, keys: bool) -> None:
+        self.link = link
+        self.keys = keys
+
+    async def hello(self) -> dict[str, Any]:
+        """Its greeting. Raises SandboxError where it could not confine itself, or is not ready in time."""
+        try:
+            return checked_hello(await asyncio.wait_for(asyncio.shield(self.link.hello), _READY_S))
+        except TimeoutError:
+            await self.link.end()
+            raise SandboxError(
+                f"the sandbox's worker was not ready after {_READY_S:.0f} s",
+                remedy="The machine may be overloaded: try again, or look at what else runs on it.",
+            ) from None
+
+
+class Workers:
+    """Starts and ends them; one that died, or whose folder was replaced, is replaced when it is asked for again.
+
+    Attributes:
+        folder: Where their calls work, as the host sees it.
+    """
+
+    def __init__(
+        self, launcher: Launcher, launched: Launched | None = None, *, profile: Profile | None = None, folder: str = ""
+    ) -> None:
+        """``launched`` is the narrow one, where it was started already; ``profile`` and ``folder`` default to the launcher's."""
+        self._launcher = launcher
+        self._launched = launched
+        self._profile = profile or launcher.profile
+        self.folder = folder or launcher.workspace
+        self._keys = keys_mode(self.folder) is not None
+        self._identity = identity(self.folder)
+        self._workers: dict[Grant, Worker] = {}
+
+    @property
+    def narrow(self) -> Worker | None:
+        """The one in the narrow lock, once it was asked for."""
+        return self._workers.get(NOTHING)
+
+    async def living(self, grant: Grant = NOTHING) -> Worker:
+        """The one for a grant; it need not be ready yet. Raises SandboxError."""
+        now = identity(self.folder)
+        if now != self._identity:
+            self._identity = now
+            await self._end_all()
+        worker = self._workers.get(grant)
+        if worker is not None and worker.link.dead:
+            await self._workers.pop(grant).link.end()
+            worker = None
+        if worker is None:
+            worker = self._workers[grant] = self._start(grant)
+        return worker
+
+    def _start(self, grant: Grant) -> Worker:
+        if grant == NOTHING and self._launched is not None:
+            launched, self._launched = self._launched, None
+            return Worker(Link(launched), keys=self._keys)
+        keys = keys_mode(self.folder) is not None
+        profile = self._profile
+        if grant != NOTHING:
+            profile = profile.widened(network=grant.network, reads=grant.reads, writes=grant.writes)
+        return Worker(Link(self._launcher.start(profile)), keys=keys)
+
+    async def _end_all(self) -> None:
+        workers = list(self._workers.values())
+        self._workers.clear()
+        await asyncio.gather(*(worker.link.end() for worker in workers))
+
+    async def close(self) -> None:
+        """End every process that any of them started; may be called twice."""
+        if self._launched is not None:
+            self._workers.setdefault(NOTHING, self._start(NOTHING))
+        await self._end_all()
+
+
+def identity(folder: str) -> tuple[int, int] | None:
+    """What a folder is, apart from its name; None where there is none."""
+    try:
+        seen = os.stat(folder)
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
