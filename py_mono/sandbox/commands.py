@@ -3,22 +3,28 @@
 import os
 import select
 import socket
+import sys
 import time
 from threading import Lock
 
 from py_mono.sandbox import runner
-from py_mono.tools.builtin.context import Finished, ToolFailure
+from py_mono.sandbox.jobs.watch import STOP, Job, Jobs, JobsFull, at_once, ending, read_line
+from py_mono.tools.builtin.context import Finished, Started, ToolFailure
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from threading import Event
+    from typing import Any
 
 MORE = b"more"
 """Asks init for one more runner."""
 
 _PIECE = 65536
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_JOB_COMMAND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jobs", "bin")
+_FIRST_S = 1.0  # how long a background command is waited for before it has said anything
+_QUIET_S = 0.1  # and then until it has said nothing for so long
+_FIRST_BYTES = 16_384
 
 
 class _StartFailed(Exception):
@@ -26,12 +32,17 @@ class _StartFailed(Exception):
 
 
 class WorkerCommands:
-    """Starts programs through init; see ``Commands`` in ``tools/builtin/context.py`` for the contract."""
+    """Starts programs through init; see ``Commands`` in ``tools/builtin/context.py`` for the contract.
+
+    Attributes:
+        jobs: The background ones.
+    """
 
     def __init__(self, requests: socket.socket, sweeps: socket.socket, environment: dict[str, str]) -> None:
         self._requests = requests
         self._sweeps = sweeps
-        self._environment = environment
+        self._environment = _with_job_command(environment)
+        self.jobs = Jobs()
         self._lock = Lock()
         self._running: dict[int, tuple[Event, socket.socket]] = {}
         self._idle = 1  # runners that wait for a request; init has one from the start
@@ -50,7 +61,7 @@ class WorkerCommands:
         deadline = time.monotonic() + timeout_s
         output, output_end = os.pipe()
         try:
-            control = self._start(argv, cwd, environment, output_end, background=False)
+            control = self._start(argv, cwd, environment, output_end, background=None)
         except BaseException:
             os.close(output)
             raise
@@ -81,19 +92,58 @@ class WorkerCommands:
                 if event is cancelled:
                     _stop(control)
 
-    def start_background(self, argv: "Sequence[str]", *, cwd: str, output_path: str) -> int:
+    def start_background(
+        self, argv: "Sequence[str]", *, command: str, cwd: str, folder: str, timeout_s: float, cancelled: "Event"
+    ) -> Started:
         """Start a program that lives until the session ends. Raises ToolFailure where it cannot be started."""
         try:
-            output = os.open(output_path, _NEW_FILE, 0o600)
+            job = self.jobs.reserve(folder, command)
         except OSError as error:
-            raise ToolFailure(f"the output file {output_path} cannot be opened: {error.strerror}") from error
-        control = self._start(argv, cwd, None, output, background=True)
-        with control:
-            word, _, rest = _read_line(control).partition(" ")
+            raise ToolFailure(f"no file for its output can be made in {folder}: {error.strerror}") from error
+        except JobsFull as full:
+            raise ToolFailure(f"{full}; end one first: job kill N") from None
+        details = {"folder": folder, "name": job.name, "timeout_s": timeout_s, "command": job.command}
+        try:
+            control = self._start_job(argv, cwd, job, details)
+        except ToolFailure:
+            self.jobs.release(job)
+            raise
+        line = self._first_moment(job, control, cancelled)
+        if line is None:
+            self.jobs.add(job, control)
+            return Started(job.path, job.output(_FIRST_BYTES), job=job.number)
+        code, reason, _ = ending(line)
+        job.over = reason != "lost"
+        said = Started(job.path, job.output(_FIRST_BYTES), ended=at_once(line), exit_code=code, reason=reason)
+        self.jobs.release(job)
+        control.close()
+        return said
+
+    def _start_job(self, argv: "Sequence[str]", cwd: str, job: Job, details: "dict[str, Any]") -> socket.socket:
+        """Have a runner start it; the supervisor's line. Raises ToolFailure."""
+        control = self._start(argv, cwd, None, os.dup(job.log), background=details)
+        word, _, rest = read_line(control).partition(" ")
         if word != "started":
             self._give_runner_back()
+            control.close()
             raise _start_failure(rest, argv, cwd)
-        return int(rest)
+        return control
+
+    @staticmethod
+    def _first_moment(job: Job, control: socket.socket, cancelled: "Event") -> str | None:
+        """Wait until it ends, and give its supervisor's line; None once it has said something, or it has taken too long."""
+        began = time.monotonic()
+        size, changed = 0, began
+        poll = select.poll()
+        poll.register(control, select.POLLIN)
+        while (now := time.monotonic()) < began + _FIRST_S and not cancelled.is_set():
+            if poll.poll(20):
+                return read_line(control)
+            if (grown := os.fstat(job.log).st_size) != size:
+                size, changed = grown, now
+            elif size and now - changed >= _QUIET_S:
+                break
+        return None
 
     def _start(
         self,
@@ -102,7 +152,7 @@ class WorkerCommands:
         environment: "Mapping[str, str] | None",
         output_end: int,
         *,
-        background: bool,
+        background: "dict[str, Any] | None",
     ) -> socket.socket:
         """Have a runner start a program; takes over ``output_end``."""
         request = {
@@ -161,7 +211,7 @@ class WorkerCommands:
             if not timed_out and time.monotonic() >= deadline:
                 timed_out = True
                 _stop(control)
-        word, _, rest = _read_line(control).partition(" ")
+        word, _, rest = read_line(control).partition(" ")
         if word == "failed":
             raise _StartFailed(rest)
         note = ""
@@ -187,9 +237,20 @@ class WorkerCommands:
             mine.recv(1)
 
 
+def _with_job_command(environment: dict[str, str]) -> dict[str, str]:
+    """The same, and what the command ``job`` needs; last in the PATH, so that it hides nobody's own."""
+    path = ":".join(filter(None, (environment.get("PATH"), _JOB_COMMAND)))
+    return {
+        **environment,
+        "PATH": path,
+        "PY_MONO_PYTHON": sys.executable,
+        "PY_MONO_JOBS": environment.get("TMPDIR", ""),
+    }
+
+
 def _stop(control: socket.socket) -> None:
     try:
-        control.sendall(runner.STOP)
+        control.sendall(STOP)
     except OSError:  # it is over already
         return
 
@@ -203,20 +264,6 @@ def _take(output: int, on_output: "Callable[[bytes], None]") -> bool:
     if piece:
         on_output(piece)
     return bool(piece)
-
-
-def _read_line(control: socket.socket) -> str:
-    """The runner's next line without its end; empty where it is gone."""
-    line = b""
-    while not line.endswith(b"\n"):
-        try:
-            piece = control.recv(4096)
-        except ConnectionResetError:
-            return ""
-        if not piece:
-            return ""
-        line += piece
-    return line[:-1].decode("utf-8", "replace")
 
 
 def _start_failure(reason: str, argv: "Sequence[str]", cwd: str) -> ToolFailure:

@@ -1,19 +1,18 @@
 """HOST. The line to one worker: its frames as futures, its death as an exception, its end as one call."""
 
 import asyncio
-import json
 import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
 from py_mono.protocol.errors import SandboxError, WorkerDied
+from py_mono.sandbox.ending import Processes
+from py_mono.sandbox.jobs.host import LinkJobs
 from py_mono.sandbox.launch import Launched
 from py_mono.sandbox.wire import FrameReader, WireError, encode
 
 _PIECE = 262_144
 _STDERR_KEPT = 4096
-_SOFT_END_S = 1.0
 
 OnOutput = Callable[[str], None]
 
@@ -24,6 +23,7 @@ class Link:
     Attributes:
         hello: What the worker said first, once it did.
         dead: Why nothing more can be asked, or None.
+        jobs: Its background commands.
     """
 
     def __init__(self, launched: Launched) -> None:
@@ -35,9 +35,9 @@ class Link:
         self._unsent = bytearray()
         self._calls: dict[str, tuple[asyncio.Future[dict[str, Any]], OnOutput]] = {}
         self._late: dict[str, dict[str, Any]] = {}
+        self._made = 0
+        self.jobs = LinkJobs(self._loop.time)
         self._stderr = b""
-        self._report = b""
-        self._reported = asyncio.Event()
         self._closed = False
         self._ending: asyncio.Future[None] | None = None
         self.hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
@@ -45,14 +45,26 @@ class Link:
         self._loop.add_reader(self._wire, self._on_wire)
         os.set_blocking(launched.errors, False)
         self._loop.add_reader(launched.errors, self._on_stderr)
-        os.set_blocking(launched.report, False)
-        self._loop.add_reader(launched.report, self._on_report)
+        self._processes = Processes(launched.pid, launched.report)
 
     def call(self, identifier: str, tool: str, arguments: dict[str, Any], on_output: OnOutput) -> "asyncio.Future[Any]":
         """Send a call; the future gets its ``result`` frame, or WorkerDied. Raises WorkerDied, WireError."""
+        future = self._ask(identifier, encode("call", id=identifier, tool=tool, arguments=arguments), on_output)
+        self._made += 1
+        return future
+
+    def ask_job(self, identifier: str, job: int, action: str) -> "asyncio.Future[Any]":
+        """Ask something of a background command; the future as that of a call. Raises WorkerDied."""
+        return self._ask(identifier, encode("ask_job", id=identifier, job=job, action=action), _unheard)
+
+    def count_jobs(self, last: int) -> None:
+        """The next background command's number is to be greater."""
+        if not self.dead:
+            self._send(encode("count_jobs", last=last))
+
+    def _ask(self, identifier: str, frame: bytes, on_output: OnOutput) -> "asyncio.Future[Any]":
         if self.dead:
             raise self.dead
-        frame = encode("call", id=identifier, tool=tool, arguments=arguments)
         future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._calls[identifier] = (future, on_output)
         self._send(frame)
@@ -130,6 +142,8 @@ class Link:
                 self._late[frame["id"]] = frame  # whoever waited has not yet been told that it was cancelled
             else:
                 future.set_result(frame)
+        elif kind in {"job_started", "job_ended"}:
+            self.jobs.take(frame, calls=self._made, open_calls=len(self._calls))
         else:
             raise WireError(f"a {kind} frame that nothing was waiting for")
 
@@ -159,6 +173,7 @@ class Link:
             if not future.done():
                 future.set_exception(self.dead)
         self._calls.clear()
+        self.jobs.lost()
         if not self.hello.done():
             self.hello.set_exception(self.dead)
             self.hello.exception()  # whoever asks gets it; where nobody does it is no error
@@ -175,78 +190,12 @@ class Link:
             self._die("it was ended")
             self._wire.close()
             os.close(self._launched.errors)
-            self._ending = asyncio.ensure_future(self._end_processes())
+            self._ending = asyncio.ensure_future(self._processes.end())
         await asyncio.shield(self._ending)  # it goes on where whoever waits is cancelled, and the next waits for it too
 
-    async def _end_processes(self) -> None:
-        outer = self._launched.pid
-        init = await self._init_pid()
-        try:
-            descriptor = os.pidfd_open(init or outer)
-        except ProcessLookupError:
-            _reap(outer)
-            return
-        try:
-            if init in {None, outer}:  # no pid namespace, so init itself has to take everything along
-                _signal(descriptor, signal.SIGTERM)
-                if not await self._ended(descriptor, _SOFT_END_S):
-                    _signal(descriptor, signal.SIGKILL)
-            else:
-                _signal(descriptor, signal.SIGKILL)
-            await self._ended(descriptor, None)
-        finally:
-            os.close(descriptor)
-        if init is not None and init != outer:
-            _reap(init)
-        _reap(outer)
 
-    async def _ended(self, descriptor: int, timeout_s: float | None) -> bool:
-        """Wait for a process by its pidfd."""
-        gone = asyncio.Event()
-        self._loop.add_reader(descriptor, gone.set)
-        try:
-            await asyncio.wait_for(gone.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        finally:
-            self._loop.remove_reader(descriptor)
-        return True
-
-    def _on_report(self) -> None:
-        try:
-            piece = os.read(self._launched.report, 4096)
-        except BlockingIOError:
-            return
-        self._report += piece
-        if not piece:
-            self._loop.remove_reader(self._launched.report)
-            self._reported.set()
-
-    async def _init_pid(self) -> int | None:
-        """The pid of the worker's init; None where it never told one."""
-        try:
-            await asyncio.wait_for(self._reported.wait(), _SOFT_END_S)
-        except TimeoutError:
-            self._loop.remove_reader(self._launched.report)
-        os.close(self._launched.report)
-        if self._report.startswith(b"{"):  # bubblewrap's way to say it
-            return int(json.loads(self._report)["child-pid"])
-        return int(self._report) if self._report.strip().isdigit() else None
-
-
-def _signal(descriptor: int, number: int) -> None:
-    try:
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return
-
-
-def _reap(pid: int) -> None:
-    """Take a child's status; one that is another's child, or taken already, is left."""
-    try:
-        os.waitpid(pid, 0)
-    except ChildProcessError:
-        return
+def _unheard(_text: str) -> None:
+    """What is asked of a background command prints nothing."""
 
 
 def checked_hello(frame: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """GUEST. The runner: watches over one command at a time; starts it, waits for it, and leaves nothing of it behind.
 
 It adopts whatever the command's processes leave (subreaper), so ending one command never touches its neighbour; when
-nothing is left of one it takes the next; a background command is its last. It waits for a request from the server: a
+nothing is left of one it takes the next; a background command is its last (``jobs/supervise``). It waits for a request from the server: a
 message of JSON with two descriptors, the command's control socket and its output; JSON too long for a message comes on
 the control socket, behind its length in 4 bytes. There may later come ``stop``; back go lines: ``started PID``
 (background only), ``failed ERRNO WHAT``, ``ended STATUS`` (as ``wait`` gives it).
@@ -19,13 +19,13 @@ import struct
 import time
 
 from py_mono.sandbox import processes
+from py_mono.sandbox.jobs.supervise import Listener, Log, Supervisor
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
-STOP = b"stop"
 _LONG = b"long"
 _LONGEST = 32_768  # bytes of JSON that go into a message
 _GRACE_MS = 300
@@ -36,7 +36,7 @@ _DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ)  # the two that Python ignores; ha
 
 
 def send_request(requests: socket.socket, request: "dict[str, Any]", ends: "list[int]", control: socket.socket) -> None:
-    """Have a runner take ``argv``, ``cwd``, ``environment`` and ``background``.
+    """Have a runner take ``argv``, ``cwd``, ``environment`` and ``background``: None, or what the supervisor is to know.
 
     It gets ``ends``, its end of ``control`` and the output's. Raises OSError.
     """
@@ -101,6 +101,8 @@ class _Runner:
         try:
             if refused:
                 raise refused  # nothing is started wider than it should be
+            if request["background"]:
+                self._run_background(request, request["background"], control, output)
             os.chdir(request["cwd"])
             command = _spawn(request["argv"], request["environment"], output)
         except OSError as error:
@@ -110,12 +112,35 @@ class _Runner:
             return b"failed 0 %s\n" % str(error).encode()
         finally:
             os.close(output)
-        if request["background"]:
-            _report(control, b"started %d\n" % command)
-            os.write(self._notes, _PID.pack(os.getpid()))  # killed before this it is replaced: rather one too many
-            _attend_background(self._init)
-            os._exit(0)
         return b"ended %d\n" % _attend(command, self._init, control)
+
+    def _run_background(
+        self, request: "dict[str, Any]", details: "dict[str, Any]", control: socket.socket, log: int
+    ) -> "NoReturn":
+        """Supervise a background command, and end with it. Raises OSError and ValueError where it cannot be started."""
+        listener = Listener(details["folder"], details["name"] + ".sock")
+        output, output_end = os.pipe()
+        try:
+            os.chdir(request["cwd"])
+            command = _spawn(request["argv"], request["environment"], output_end)
+        except (OSError, ValueError):
+            os.close(output)
+            listener.close()
+            raise
+        finally:
+            os.close(output_end)
+        _report(control, b"started %d\n" % command)
+        os.write(self._notes, _PID.pack(os.getpid()))  # killed before this it is replaced: rather one too many
+        supervisor = Supervisor(
+            command,
+            details["command"],
+            control=control,
+            init=self._init,
+            listener=listener,
+            timeout_s=details["timeout_s"],
+        )
+        _report(control, supervisor.attend(output, Log(log)))
+        os._exit(0)
 
 
 def _take_request(requests: socket.socket) -> "tuple[socket.socket, int, dict[str, Any]]":
@@ -165,25 +190,6 @@ def _attend(command: int, init: int, control: socket.socket) -> int:
     statuses = processes.end_descendants()
     os.close(ended)
     return statuses.get(command, 0)
-
-
-def _attend_background(init: int) -> None:
-    """Reap what ends until nothing is left, or init is gone: then nothing may be left."""
-    while not processes.reap({}):
-        poll = select.poll()
-        poll.register(init, select.POLLIN)
-        watched = []
-        for pid in processes.children():
-            try:
-                watched.append(os.pidfd_open(pid))
-            except ProcessLookupError:
-                continue
-            poll.register(watched[-1], select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll()} if watched else set()
-        for descriptor in watched:
-            os.close(descriptor)
-        if init in ready:
-            processes.end_descendants()
 
 
 def _spawn(argv: "list[str]", environment: "dict[str, str]", output: int) -> int:

@@ -13,6 +13,7 @@ from collections import deque
 from contextlib import suppress
 from threading import Event, Lock
 
+from py_mono.sandbox.screen import INTERVAL_S, CallScreen
 from py_mono.sandbox.wire import FrameReader, WireError, encode
 from py_mono.tools.builtin.context import Context, Output, ToolFailure
 
@@ -25,57 +26,8 @@ if TYPE_CHECKING:
     from py_mono.sandbox.commands import WorkerCommands
 
 _PIECE = 65536
-_PENDING_LIMIT = 16_384  # characters of output a call may have waiting for the screen
-_INTERVAL_S = 0.03  # between two output frames of a call
+_SHOWN = 16_384  # bytes of a background command's output that the host gets
 _SPARE = 2  # how many threads may wait to read
-
-
-class _Screen:
-    """The output of one call on its way to the screen: frames at most every 30 ms, and of a flood only its end."""
-
-    def __init__(self, call: "_Call") -> None:
-        self._call = call
-        self._lock = Lock()
-        self._pending = ""
-        self._dropped = 0
-        self._sent_at = time.monotonic()
-        self._reminded = True  # whoever reads looks at it 30 ms after the call came
-
-    def emit(self, text: str) -> None:
-        """Take a piece; show it now where the last one is long enough ago."""
-        with self._lock:
-            self._pending += text
-            over = len(self._pending) - _PENDING_LIMIT
-            if over > 0:
-                self._pending = self._pending[over:]
-                self._dropped += over
-            if time.monotonic() - self._sent_at >= _INTERVAL_S:
-                self._call.server.write(self._frame())
-                return
-            reminded, self._reminded = self._reminded, True
-        if not reminded:
-            self._call.server.remind()
-
-    def flush(self) -> None:
-        """Show what is there."""
-        with self._lock:
-            self._call.server.write(self._frame())
-
-    def rest(self) -> bytes:
-        """What is left, as a frame, or nothing."""
-        with self._lock:
-            return self._frame()
-
-    def _frame(self) -> bytes:
-        self._reminded = False
-        if not self._pending:
-            return b""
-        text, self._pending = self._pending, ""
-        if self._dropped:
-            text = f"\n[{self._dropped} characters not shown]\n{text}"
-            self._dropped = 0
-        self._sent_at = time.monotonic()
-        return encode("output", id=self._call.id, text=text)
 
 
 class _Call:
@@ -87,7 +39,7 @@ class _Call:
         self.module = module
         self.arguments = arguments
         self.cancelled = Event()
-        self.screen = _Screen(self)
+        self.screen = CallScreen(identifier, server.write, server.remind)
 
     def run(self) -> None:
         """Run the tool and answer, whatever it does."""
@@ -121,6 +73,7 @@ class Server:
         self._tools = tools
         self._commands = commands
         self._make_context = make_context
+        commands.jobs.say = self.send
         self._reader = FrameReader()
         self._reading = Lock()
         self._writing = Lock()
@@ -188,7 +141,7 @@ class Server:
             self._flush()
         if self._wake in ready:
             os.read(self._wake, 4096)
-            self._due = self._due or time.monotonic() + _INTERVAL_S
+            self._due = self._due or time.monotonic() + INTERVAL_S
         if self._commands.init in ready:
             return False
         if self._wire.fileno() in ready:
@@ -248,6 +201,10 @@ class Server:
             self._cancel(frame["id"])
         elif frame["frame"] == "call":
             self._call(frame["id"], frame["tool"], frame["arguments"])
+        elif frame["frame"] == "count_jobs":
+            self._commands.jobs.number_after(frame["last"])
+        elif frame["frame"] == "ask_job":
+            self._begun.append(lambda: self._ask_job(frame["id"], frame["job"], frame["action"]))
         else:
             raise WireError(f"{frame['frame']} goes from the worker to the host, not to the worker")
 
@@ -267,7 +224,7 @@ class Server:
             self.send("result", id=identifier, content=wrong, is_error=True, details={})
             return
         call = _Call(self, identifier, module, arguments)
-        self._due = self._due or time.monotonic() + _INTERVAL_S
+        self._due = self._due or time.monotonic() + INTERVAL_S
         with self._lock:
             if identifier in self._calls:
                 raise WireError(f"a call {identifier!r} is running already")
@@ -278,6 +235,10 @@ class Server:
                     return
                 self._queue_busy = True
         self._begun.append(call.run if module.SPEC["effect"] == "read" else self._run_queue)
+
+    def _ask_job(self, identifier: str, job: int, action: str) -> None:
+        text, details, wrong = self._commands.jobs.ask(job, action, _SHOWN)
+        self.send("result", id=identifier, content=text, is_error=wrong, details=details)
 
     def _run_queue(self) -> None:
         """Run the calls that change something, one at a time, in order."""

@@ -1,7 +1,11 @@
-"""GUEST and host. The frames between host and worker: one JSON object a line, five kinds.
+"""GUEST and host. The frames between host and worker: one JSON object a line.
 
 ``hello{tools,lock,error,remedy}`` comes first and once, from the worker; ``call{id,tool,arguments}`` and
 ``cancel{id}`` go to it; ``output{id,text}`` and ``result{id,content,is_error,details}`` come back.
+
+Of background commands the worker tells ``job_started{job,command,output}``, before the result of the call that started
+it, and, whenever it comes, ``job_ended{job,status,reason,size,tail}``. To it go ``count_jobs{last}`` (the next one's
+number is greater) and ``ask_job{id,job,action}`` (``show`` or ``kill``), which gets a ``result``.
 """
 
 import json
@@ -20,6 +24,10 @@ FIELDS: "dict[str, dict[str, type]]" = {
     "output": {"id": str, "text": str},
     "result": {"id": str, "content": str, "is_error": bool, "details": dict},
     "cancel": {"id": str},
+    "job_started": {"job": int, "command": str, "output": str},
+    "job_ended": {"job": int, "status": int, "reason": str, "size": int, "tail": str},
+    "count_jobs": {"last": int},
+    "ask_job": {"id": str, "job": int, "action": str},
 }
 
 

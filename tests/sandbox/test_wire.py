@@ -15,9 +15,14 @@ SAMPLES: list[dict[str, Any]] = [
     {"frame": "output", "id": "1", "text": "a\u2028b\x00c"},
     {"frame": "result", "id": "1", "content": "x" * 100, "is_error": False, "details": {"exit_code": 0}},
     {"frame": "cancel", "id": "1"},
+    {"frame": "job_started", "job": 1, "command": "sleep 9", "output": "/tmp/job-1.log"},
+    {"frame": "job_ended", "job": 1, "status": 0, "reason": "exited", "size": 7, "tail": "served"},
+    {"frame": "count_jobs", "last": 7},
+    {"frame": "ask_job", "id": "job 1", "job": 1, "action": "kill"},
 ]
 
 _values = {
+    int: st.integers(),
     str: st.text(),
     bool: st.booleans(),
     list: st.lists(st.integers() | st.text()),

@@ -58,6 +58,31 @@ class Finished:
         self.note = note
 
 
+class Started:
+    """What a background command came to in its first moment.
+
+    Attributes:
+        path: Of the file its output goes to.
+        output: What it has printed.
+        job: Its number; 0 where it has ended already, and is none.
+        ended: Where it has ended: how, in words; else empty.
+        exit_code: Where it has ended: as a shell reports it.
+        reason: Where it has ended: ``exited``, ``timed_out``, ``stopped`` or ``lost``.
+    """
+
+    __slots__ = ("ended", "exit_code", "job", "output", "path", "reason")
+
+    def __init__(
+        self, path: str, output: str, *, job: int = 0, ended: str = "", exit_code: int = 0, reason: str = ""
+    ) -> None:
+        self.job = job
+        self.path = path
+        self.output = output
+        self.ended = ended
+        self.exit_code = exit_code
+        self.reason = reason
+
+
 class Commands(Protocol):
     """Starts programs. When ``run`` returns, every process it started is gone, whatever it did to hide."""
 
@@ -77,8 +102,14 @@ class Commands(Protocol):
         Raises ``ToolFailure`` where the program cannot be started.
         """
 
-    def start_background(self, argv: Sequence[str], *, cwd: str, output_path: str) -> int:
-        """Start a program that lives until the session ends; its output goes to a file. Returns its pid in the lock."""
+    def start_background(
+        self, argv: Sequence[str], *, command: str, cwd: str, folder: str, timeout_s: float, cancelled: Event
+    ) -> Started:
+        """Start a program that lives until the session ends, and wait a moment for what it says.
+
+        ``command`` is what it is called by; its output goes to a file in ``folder``; ``timeout_s`` is how long it may run,
+        0 for as long as it likes. Raises ``ToolFailure`` where the program cannot be started.
+        """
 
 
 class Context:

@@ -1,11 +1,9 @@
 """GUEST. Run a command."""
 
-import os
-
 from py_mono.tools.builtin.context import Output, ToolFailure
 from py_mono.tools.builtin.plain import plain_words
 from py_mono.utils.shell import shell_path
-from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder
+from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder, clip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from py_mono.tools.builtin.context import Context, Finished
 
 DEFAULT_TIMEOUT_S = 120.0
+_FIRST_LIMIT = 2000  # characters of what a background command says at first
 _SIGNALS = {1: "hangup", 2: "interrupt", 4: "illegal instruction", 6: "abort", 7: "bus error", 8: "arithmetic error",
             9: "killed", 11: "segmentation fault", 13: "broken pipe", 14: "alarm", 15: "terminated",
             24: "CPU time limit", 25: "file size limit", 31: "a system call the sandbox forbids"}  # fmt: skip
@@ -22,7 +21,7 @@ _SIGNAL_BASE = 128
 
 SPEC: "dict[str, Any]" = {
     "name": "shell",
-    "description": "Run a bash command in the workspace, without input. background: for servers; output goes to a file.",
+    "description": "Run a bash command in the workspace, without input. background: for servers and long runs.",
     "parameters": {
         "type": "object",
         "properties": {
@@ -49,7 +48,7 @@ def run(context: "Context", *, command: str, timeout: float | None = None, backg
         raise ToolFailure("command holds half a surrogate pair; give whole characters") from None
     argv = (shell_path(), "-c", command)
     if background:
-        return _start(context, argv)
+        return _start(context, argv, command, min(timeout or 0.0, context.timeout_ceiling_s))
     limit = DEFAULT_TIMEOUT_S if timeout is None else timeout
     allowed = min(limit, context.timeout_ceiling_s)
     kept, decoder, lines = HeadTail(context.output_limit), TerminalDecoder(), LineSettler()
@@ -76,12 +75,27 @@ def run(context: "Context", *, command: str, timeout: float | None = None, backg
     return _output(finished, kept, allowed, lowered=allowed < limit)
 
 
-def _start(context: "Context", argv: "tuple[str, ...]") -> Output:
-    path = os.path.join(context.private_tmp, f"job-{os.urandom(4).hex()}.log")
-    pid = context.commands.start_background(argv, cwd=context.workspace, output_path=path)
-    return Output(
-        f"[background job pid {pid}, output in {path}; it ends with the session]", details={"pid": pid, "output": path}
+def _start(context: "Context", argv: "tuple[str, ...]", command: str, limit: float) -> Output:
+    started = context.commands.start_background(
+        argv,
+        command=command,
+        cwd=context.workspace,
+        folder=context.private_tmp,
+        timeout_s=limit,
+        cancelled=context.cancelled,
     )
+    said = clip(started.output.strip("\n"), _FIRST_LIMIT)
+    if not started.job:
+        details: dict[str, Any] = {"exit_code": started.exit_code, "timed_out": started.reason == "timed_out"}
+        failed = bool(started.exit_code or started.reason != "exited")
+        return Output(f"{said or '[no output]'}\n[ended at once: {started.ended}]", is_error=failed, details=details)
+    until = f" for at most {limit:g} s" if limit else ""
+    job = started.job
+    note = (
+        f"[job {job} runs in the background{until}; you are told when it ends. Its output: {started.path}. "
+        f"Shell commands for it: job {job} (last output), job wait {job}, job kill {job}]"
+    )
+    return Output(f"{said}\n{note}".lstrip("\n"), details={"job": job, "output": started.path})
 
 
 def _output(finished: "Finished", kept: HeadTail, allowed: float, *, lowered: bool) -> Output:

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from py_mono.tools.builtin.context import Context, Finished
+from py_mono.tools.builtin.context import Context, Finished, Started
 from py_mono.tools.builtin.reads import ReadLog
 
 
@@ -34,11 +34,18 @@ class PlainCommands:
         on_output(done.stdout)
         return Finished(done.returncode if done.returncode >= 0 else 128 - done.returncode)
 
-    def start_background(self, argv: Sequence[str], *, cwd: str, output_path: str) -> int:
-        with open(output_path, "wb") as output:
+    def start_background(
+        self, argv: Sequence[str], *, command: str, cwd: str, folder: str, timeout_s: float, cancelled: Event
+    ) -> Started:
+        del command, cancelled
+        path = f"{folder}/job-1.log"
+        with open(path, "wb") as output:
             process = subprocess.Popen(argv, cwd=cwd, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        process.wait()
-        return process.pid
+        code = process.wait()
+        if code:
+            return Started(path, Path(path).read_text(), ended=f"exit code {code}", exit_code=code, reason="exited")
+        self.allowed_s = timeout_s
+        return Started(path, Path(path).read_text(), job=1)
 
 
 @pytest.fixture

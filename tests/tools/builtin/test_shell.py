@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -53,12 +52,25 @@ def test_the_time_limit_is_said_and_held_to_the_ceiling(context: Context) -> Non
     assert output.is_error
 
 
-def test_a_background_job_says_where_its_output_goes(context: Context) -> None:
+def test_a_background_command_says_what_it_said_first_and_how_to_go_on_with_it(context: Context) -> None:
     output = shell.run(context, command="echo served", background=True)
-    path = output.details["output"]
-    assert output.content == f"[background job pid {output.details['pid']}, output in {path}; it ends with the session]"
-    assert Path(path).read_text() == "served\n"
-    assert os.path.dirname(path) == context.private_tmp
+    path = f"{context.private_tmp}/job-1.log"
+    note = (
+        f"[job 1 runs in the background; you are told when it ends. Its output: {path}. "
+        "Shell commands for it: job 1 (last output), job wait 1, job kill 1]"
+    )
+    assert (output.content, output.is_error, output.details) == (f"served\n{note}", False, {"job": 1, "output": path})
+
+
+def test_a_background_command_with_a_time_limit_says_so(context: Context) -> None:
+    output = shell.run(context, command="true", background=True, timeout=90)
+    assert output.content.startswith("[job 1 runs in the background for at most 90 s; you are told")
+
+
+def test_a_background_command_that_ends_at_once_is_a_result_and_no_job(context: Context) -> None:
+    output = shell.run(context, command="echo gone; exit 3", background=True)
+    assert output.content == "gone\n[ended at once: exit code 3]"
+    assert (output.is_error, output.details) == (True, {"exit_code": 3, "timed_out": False})
 
 
 @pytest.mark.parametrize("command", ["", " \n", "a\0b", "\ud800"])
