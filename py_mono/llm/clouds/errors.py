@@ -138,14 +138,6 @@ def empty(model: Model, *, cut_short: bool, thought: bool) -> Failure:
     )
 
 
-def call_cut(model: Model) -> BadResponse:
-    """A reply ended in the middle of a tool call."""
-    return BadResponse(
-        f"{_who(model)}: the reply was cut by the output limit in the middle of a tool call; the call was not run",
-        remedy="ask for the change in smaller pieces",
-    )
-
-
 def refused_to_say(model: Model) -> ProviderError:
     """The provider's filter held the reply back."""
     return ProviderError(

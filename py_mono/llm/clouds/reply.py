@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from py_mono.llm.call_arguments import call_with
+from py_mono.llm.call_cut import call_cut
 from py_mono.llm.call_ids import sent_twice, with_unique_ids
 from py_mono.llm.clouds import errors
 from py_mono.llm.clouds.models import Model
@@ -111,7 +112,7 @@ class Reply:
         growing = [] if cut else self._calls
         if not growing and not text.strip():
             if self._calls:
-                raise errors.call_cut(self._model)
+                raise call_cut(who=self._model.provider)
             if self._finish == "content_filter":
                 raise errors.refused_to_say(self._model)
             raise errors.empty(self._model, cut_short=cut, thought=bool(reasoning.strip()))

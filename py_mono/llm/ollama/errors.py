@@ -118,14 +118,6 @@ def empty(*, cut: bool, thought: bool, may_think: bool) -> Failure:
     return failure(BadResponse(what, remedy=remedy), at_most=2, wait_s=0.0)
 
 
-def call_cut() -> BadResponse:
-    """A reply ended in the middle of a tool call."""
-    return BadResponse(
-        "the reply was cut by the output limit in the middle of a tool call; the call was not run",
-        remedy="ask for the change in smaller pieces, or raise OLLAMA_CONTEXT_LENGTH",
-    )
-
-
 def model_missing(model: str, pulled: list[str] | None) -> ModelNotFound:
     """The server has not pulled the model; ``pulled`` None where it does not say which it has."""
     if pulled:

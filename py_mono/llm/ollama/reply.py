@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from py_mono.llm.call_cut import call_cut
 from py_mono.llm.call_ids import with_unique_ids
 from py_mono.llm.ollama import errors
 from py_mono.llm.ollama.calls import call_alone
@@ -105,7 +106,7 @@ class Reply:
         calls = () if cut else tuple(self._calls)
         if not calls and not text.strip():
             if self._calls:
-                raise errors.call_cut()
+                raise call_cut("raise OLLAMA_CONTEXT_LENGTH")
             raise errors.empty(cut=cut, thought=bool(reasoning.strip()), may_think=may_think)
         return AssistantMessage(
             text=text,

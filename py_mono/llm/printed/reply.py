@@ -7,11 +7,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from py_mono.llm.call_cut import call_cut
 from py_mono.llm.call_ids import with_unique_ids
 from py_mono.llm.printed.protocol import RESPONSE, Until
 from py_mono.llm.printed.stream import Delta, TextStream
 from py_mono.protocol.codec import encode
-from py_mono.protocol.errors import BadResponse, MalformedCall
+from py_mono.protocol.errors import MalformedCall
 from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
@@ -175,10 +176,7 @@ class TextReply(PlainReply):
 
     def _cut(self, deltas: list[Delta], message: AssistantMessage, text: str, *, called: bool) -> Whole:
         if not text.strip() and (called or message.tool_calls):
-            raise BadResponse(
-                "the reply was cut by the output limit in the middle of a tool call; the call was not run",
-                remedy="ask for the change in smaller pieces, or use a larger context window",
-            )
+            raise call_cut("use a larger context window")
         if text == message.text and not message.tool_calls:
             return Whole(tuple(deltas), message)
         message = replace(message, text=text, reasoning="".join(self._reasoning), tool_calls=())
