@@ -48,6 +48,7 @@ class Paths:
         if len(found) < limit:
             scattered = islice(self._matches(_scattered(wanted), cancelled), _CANDIDATES)
             found = list(dict.fromkeys([*found, *scattered]))
+        found = [path for path in found if path != letters]  # it is all there already
         found.sort(key=lambda path: _rank(path, wanted))
         return found[:limit]
 
