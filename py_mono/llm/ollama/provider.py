@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
+from typing import NamedTuple
 
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.http.endpoint import parse_endpoint
@@ -49,6 +50,14 @@ def create(settings: ProviderSettings) -> "OllamaProvider":
     return OllamaProvider(settings)
 
 
+class _Chosen(NamedTuple):
+    """What follows from the window, in tokens, that each request asks for."""
+
+    window: int
+    watch: WindowWatch
+    encoder: RequestEncoder
+
+
 class OllamaProvider:
     """One server, one model, one connection."""
 
@@ -62,10 +71,8 @@ class OllamaProvider:
         self._http = HttpClient(endpoint, connect_s=self._settings.connect_s, environment=settings.environment)
         beside = HttpClient(endpoint, connect_s=self._settings.show_s, environment=settings.environment)
         self._server = ServerFacts(self._http, beside, limit_s=self._settings.show_s)
-        self._encoder: RequestEncoder | None = None
+        self._chosen: _Chosen | None = None
         self._facts = ModelFacts()
-        self._window = 0
-        self._watch = WindowWatch(self._model, self._window, partial(self._server.shown, self._model))
         self._notice = ""
         self._answered = False
         self._refuses_think = False
@@ -83,7 +90,7 @@ class OllamaProvider:
     @property
     def window(self) -> int:
         """The ``num_ctx`` of every request; 0 before ``prepare`` has asked the server for the model's maximum."""
-        return self._window
+        return self._chosen.window if self._chosen is not None else 0
 
     async def close(self) -> None:
         """Close the connection; may be called twice."""
@@ -92,8 +99,11 @@ class OllamaProvider:
 
     async def prepare(self) -> None:
         """See ``Provider``: ask for the model's maximum, and choose the window by it."""
-        if self._encoder is not None:
-            return
+        await self._choose()
+
+    async def _choose(self) -> _Chosen:
+        if self._chosen is not None:
+            return self._chosen
         cap = self._settings.window_cap
         facts = await self._server.model(self._model, self._url)
         if facts is None:
@@ -102,13 +112,17 @@ class OllamaProvider:
                 f"a window of {cap} tokens is asked for"
             )
         self._facts = facts or ModelFacts()
-        self._window = min(self._facts.max_window or cap, cap)
-        self._watch = WindowWatch(self._model, self._window, partial(self._server.shown, self._model))
-        self._encoder = RequestEncoder(self._model, num_ctx=self._window, keep_alive=self._settings.keep_alive)
+        window = min(self._facts.max_window or cap, cap)
+        self._chosen = _Chosen(
+            window,
+            WindowWatch(self._model, window, partial(self._server.shown, self._model)),
+            RequestEncoder(self._model, num_ctx=window, keep_alive=self._settings.keep_alive),
+        )
+        return self._chosen
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
-        await self.prepare()
+        chosen = await self._choose()
         if self._notice:
             notice, self._notice = self._notice, ""
             yield Notice(notice)
@@ -120,7 +134,9 @@ class OllamaProvider:
             nonlocal think
             if last is not None and think is not False:
                 think = False if isinstance(last, errors.OnlyThought) else self._think(request)
-            return self._attempt(self._encode(request, think), request, may_think=think is not False)
+            return self._attempt(
+                chosen.encoder.encode(request, think), chosen.watch, request, may_think=think is not False
+            )
 
         tries = retried(attempt, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
         async with aclosing(tries) as chunks:
@@ -139,13 +155,8 @@ class OllamaProvider:
             return False
         return None if self._settings.think == "auto" else self._settings.think == "on"
 
-    def _encode(self, request: ModelRequest, think: bool | None) -> bytes:  # noqa: FBT001 - three states
-        if self._encoder is None:
-            raise RuntimeError("a request before prepare")
-        return self._encoder.encode(request, think)
-
     async def _attempt(
-        self, body: bytes, request: ModelRequest, *, may_think: bool
+        self, body: bytes, watch: WindowWatch, request: ModelRequest, *, may_think: bool
     ) -> AsyncGenerator[ModelChunk, None]:
         """One request and its reply, up to the message.
 
@@ -153,7 +164,7 @@ class OllamaProvider:
             Failure: Another attempt may help.
             ProviderError: It would not.
         """
-        await self._watch.hold_back(request, len(body))
+        await watch.hold_back(request, len(body))
         try:
             exchange, head = await self._begin(body)
             if head is None:
@@ -166,7 +177,7 @@ class OllamaProvider:
                 except TimeoutError as error:
                     raise errors.timed_out(waiting.phase, limit) from error
             await self._check_head(exchange, head)
-            self._watch.reply_began()
+            watch.reply_began()
             reply = Reply(self._model, request.only_tool)
             async with aclosing(self._deltas(exchange, reply)) as deltas:
                 async for delta in deltas:
@@ -175,7 +186,7 @@ class OllamaProvider:
             self._answered = True
             self._http.release()
             # a request held to one tool has another front: its count says nothing about the others
-            judged = None if request.only_tool else await self._watch.judge(request, len(body), reply.counted)
+            judged = None if request.only_tool else await watch.judge(request, len(body), reply.counted)
             message = reply.message(request.messages, may_think=may_think)
             if judged is not None:
                 yield judged
@@ -187,7 +198,7 @@ class OllamaProvider:
             raise (Failure(gone) if self._answered else gone) from error
         finally:
             self._http.release()
-            await self._watch.reply_ended()
+            await watch.reply_ended()
 
     async def _begin(self, body: bytes) -> tuple[Exchange, Head | None]:
         """Send the request; also the reply's head, where it comes soon.
