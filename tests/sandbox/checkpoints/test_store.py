@@ -4,9 +4,9 @@ import fcntl
 import os
 import resource
 import shutil
-import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from py_mono.protocol.tools import Change
 from py_mono.sandbox.checkpoints import store as stores
 from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings
-from tests.sandbox.checkpoints.trees import Model, run, snapshot
+from tests.sandbox.checkpoints.trees import Model, place, run, snapshot
 
 
 class Room:
@@ -68,25 +68,32 @@ def test_a_pack_cut_at_any_byte_holds_all_that_was_committed_before(room: Room) 
             assert snapshot(room.path) == states[names[alive - 1]]
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.data())
-def test_damage_at_any_byte_is_found_or_does_no_harm(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+@pytest.fixture(scope="module")
+def kept() -> Iterator[tuple[Room, dict[str, Model], Path, bytes]]:
+    """A workspace with three checkpoints, what they are of, and the pack with its bytes."""
+    with place() as folder:
         room = Room(Path(folder))
         states = room.states()
-        content = bytearray(room.pack.read_bytes())
-        at = data.draw(st.integers(0, len(content) - 1))
-        content[at] ^= data.draw(st.integers(1, 255))
-        room.pack.write_bytes(content)
-        before = snapshot(room.path)
-        for name, expected in states.items():
-            try:
-                room.fresh().restore(name)
-            except SandboxError:
-                assert snapshot(room.path) == before
-            else:
-                before = snapshot(room.path)
-                assert before == expected
+        yield room, states, room.pack, room.pack.read_bytes()
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.data())
+def test_damage_at_any_byte_is_found_or_does_no_harm(
+    kept: tuple[Room, dict[str, Model], Path, bytes], data: st.DataObject
+) -> None:
+    room, states, pack, whole = kept
+    content = bytearray(whole)
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    name = data.draw(st.sampled_from(sorted(states)))
+    pack.write_bytes(content)
+    before = snapshot(room.path)
+    try:
+        room.fresh().restore(name)
+    except SandboxError:
+        assert snapshot(room.path) == before
+    else:
+        assert snapshot(room.path) == states[name]
 
 
 def test_noise_in_place_of_the_pack_is_refused_with_a_remedy(room: Room) -> None:
@@ -217,14 +224,14 @@ def test_pruning_by_size_drops_the_oldest(room: Room) -> None:
 
 
 def test_many_checkpoints_are_read_back_in_any_order(room: Room) -> None:
-    run([f"echo {number} > f{number}" for number in range(80)], room.path)
+    run([f"echo {number} > f{number}" for number in range(40)], room.path)
     states = {}
-    for number in range(70):
+    for number in range(40):
         (Path(room.path) / f"f{number}").write_text(f"turn {number}")
         time.sleep(0.001)
         states[room.fresh().take().id] = snapshot(room.path)
     names = list(states)
-    for name in (names[40], names[3], names[69], names[33]):
+    for name in (names[20], names[3], names[39], names[33]):
         room.fresh().restore(name)
         assert snapshot(room.path) == states[name]
 

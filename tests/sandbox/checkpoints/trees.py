@@ -3,6 +3,9 @@
 import os
 import stat
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -13,6 +16,8 @@ from py_mono.protocol.undo import Step, UndoStack
 from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
 
 Model = dict[str, tuple[int, bytes]]
+
+_MEMORY = "/dev/shm"
 
 _LONG = "n" * 240
 _names = st.sampled_from(
@@ -33,6 +38,14 @@ effects = st.one_of(
     st.builds("ln -f {0} {1}".format, _names, _names),
     st.builds("touch {0}".format, _names),
 )
+
+
+@contextmanager
+def place() -> Iterator[str]:
+    """A folder for one example; in memory where there is such a file system, for hundreds are made."""
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield folder
 
 
 def snapshot(workspace: str) -> Model:
