@@ -23,6 +23,8 @@ _COMMANDS = {
     "sessions": "py_mono.wiring.commands:sessions",
     "debug": "py_mono.ui.debug_command:run",
 }
+_WITH_ANY_SETTINGS = {"doctor": "py_mono.wiring.diagnosis:doctor"}
+"""What works also where the settings do not, and reads them itself."""
 _HELD = (1, 2, 15)
 """SIGHUP, SIGINT and SIGTERM; the module that names them is not free, and --version is asked often."""
 
@@ -38,6 +40,9 @@ def main() -> int:
     known: type[Exception] = load("py_mono.protocol.errors:PyMonoError")
     try:
         arguments: Arguments = load("py_mono.ui.arguments:parse")(sys.argv[1:])
+        if arguments.command in _WITH_ANY_SETTINGS:
+            status: int = load(_WITH_ANY_SETTINGS[arguments.command])(arguments)
+            return status
         settings: Settings = load("py_mono.config:read")(arguments, os.environ)
         return _run(arguments, settings)
     except known as error:

@@ -12,8 +12,9 @@ COMMANDS = {
     "sessions": "py_mono.ui.subcommands:parse_sessions",
     "demo": "py_mono.ui.subcommands:parse_demo",
     "debug": "py_mono.ui.subcommands:parse_debug",
+    "doctor": "py_mono.ui.subcommands:parse_doctor",
 }
-_RESERVED = ("skill", "key", "mcp", "mom", "pods", "doctor")
+_RESERVED = ("skill", "key", "mcp", "mom", "pods")
 """Commands that are promised and not there yet: a script that calls one must not talk to a model instead."""
 
 
@@ -21,7 +22,7 @@ class Arguments(argparse.Namespace):
     """What the command line said; None where it said nothing.
 
     Attributes:
-        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``demo`` or ``debug``.
+        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``demo``, ``debug`` or ``doctor``.
         prompt: The first message, or None.
         print_: One shot (``-p``).
         output_format: ``text``, ``json`` or ``stream-json``; not ``text`` only with ``print_``.
@@ -47,7 +48,7 @@ class Arguments(argparse.Namespace):
         tools: The file with the tools that it knows.
         name: The tool to call, or the session's id.
         tool_arguments: The JSON text of a tool call.
-        json: ``tool list`` as JSON.
+        json: ``tool list`` or ``doctor`` as JSON.
     """
 
     command: str = "run"

@@ -20,7 +20,7 @@ ALLOWABLE = ("install", "network", "outside")
 HELP = """\
 usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
        py-mono -p, --print PROMPT    one shot: the answer alone on stdout
-       py-mono COMMAND [--help]      tool sessions demo debug
+       py-mono COMMAND [--help]      tool sessions doctor demo debug
 
   -c, --continue               go on with the newest session
   -r, --resume [ID]            go on with a session, in its workspace

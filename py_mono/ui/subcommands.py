@@ -104,3 +104,22 @@ def parse_debug(arguments: "Arguments", options: list[str], literal: list[str]) 
     """``py-mono debug``."""
     parser = debug_parser()
     parser.parse_args([*options, *literal], arguments)
+
+
+def doctor_parser() -> Parser:
+    """Of ``py-mono doctor``."""
+    parser = Parser(
+        "py-mono doctor",
+        description="Say what is wrong here, and the one command that mends it: the model's server, the lock, the workspace.",
+        epilog="Status 0 where everything works, 1 where something does not. Nothing is sent to a cloud.",
+    )
+    parser.add_argument("--json", action="store_true", help="one object, for programs")
+    parser.add_argument("--provider", metavar="NAME", help="look at this one: ollama (default) or litellm")
+    parser.add_argument("-m", "--model", metavar="MODEL", help="look for this model")
+    add_workspace_options(parser)
+    return parser
+
+
+def parse_doctor(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono doctor``."""
+    doctor_parser().parse_args([*options, *literal], arguments)

@@ -62,7 +62,7 @@ function _shtab_py_mono_using
   test "$_shtab_py_mono_cmdpath" = "$argv"
 end
 
-set -g _shtab_py_mono_commands tool sessions demo debug
+set -g _shtab_py_mono_commands tool sessions demo debug doctor
 set -g _shtab_py_mono_opts_with_value --add-dir --allow --completion --cwd --fork --format --max-budget-usd --max-steps --max-tokens --model --network --output-format --provider --resume --sandbox --tools -C -m -r
 
 complete -c py-mono -e
@@ -113,4 +113,13 @@ complete -c py-mono -n '_shtab_py_mono_using debug' -s h -l help -d 'show this h
 complete -c py-mono -n '_shtab_py_mono_using debug' -l format -xka "auto apertus cohere deepseek gemma glm granite harmony hermes internlm invoke json kimi lfm2 llama minimax mistral nemotron phi pythonic qwen react seed tool_use" -d 'one format, or auto for all of them (default: auto)'
 complete -c py-mono -n '_shtab_py_mono_using debug' -l tools -xka "(__fish_complete_path (commandline -ct))" -d 'an OpenAI tool list; loose JSON counts only for tools in it'
 complete -c py-mono -n '_shtab_py_mono_using debug; and test $_shtab_py_mono_npos -eq 0' -ka "parse-tool-calls" -d action
+complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a doctor -d 'Say what is wrong here, and the one command that mends it: the model'"'"'s server, the lock, the workspace.'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l json -d 'one object, for programs'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l provider -x -d 'look at this one: ollama (default) or litellm'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -s m -l model -x -d 'look for this model'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l add-dir -xka "(__fish_complete_directories)" -d 'one more folder tools may use; repeatable'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l network -xka "on off" -d 'whether tools reach the network (default: off)'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l sandbox -xka "auto bubblewrap container off" -d 'how tools are confined (default: auto, the strongest lock there is)'
 complete -c py-coding-agent -w py-mono

@@ -1,0 +1,92 @@
+"""A model that LiteLLM reaches: its key, and the way to its server. Nothing is sent to a cloud, and LiteLLM is not loaded."""
+
+import msgspec
+
+from py_mono.llm.clouds.models import NO_KEY, OTHER_KEYS, Model, parse_model
+from py_mono.llm.http.endpoint import Endpoint, parse_endpoint
+from py_mono.llm.window.local import LocalServer
+from py_mono.llm.window.served import is_local
+from py_mono.protocol.errors import ConfigError
+from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding
+from py_mono.ui.doctor.ollama import NAMES, ollama
+from py_mono.ui.doctor.route import route
+
+_HOSTS = {
+    "anthropic": "api.anthropic.com",
+    "cerebras": "api.cerebras.ai",
+    "deepseek": "api.deepseek.com",
+    "gemini": "generativelanguage.googleapis.com",
+    "groq": "api.groq.com",
+    "mistral": "api.mistral.ai",
+    "openai": "api.openai.com",
+    "openrouter": "openrouter.ai",
+    "perplexity": "api.perplexity.ai",
+    "together_ai": "api.together.xyz",
+    "xai": "api.x.ai",
+}
+"""Where LiteLLM asks, if nothing else is said."""
+
+_OLLAMA = "ollama_chat"
+
+
+async def cloud(case: Case) -> list[Finding]:
+    """All of ``ollama.NAMES``, in that order."""
+    try:
+        model = parse_model(case.provider.model, case.provider.environment, ollama_url=case.provider.base_url)
+    except ConfigError as error:
+        return _complete([Finding("model", "fault", str(error), error.remedy)], "no model can be asked")
+    if model.provider == _OLLAMA:
+        there = msgspec.structs.replace(case.provider, model=model.name.partition("/")[2])
+        return await ollama(msgspec.structs.replace(case, provider=there))
+    if model.provider in OTHER_KEYS:
+        why = f"what opens {model.provider} is read by LiteLLM itself"
+        return _complete([Finding("model", "not_checked", f"{model.name}: {why}")], why)
+    found = [_key(model)]
+    try:
+        endpoint = _endpoint(model)
+    except ConfigError as error:
+        variable = f"{model.provider.upper()}_BASE_URL"
+        return _complete(
+            [*found, Finding("address", "fault", f"{variable}: {error}", f"unset {variable}")], "no address"
+        )
+    if endpoint is None:
+        return _complete(found, f"where {model.provider} is asked is known to LiteLLM alone")
+    found.append(Finding("address", "ok", f"{endpoint.url} ({'set' if model.base_url else 'the default'})"))
+    way = await route(case, endpoint, ollama=False)
+    said = "" if way.verdict == "fault" else "; it was not asked anything"
+    found.append(msgspec.structs.replace(way, detail=way.detail + said))
+    if way.verdict != "fault" and is_local(model.server_url):
+        found += await _local(case, model)
+    return _complete(found, "a cloud is not asked, for that may cost money")
+
+
+def _complete(found: list[Finding], why: str) -> list[Finding]:
+    by_name = {finding.name: finding for finding in found}
+    return [by_name.get(name) or Finding(name, "not_checked", why) for name in NAMES]
+
+
+def _key(model: Model) -> Finding:
+    said = f"{model.key_variable} is set" if model.secrets else "it needs no key"
+    return Finding("model", "ok", f"{model.name}: {said}")
+
+
+def _endpoint(model: Model) -> Endpoint | None:
+    """Where it is asked; None where that is not known. Raises ConfigError."""
+    if url := model.base_url or model.server_url:
+        return parse_endpoint(url)
+    host = _HOSTS.get(model.provider)
+    return parse_endpoint(f"https://{host}") if host else None
+
+
+async def _local(case: Case, model: Model) -> list[Finding]:
+    """What a server of this network says of how it runs the model."""
+    name = model.name.partition("/")[2]
+    key = "" if model.key == NO_KEY else model.key
+    server = LocalServer(model.server_url, name, case.provider.environment, key=key, limit_s=LIMIT_S)
+    served = await server.served()
+    if not served.kind and not served.window:
+        return [Finding(name, "not_checked", "the server does not say") for name in ("server", "window")]
+    window = Finding("window", "not_checked", "the server tells once the model is loaded")
+    if served.window:
+        window = Finding("window", "ok", f"{served.window:,} tokens are served")
+    return [Finding("server", "ok", served.kind or "speaks OpenAI's chat"), window]

@@ -1,0 +1,106 @@
+"""What a check says, and what it is given."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct, field
+
+from py_mono.llm.settings import ProviderSettings
+
+Verdict = Literal["ok", "warning", "fault", "not_checked"]
+
+LIMIT_S = 2.0
+"""How long one question to a server, or one look at a disk, may take; a server is asked two, one after the other."""
+
+_T = TypeVar("_T")
+
+
+class Finding(Struct, frozen=True):
+    """What one check came to.
+
+    Attributes:
+        name: Of the check; the same in each run.
+        verdict: A *warning* is something that works and will surprise; a *fault* something that does not work.
+        detail: What was seen; no secret, and any text.
+        remedy: One command that mends it, or a sentence where no command does; empty where nothing is to mend.
+    """
+
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """What the doctor looks at; ``wiring`` fills it in.
+
+    Attributes:
+        version: Of py-mono.
+        provider: What the model would be asked with.
+        problems: What was wrong with the settings, each with its remedy; such settings are left at their defaults here.
+        workspace: Its absolute path; empty where there is none that can be used.
+        state: The folder for sessions and checkpoints.
+        config: The folder for ``.env``.
+        environ: The environment the program was started with, without what ``.env`` adds.
+        network: Whether the tools may reach it.
+        container: Whether we are in one: there the host is not ``localhost``.
+        lock: What the worker reports; see ``ui.lock.Report``. Raises SandboxError.
+        stats: Bytes, number, and age of the oldest (in s since 1970, 0 for none) of the workspace's checkpoints. Blocks,
+            and raises SandboxError.
+    """
+
+    version: str
+    provider: ProviderSettings
+    problems: tuple[tuple[str, str], ...] = ()
+    workspace: str = ""
+    state: str
+    config: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
+    container: bool = False
+    lock: Callable[[], Awaitable[Mapping[str, Any]]]
+    stats: Callable[[], tuple[int, int, float]]
+
+
+def in_container() -> bool:
+    """Whether the usual signs of Docker or Podman are there."""
+    return os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")
+
+
+async def in_thread(work: Callable[[], _T], limit_s: float = LIMIT_S) -> _T:
+    """Run what may hang (a dead file server, a name server that is silent) in a thread that nobody waits for at the end.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def tell(act: Callable[[Any], None], value: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: None if done.done() else act(value))
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            tell(done.set_exception, error)
+        else:
+            tell(done.set_result, result)
+
+    threading.Thread(target=run, name="doctor", daemon=True).start()
+    async with asyncio.timeout(limit_s):
+        return await done
+
+
+def size(number: float) -> str:
+    """Bytes for a person, in the units that disks are sold by: ``0 B``, ``12 kB``, ``3.4 GB``."""
+    unit = 1000.0
+    for name in ("B", "kB", "MB", "GB"):
+        if number < unit:
+            return f"{number:.0f} {name}" if number >= 10 or name == "B" else f"{number:.1f} {name}"  # noqa: PLR2004 - one digit says enough
+        number /= unit
+    return f"{number:.1f} TB"

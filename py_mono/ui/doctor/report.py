@@ -1,0 +1,76 @@
+"""What was found, for people and for programs."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from py_mono.ui.doctor.findings import Finding, Verdict
+from py_mono.ui.json_mode import DONE, FAILED
+from py_mono.ui.terminal import Screen, Style, one_line
+
+_NAME_WIDTH = 12
+_MARKS: dict[Verdict, tuple[str, Style | None]] = {
+    "ok": ("ok     ", "green"),
+    "warning": ("warning", "yellow"),
+    "fault": ("FAULT  ", "red"),
+    "not_checked": ("-      ", "dim"),
+}
+_INDENT = " " * (len(_MARKS["ok"][0]) + _NAME_WIDTH + 2)
+_NARROW = 60
+"""Columns; on less the details begin at the margin."""
+
+
+def rows(finding: Finding, screen: Screen) -> str:
+    """A finding in lines: verdict, name and detail, then the remedy, whole, so that it can be copied."""
+    mark, style = _MARKS[finding.verdict]
+    head = f"{screen.paint(mark, style)} {finding.name:{_NAME_WIDTH}} "
+    indent = _INDENT if not screen.terminal or screen.width >= _NARROW else "  "
+    detail = one_line(finding.detail)
+    if screen.terminal:
+        detail = _folded(detail, max(screen.width - len(_INDENT), 20), indent)
+    remedy = f"{indent}{screen.paint('> ' + one_line(finding.remedy), 'bold')}\n" if finding.remedy else ""
+    return f"{head}{detail}\n{remedy}"
+
+
+def _folded(text: str, width: int, indent: str) -> str:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{word}"
+    return f"\n{indent}".join(lines)
+
+
+async def print_rows(findings: AsyncIterator[Finding], screen: Screen) -> int:
+    """Each finding as it comes, then a summary; the exit status."""
+    found = []
+    async for finding in findings:
+        screen.write(rows(finding, screen))
+        found.append(finding)
+    screen.write(f"\n{summary(found)}\n")
+    return status(found)
+
+
+def summary(found: Iterable[Finding]) -> str:
+    """How much is wrong, in a sentence."""
+    verdicts = [finding.verdict for finding in found]
+    faults, warnings = verdicts.count("fault"), verdicts.count("warning")
+    if not faults and not warnings:
+        return "Nothing is wrong."
+    said = [
+        f"{number} {word}{'' if number == 1 else 's'}"
+        for number, word in ((faults, "fault"), (warnings, "warning"))
+        if number
+    ]
+    return f"{' and '.join(said)}; the lines with > say what mends them."
+
+
+def status(found: Iterable[Finding]) -> int:
+    """The exit status: warnings are no failure."""
+    return FAILED if any(finding.verdict == "fault" for finding in found) else DONE
+
+
+def as_object(found: Sequence[Finding], *, version: str) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    return {"version": version, "status": status(found), "checks": [msgspec.to_builtins(one) for one in found]}

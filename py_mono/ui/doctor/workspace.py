@@ -1,0 +1,156 @@
+"""The workspace and what works in it: whose it is, the lock, git, uv, MCP servers."""
+
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+
+from py_mono.ui.doctor.findings import Case, Finding, in_thread
+from py_mono.ui.lock import describe
+
+_MOST_LOOKED_AT = 2_000
+_DEPTH = 3
+_LOCK_S = 4.0
+_VERSION_S = 1.0
+_SKIPPED = frozenset((".git", ".venv", "node_modules", "__pycache__"))
+_SYSTEM = ("/usr/", "/bin/", "/opt/", "/snap/", "/nix/store/")
+"""Where tools may run programs from, beside the workspace."""
+
+
+def owner(case: Case) -> Finding:
+    """Whether files can be changed, and whose they are then."""
+    if not case.workspace:
+        return Finding("workspace", "not_checked", "there is none that can be used")
+    me = os.geteuid()
+    seen = os.stat(case.workspace)
+    quoted = shlex.quote(case.workspace)
+    who = f"{case.workspace} belongs to user {seen.st_uid}, mode {stat.S_IMODE(seen.st_mode):o}; we are user {me}"
+    mend = f"sudo chown -R {me}:{os.getegid()} {quoted}"
+    if me == 0:
+        if seen.st_uid == 0:
+            said = f"{who}: new files will be root's"
+            return Finding(
+                "workspace", "warning" if case.container else "ok", said, _as_user() if case.container else ""
+            )
+        return Finding("workspace", "ok", f"{who}; tools run as user {seen.st_uid}")
+    if not os.access(case.workspace, os.W_OK | os.X_OK):
+        why = f"{who}, and may not write"
+        in_container = f"docker run --user {seen.st_uid}:{seen.st_gid} …"
+        return Finding("workspace", "fault", why, in_container if case.container and seen.st_uid else mend)
+    foreign = next(_foreign(case.workspace, me), "")
+    if foreign:
+        why = f"{who}; {foreign} is another user's, and may not be written"
+        return Finding("workspace", "warning", why, mend)
+    return Finding("workspace", "ok", who)
+
+
+def _as_user() -> str:
+    return 'docker run --user "$(id -u):$(id -g)" …'
+
+
+def _foreign(folder: str, me: int) -> Iterator[str]:
+    """Paths that belong to somebody else and cannot be written, among the first few thousand near the top."""
+    left = _MOST_LOOKED_AT
+    for path, folders, files in os.walk(folder):
+        depth = path[len(folder) :].count(os.sep)
+        folders[:] = [name for name in folders if name not in _SKIPPED] if depth < _DEPTH else []
+        for name in (*folders, *files):
+            whole = os.path.join(path, name)
+            left -= 1
+            if left < 0:
+                return
+            try:
+                seen = os.lstat(whole)
+            except OSError:  # gone meanwhile
+                continue
+            if seen.st_uid != me and not stat.S_ISLNK(seen.st_mode) and not os.access(whole, os.W_OK):
+                yield whole
+
+
+async def lock(case: Case) -> Finding:
+    """Which layers of the lock hold, and what is open without the others."""
+    if not case.workspace:
+        return Finding("lock", "not_checked", "there is no workspace to lock the tools into")
+    said = await describe(case.lock, network=case.network)
+    detail = " ".join((said.summary.removeprefix("lock: "), *said.gaps))
+    if said.summary.startswith("NO TOOLS"):
+        return Finding(
+            "lock", "fault", detail, "py-mono --sandbox container   (only where a container is the boundary)"
+        )
+    if said.summary.startswith("NO LOCK"):
+        return Finding("lock", "warning", detail, "py-mono --sandbox auto")
+    if "namespaces" in said.summary.partition(";")[0] and said.gaps:
+        return Finding("lock", "warning", detail, "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
+    return Finding("lock", "warning" if said.gaps else "ok", detail)
+
+
+async def git(case: Case) -> Finding:
+    """Which git, and whether the workspace is a repository; neither is needed, for undo keeps copies of its own."""
+    program = shutil.which("git", path=case.environ.get("PATH"))
+    if program is None:
+        why = "not found; undo does without, the tools' own git commands do not"
+        return Finding("git", "warning", why, "sudo apt install git")
+    version = await in_thread(lambda: _version(program, case.workspace))
+    if not case.workspace:
+        return Finding("git", "ok", version)
+    inside = "a repository" if _repository(case.workspace) else "no repository (none is needed: undo does without)"
+    return Finding("git", "ok", f"{version}; the workspace is {inside}")
+
+
+def _repository(folder: str) -> bool:
+    """Whether git would find one, as ``git-rev-parse`` looks for it; git itself is not asked: its settings can run programs."""
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        if folder == "/":
+            return False
+        folder = os.path.dirname(folder)
+    return True
+
+
+async def uv(case: Case) -> Finding:
+    """Which uv, and whether the tools can run it."""
+    program = shutil.which("uv", path=case.environ.get("PATH"))
+    if program is None:
+        why = "not found; only projects that are run with it need it"
+        install = "curl -LsSf https://astral.sh/uv/install.sh | sudo env UV_INSTALL_DIR=/usr/local/bin sh"
+        return Finding("uv", "warning", why, install)
+    return await in_thread(lambda: _found_uv(program, case.workspace))
+
+
+def _found_uv(program: str, workspace: str) -> Finding:
+    said = f"{_version(program, workspace)}, {program}"
+    real = os.path.realpath(program)
+    if real.startswith((*_SYSTEM, f"{workspace or '/'}/")):
+        return Finding("uv", "ok", said)
+    mend = f"sudo install {shlex.quote(real)} /usr/local/bin/uv"
+    return Finding("uv", "warning", f"{said}: the tools do not see that folder", mend)
+
+
+def _version(program: str, workspace: str) -> str:
+    """What it says to ``--version``; what lies in the workspace is not run, for a model may have written it."""
+    real = os.path.realpath(program)
+    if not os.path.isabs(program) or (workspace and real.startswith(f"{workspace}/")):
+        return f"{program} lies in the workspace, and was not run"
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            cwd="/",
+            env={"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_VERSION_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program} does not run ({type(error).__name__})"
+    return done.stdout[:100].decode(errors="replace").strip() or f"{program}, of unknown version"
+
+
+def mcp(case: Case) -> Finding:
+    """Servers of tools that the workspace names; this version asks none."""
+    if case.workspace and os.path.lexists(os.path.join(case.workspace, ".mcp.json")):
+        return Finding(
+            "mcp", "not_checked", ".mcp.json is there, and MCP servers are not in this version: it is not read"
+        )
+    return Finding("mcp", "not_checked", "MCP servers are not in this version")

@@ -1,0 +1,138 @@
+"""``py-mono doctor``, ``/doctor``, and what is said where a session begins without a model."""
+
+import asyncio
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from py_mono.config import Folders, Settings, read
+from py_mono.llm.registry import names
+from py_mono.protocol.errors import ConfigError
+from py_mono.sandbox.branch import WorkerSandbox
+from py_mono.sandbox.launch import Launcher
+from py_mono.ui.arguments import Arguments
+from py_mono.ui.doctor.examine import examine
+from py_mono.ui.doctor.findings import Case, in_container
+from py_mono.ui.doctor.report import as_object, print_rows, rows, status, summary
+from py_mono.ui.json_mode import print_object
+from py_mono.ui.output import Output
+from py_mono.ui.signals import Signals, guarded
+from py_mono.ui.terminal import Screen
+from py_mono.utils.lazy import load
+from py_mono.utils.stdout import lost
+from py_mono.utils.version import VERSION
+from py_mono.wiring.choices import provider_settings, redactor
+
+if TYPE_CHECKING:
+    from py_mono.llm.settings import ProviderSettings
+    from py_mono.protocol.ports import Redact
+
+_NO_FOLDER = "/dev/null"
+"""Holds no ``.env``, and nothing can be put into it."""
+
+Problems = tuple[tuple[str, str], ...]
+LockReport = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+def doctor(arguments: Arguments) -> int:
+    """``py-mono doctor``: what is found on stdout; 0, or 1 where something does not work. It reads the settings itself."""
+    settings, problems = readable_settings(arguments, os.environ)
+    return asyncio.run(guarded(lambda signals: _doctor(arguments, settings, problems, signals)))
+
+
+def readable_settings(arguments: Arguments, environ: Mapping[str, str]) -> tuple[Settings, Problems]:
+    """The settings, and what was wrong with them: then without the workspace, without ``.env``, or without both."""
+    bare = Arguments()
+    bare.command = "sessions"  # which needs no workspace
+    bare.provider, bare.model, bare.network, bare.sandbox = (
+        arguments.provider, arguments.model, arguments.network, arguments.sandbox,
+    )  # fmt: skip
+    without_file = {**environ, "PY_MONO_HOME": _NO_FOLDER}
+    found: dict[str, str] = {}
+    for flags, variables in ((arguments, environ), (arguments, without_file), (bare, environ), (bare, without_file)):
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # what it says of .env is a check of its own
+                settings = read(flags, variables)
+        except ConfigError as error:
+            found[str(error)] = error.remedy
+        else:
+            settings.folders = Folders(environ)
+            return settings, tuple(found.items())
+    raise ConfigError("; ".join(found))
+
+
+async def _doctor(arguments: Arguments, settings: Settings, problems: Problems, signals: Signals) -> int:
+    redact = redactor(settings)
+    opened: list[WorkerSandbox] = []
+
+    async def lock() -> Mapping[str, Any]:
+        launcher = Launcher(
+            settings.workspace, backend=settings.backend, extra_roots=settings.extra_roots, network=settings.network
+        )
+        opened.append(WorkerSandbox(launcher))
+        return await opened[0].lock()
+
+    case = case_of(settings, lock, os.environ, problems)
+    try:
+        if arguments.json:
+            return await _print_json(case, redact)
+        screen = Screen(sys.stdout, settings.environment, redact=redact)
+        found = await print_rows(examine(case), screen)
+        return lost(screen.failure) or found
+    finally:
+        with signals.ignored():
+            for sandbox in opened:
+                await sandbox.close()
+
+
+async def _print_json(case: Case, redact: "Redact") -> int:
+    found = [finding async for finding in examine(case)]
+    output = Output(sys.stdout.buffer)
+    print_object(output, as_object(found, version=VERSION), redact)
+    return 1 if output.lost else status(found)
+
+
+async def report(settings: Settings, lock: LockReport, screen: Screen) -> str:
+    """What ``/doctor`` shows."""
+    found = [finding async for finding in examine(case_of(settings, lock, os.environ))]
+    return "".join(rows(finding, screen) for finding in found) + f"\n{summary(found)}"
+
+
+def case_of(settings: Settings, lock: LockReport, environ: Mapping[str, str], problems: Problems = ()) -> Case:
+    """What the doctor looks at; what is wrong with the provider's settings is one more problem."""
+
+    def stats() -> tuple[int, int, float]:
+        checkpoints = load("py_mono.sandbox.checkpoints.checkpoints:Checkpoints")
+        found = checkpoints(settings.folders.state, settings.workspace).stats()
+        return found.bytes, found.checkpoints, found.oldest
+
+    provider, more = _provider(settings)
+    return Case(
+        version=VERSION,
+        provider=provider,
+        problems=(*problems, *more),
+        workspace=settings.workspace,
+        state=settings.folders.state,
+        config=settings.folders.config,
+        environ=environ,
+        network=settings.network,
+        container=in_container(),
+        lock=lock,
+        stats=stats,
+    )
+
+
+def _provider(settings: Settings) -> "tuple[ProviderSettings, Problems]":
+    problems: list[tuple[str, str]] = []
+    if settings.provider not in names():
+        said = f"there is no provider {settings.provider!r}; there are {', '.join(names())}"
+        problems.append((said, "export LLM_PROVIDER=ollama"))
+    try:
+        return provider_settings(settings), tuple(problems)
+    except ConfigError as error:
+        problems.append((str(error), "unset OLLAMA_CONTEXT_LENGTH"))
+        del settings.environment["OLLAMA_CONTEXT_LENGTH"]
+        return provider_settings(settings), tuple(problems)
