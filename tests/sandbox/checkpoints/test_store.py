@@ -47,8 +47,9 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path)
+def room() -> Iterator[Room]:
+    with place() as folder:
+        yield Room(Path(folder))
 
 
 def test_a_pack_cut_at_any_byte_holds_all_that_was_committed_before(room: Room) -> None:
