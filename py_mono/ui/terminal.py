@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Literal, Protocol
 
@@ -44,6 +44,15 @@ def harmless(text: str) -> str:
 def one_line(text: str) -> str:
     """``text`` harmless, on one line, runs of blanks as one."""
     return " ".join(harmless(text).split())
+
+
+def last_part(pieces: Sequence[str], limit: int) -> str:
+    """The end of a text that came in pieces: about ``limit`` characters, at most so many more as a piece has."""
+    size, at = 0, len(pieces)
+    while at and size < limit:
+        at -= 1
+        size += len(pieces[at])
+    return "".join(pieces[at:])[-limit:]
 
 
 def cell_width(text: str) -> int:
@@ -148,6 +157,7 @@ class Screen:
     Attributes:
         terminal: Whether it is one that understands escape sequences.
         colour: Whether to use them for colour (``NO_COLOR`` says no).
+        redact: Applied to each piece of text that is written.
         failure: What the first failed write said, or None; nothing is written after it.
     """
 
@@ -171,7 +181,7 @@ class Screen:
         """
         self._stream = stream
         self._columns = columns
-        self._redact = redact
+        self.redact = redact
         self.failure: OSError | ValueError | None = None
         known = stream.isatty() if terminal is None else terminal
         self.terminal = known and environment.get("TERM", "") not in {"dumb", ""}
@@ -204,7 +214,7 @@ class Screen:
         if self.failure is not None or not text:
             return
         try:
-            self._write(self._erasure() + self._redact(text))
+            self._write(self._erasure() + self.redact(text))
             self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self.failure = error

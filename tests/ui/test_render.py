@@ -111,7 +111,7 @@ M a.py
 A b.py
 D c.py
 x was not looked at
-done · 3 steps · 1,234 tokens in, 56 out · $0.5000 · 24 s
+done · 3 steps · 1,234 tokens in, 56 out · $0.50 · 24 s
 """)
 
 
@@ -161,12 +161,12 @@ def test_a_retry_voids_what_was_shown() -> None:
         ModelRetried(1, 0.5, "refused"),
         TextDelta("Half a "),
         ModelRetried(2, 2.0, "cut"),
-        TextDelta("Whole."),
+        TextDelta("Whole.\n"),
     ) == snapshot("""\
 refused; asking again in 0.5 s
 Half a \n\
 cut; what it said above does not count; asking again in 2 s
-Whole.\
+Whole.
 """)
 
 
@@ -197,15 +197,28 @@ def test_a_recorded_session_shows_what_was_said() -> None:
     assert story == "> fix it\nhm\nDone.\n> more\n"
 
 
-def test_a_live_screen_gets_whole_lines_only() -> None:
+def test_a_file_gets_whole_lines_only() -> None:
     changes: list[str] = []
     stream = io.StringIO()
-    view = Renderer(Screen(stream, {}), on_change=lambda: changes.append(view.text.open_line))
+    view = Renderer(Screen(stream, {}), on_change=lambda: changes.append(view.text.open_text()[0]))
     for piece in ("one\ntw", "o", "\nthree"):
         view(Envelope(1, 0.0, TextDelta(piece)))
     assert (stream.getvalue(), changes) == ("one\ntwo\n", ["tw", "two", "three"])
     view(Envelope(1, 0.0, MessageFinished(AssistantMessage("one\ntwo\nthree"))))
-    assert (stream.getvalue(), view.text.open_line) == ("one\ntwo\nthree\n", "")
+    assert (stream.getvalue(), view.text.open_text()[0]) == ("one\ntwo\nthree\n", "")
+
+
+def test_a_terminal_gets_whole_blocks_only() -> None:
+    changes: list[str] = []
+    stream = io.StringIO()
+    screen = Screen(stream, {"TERM": "xterm"}, terminal=True, columns=20)
+    view = Renderer(screen, on_change=lambda: changes.append(view.text.open_text()[0]))
+    for piece in ("some *wo", "rds*\ngo on\n", "\n- it", "em"):
+        view(Envelope(1, 0.0, TextDelta(piece)))
+    assert stream.getvalue() == "some \x1b[3mwords\x1b[0m go on\n"
+    assert changes == ["some *wo", "some *words*\ngo on", "- it", "- item"]
+    view(Envelope(1, 0.0, MessageFinished(AssistantMessage("some *words*\ngo on\n\n- item"))))
+    assert stream.getvalue() == "some \x1b[3mwords\x1b[0m go on\n\n- item\n"
 
 
 def test_the_status_says_what_is_waited_for() -> None:
@@ -246,27 +259,23 @@ def test_the_status_says_what_is_waited_for() -> None:
     )
 
 
-def test_a_terminal_shows_the_status_until_there_is_text() -> None:
+def test_a_terminal_without_an_input_line_shows_the_status_until_there_is_text() -> None:
     assert shown(
         STEP, ModelWaiting("loading"), TextDelta("x"), MessageFinished(AssistantMessage("x")), terminal=True
-    ) == ("\x1b[2mthinking\x1b[0m\r\x1b[2K\x1b[2mloading the model\x1b[0m\r\x1b[2Kx\n")
+    ) == ("\x1b[2mthinking\x1b[0m\r\x1b[2K\x1b[2mloading the model\x1b[0m\r\x1b[2K\x1b[2mwriting\x1b[0m\r\x1b[2Kx\n")
 
 
 def test_colours_tell_a_diff_and_a_failure() -> None:
     story = shown(
-        ToolFinished(ToolResult("1", "edit_file", "", details={"diff": "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n z"}), 0),
+        ToolFinished(ToolResult("1", "edit_file", "", details={"diff": "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y"}), 0),
         ToolFinished(ToolResult("2", "shell", "boom", is_error=True), 0),
         terminal=True,
     )
     assert story.splitlines() == snapshot(
         [
             "\x1b[32m✓ edit_file  0 ms\x1b[0m",
-            "\x1b[1m--- a\x1b[0m",
-            "\x1b[1m+++ b\x1b[0m",
-            "\x1b[36m@@ -1 +1 @@\x1b[0m",
-            "\x1b[31m-x\x1b[0m",
-            "\x1b[32m+y\x1b[0m",
-            " z",
+            "\x1b[31m1 - x\x1b[0m",
+            "\x1b[32m1 + y\x1b[0m",
             "\x1b[31m✗ shell  0 ms  failed\x1b[0m",
             "\x1b[31m  boom\x1b[0m",
         ]

@@ -213,7 +213,7 @@ def test_a_terminal_that_is_resized_in_a_turn_goes_on(start: Start) -> None:
 def test_what_a_model_or_a_tool_says_cannot_act_on_the_terminal(start: Start) -> None:
     terminal = start()
     terminal.say("evil")
-    terminal.wait_for("split [8mhidden")
+    terminal.wait_for("split hidden")
     terminal.say("tool")
     terminal.wait_for("more")
     terminal.wait_for("done · ")
@@ -251,7 +251,7 @@ def test_a_dumb_terminal_gets_plain_lines(start: Start) -> None:
     terminal.type("hello\r")
     terminal.wait_for("you said hello")
     terminal.type("slow\r")
-    terminal.wait_for("open line")
+    terminal.wait_for("first line")
     terminal.type("\x03")
     terminal.wait_for("interrupted · ")
     terminal.type("\x03")
