@@ -11,8 +11,10 @@ from py_mono.agent.turn import Turn, TurnPorts
 from py_mono.protocol.changes import ChangesUndone
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import ProviderError, SandboxError
-from py_mono.protocol.events import Envelope, HistoryCleared, Notice, SessionStarted, TurnFinished
+from py_mono.protocol.events import Envelope, HistoryCleared, MessageSteered, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
+from py_mono.protocol.jobs import Jobs
+from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import (
     Branch,
     BranchMode,
@@ -41,6 +43,7 @@ class Agent:
         provider: Who answers.
         history: The conversation.
         limits: What the next turn may take.
+        jobs: The background commands that run; None where there can be none.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Agent:
         gate: Gate | None = None,
         review: bool = False,
         mode: BranchMode = "direct",
+        jobs: Jobs | None = None,
     ) -> None:
         """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
 
@@ -94,6 +98,9 @@ class Agent:
         self._queued: list[str] = []
         self._turn: Turn | OwnCommand | None = None
         self._transaction = asyncio.Lock()
+        self.jobs = jobs
+        if jobs is not None:
+            jobs.watch(self.history.jobs.last, self._stream.emit)
 
     @property
     def running(self) -> bool:
@@ -132,6 +139,8 @@ class Agent:
         if self._turn is not None:
             raise RuntimeError("a turn is running: steer it, or wait for it")
         self._turn = Turn(self._begin())
+        if note := self.history.jobs.note():  # before the prompt, which is what is to be answered
+            self._stream.emit(MessageSteered(UserMessage(note), "job"))
         try:
             async with self._transaction:
                 return await self._turn.run(_valid(text))
@@ -223,7 +232,9 @@ class Agent:
         return number, await self._snapshots.diff(turns[number].before, turns[number].after)
 
     async def close(self) -> None:
-        """End the sandbox and the provider's connections."""
+        """End the sandbox, background commands included, and the provider's connections."""
+        if self.jobs is not None:
+            self.jobs.leave()
         await self._sandbox.close()
         await self.provider.close()
 

@@ -69,6 +69,8 @@ class Loop(Struct, frozen=True):
         return bool(texts)
 
     async def _ask(self) -> AssistantMessage:
+        if note := self.history.jobs.note():
+            self.emit(MessageSteered(UserMessage(note), "job"))
         request = ModelRequest(self.system, tuple(self.history.messages), self.specs)
         digest, broken = self.prefix.extend(request, self.provider.model)
         if broken:

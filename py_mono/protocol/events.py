@@ -8,6 +8,8 @@ Order, which subscribers may rely on:
 * each ``ToolStarted`` has one ``ToolFinished`` before the next ``StepStarted`` or ``TurnFinished``;
 * ``CommandRun`` stands between turns, and what its command did to the workspace right after it;
 * ``ToolFinished`` come in the order of the calls, also where the calls ran side by side;
+* each ``JobStarted`` comes before the ``ToolFinished`` of its call, and has one ``JobEnded``: at any time, also between
+  turns, and at the latest when the session is closed or, after a crash, resumed;
 * a session is its facts: folding them gives the conversation.
 """
 
@@ -19,6 +21,7 @@ from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.event_base import TaggedEvent
+from py_mono.protocol.jobs import JobEnded, JobStarted
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
@@ -67,15 +70,17 @@ class TurnStarted(TaggedEvent, frozen=True):
 
 
 class MessageSteered(TaggedEvent, frozen=True):
-    """A message put into the running turn between two steps: typed by the person, or a note of a guard.
+    """A message put into the running turn between two steps: typed by the person, or a note.
+
+    One on background commands that ended since the last request may also come right before ``TurnStarted``.
 
     Attributes:
         message: What is said.
-        origin: Who says it.
+        origin: Who says it: the person, a guard, or whoever tells of the end of a background command.
     """
 
     message: UserMessage
-    origin: Literal["user", "guard"] = "user"
+    origin: Literal["user", "guard", "job"] = "user"
 
 
 class StepStarted(TaggedEvent, frozen=True):
@@ -236,6 +241,8 @@ Fact = (
     | ToolFinished
     | HistoryCleared
     | CommandRun
+    | JobStarted
+    | JobEnded
     | ChangesStaged
     | ChangesCommitted
     | ChangesDiscarded

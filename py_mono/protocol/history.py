@@ -1,6 +1,5 @@
 """The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
 
-from py_mono.protocol.changes import ChangesCommitted, ChangesUndone
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Event,
@@ -13,6 +12,7 @@ from py_mono.protocol.events import (
     ToolFinished,
     TurnStarted,
 )
+from py_mono.protocol.job_list import JobList
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
 from py_mono.protocol.tools import ToolCall
 from py_mono.protocol.undo import UndoStack
@@ -28,6 +28,7 @@ class History:
         session: What ``SessionStarted`` said, once it did.
         turns: How many turns were started, and commands run between them.
         undo: What can be undone and redone.
+        jobs: The background commands.
     """
 
     def __init__(self) -> None:
@@ -37,9 +38,12 @@ class History:
         self.session: SessionStarted | None = None
         self.turns = 0
         self.undo = UndoStack()
+        self.jobs = JobList()
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing to the model are passed over."""
+        self.undo.apply(event)
+        self.jobs.apply(event)
         match event:
             case TurnStarted() | CommandRun():
                 self.turns = event.turn
@@ -57,8 +61,6 @@ class History:
                 self.model = event
             case SessionStarted():
                 self.session = event
-            case ChangesCommitted() | ChangesUndone():
-                self.undo.apply(event)
             case _:
                 pass
 

@@ -5,6 +5,7 @@ from typing import Any
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import Branch, BranchMode
 from py_mono.sandbox.direct import DirectBranch
+from py_mono.sandbox.jobs.host import WorkerJobs
 from py_mono.sandbox.launch import Launched, Launcher
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.sandbox.workers import Workers
@@ -16,6 +17,7 @@ class WorkerSandbox:
     Attributes:
         workers: Those of the workspace itself.
         snapshots: Where the workspace is kept; None where it is not.
+        jobs: The background commands of all its workers.
     """
 
     def __init__(
@@ -28,7 +30,8 @@ class WorkerSandbox:
         self._launcher = launcher
         self.snapshots = snapshots
         self._open: Branch | None = None
-        self.workers = Workers(launcher, launched)
+        self.jobs = WorkerJobs()
+        self.workers = Workers(launcher, launched, jobs=self.jobs)
 
     async def open(self, mode: BranchMode) -> Branch:
         """Begin a transaction; the worker need not be ready yet. Raises SandboxError."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import NOTHING, Grant
+from py_mono.sandbox.jobs.host import WorkerJobs
 from py_mono.sandbox.keys import keys_mode
 from py_mono.sandbox.launch import Launched, Launcher
 from py_mono.sandbox.link import Link, checked_hello
@@ -48,10 +49,20 @@ class Workers:
     """
 
     def __init__(
-        self, launcher: Launcher, launched: Launched | None = None, *, profile: Profile | None = None, folder: str = ""
+        self,
+        launcher: Launcher,
+        launched: Launched | None = None,
+        *,
+        jobs: WorkerJobs,
+        profile: Profile | None = None,
+        folder: str = "",
     ) -> None:
-        """``launched`` is the narrow one, where it was started already; ``profile`` and ``folder`` default to the launcher's."""
+        """``launched`` is the narrow one, where it was started already; ``profile`` and ``folder`` default to the launcher's.
+
+        ``jobs`` looks after the background commands of each.
+        """
         self._launcher = launcher
+        self._jobs = jobs
         self._launched = launched
         self._profile = profile or launcher.profile
         self.folder = folder or launcher.workspace
@@ -81,12 +92,12 @@ class Workers:
     def _start(self, grant: Grant) -> Worker:
         if grant == NOTHING and self._launched is not None:
             launched, self._launched = self._launched, None
-            return Worker(Link(launched), keys=self._keys)
+            return Worker(self._jobs.attach(Link(launched)), keys=self._keys)
         keys = keys_mode(self.folder) is not None
         profile = self._profile
         if grant != NOTHING:
             profile = profile.widened(network=grant.network, reads=grant.reads, writes=grant.writes)
-        return Worker(Link(self._launcher.start(profile)), keys=keys)
+        return Worker(self._jobs.attach(Link(self._launcher.start(profile))), keys=keys)
 
     async def _end_all(self) -> None:
         workers = list(self._workers.values())

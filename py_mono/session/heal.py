@@ -13,6 +13,7 @@ from py_mono.protocol.events import (
     TurnStarted,
 )
 from py_mono.protocol.history import History
+from py_mono.protocol.jobs import JobEnded
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.tools import ToolResult
 
@@ -23,7 +24,8 @@ INTERRUPTED = "interrupted: the agent was stopped during this call. It may have 
 def healing(envelopes: Iterable[Envelope], *, next_seq: int, at: float) -> list[Envelope]:
     """The facts that are missing at the end of a journal, numbered from ``next_seq`` and dated ``at``.
 
-    Every call without a result gets one that says so, and a turn without its end is ``cancelled``. For a journal that
+    Every call without a result gets one that says so, a background command without its end is ``lost``, and a turn
+    without its end is ``cancelled``. For a journal that
     was closed properly, or healed before, there are none.
     """
     state = _Open()
@@ -64,5 +66,7 @@ class _Open:
             if call.id not in self._started:
                 yield ToolStarted(call)
             yield ToolFinished(ToolResult(call.id, call.name, INTERRUPTED, is_error=True), 0)
+        for job in self._history.jobs.running:
+            yield JobEnded(job, "lost")
         if self._in_turn:
             yield TurnFinished("cancelled", self._usage, self._steps)

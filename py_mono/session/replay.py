@@ -7,6 +7,7 @@ from msgspec import Struct
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Envelope,
+    Event,
     HistoryCleared,
     MessageFinished,
     MessageSteered,
@@ -18,6 +19,7 @@ from py_mono.protocol.events import (
     TurnStarted,
     TurnStop,
 )
+from py_mono.protocol.jobs import JobEnded, JobStarted
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
 
@@ -29,12 +31,14 @@ class RecordedStep(Struct):
         steered: What was put in before it, typed by the person or said by a guard (``origin`` says which).
         digest: Of the request.
         reply: None where none came.
+        jobs: What background commands did since the request before it, or the turn's start.
     """
 
     steered: tuple[MessageSteered, ...]
     model: str
     digest: str
     reply: AssistantMessage | None = None
+    jobs: tuple[JobStarted | JobEnded, ...] = ()
 
 
 class RecordedTurn(Struct):
@@ -47,6 +51,7 @@ class RecordedTurn(Struct):
         late: What was put in after its last request.
         stop_reason: None where the recording ends before the turn does.
         ran: The person's own commands since the turn before it, or since the conversation was cleared.
+        jobs: What background commands did since the last request before it.
     """
 
     message: UserMessage
@@ -57,45 +62,79 @@ class RecordedTurn(Struct):
     late: tuple[MessageSteered, ...] = ()
     stop_reason: TurnStop | None = None
     ran: tuple[CommandRun, ...] = ()
+    jobs: tuple[JobStarted | JobEnded, ...] = ()
+
+    def jobs_after(self, step: int) -> tuple[JobStarted | JobEnded, ...]:
+        """What background commands did between step number ``step`` (0 is the turn's start) and the next one, if any."""
+        return self.steps[step].jobs if step < len(self.steps) else ()
 
     def steered_after(self, step: int) -> tuple[MessageSteered, ...]:
         """What was put in between step number ``step`` (from 1) and the next one, or the turn's end."""
         return self.steps[step].steered if step < len(self.steps) else self.late
 
 
+class _Between:
+    """What came since the last turn, or the last request, and belongs to the next."""
+
+    def __init__(self) -> None:
+        self._cleared = False
+        self._ran: tuple[CommandRun, ...] = ()
+        self._bound: ModelBound | None = None
+        self._prompt: PromptFrozen | None = None
+        self._jobs: tuple[JobStarted | JobEnded, ...] = ()
+
+    def apply(self, event: Event) -> None:
+        match event:
+            case ModelBound():
+                self._bound = event
+            case PromptFrozen():
+                self._prompt = event
+            case CommandRun():
+                self._ran += (event,)
+            case JobStarted() | JobEnded():
+                self._jobs += (event,)
+            case HistoryCleared():
+                self._cleared, self._prompt, self._ran = True, None, ()
+                self._jobs = tuple(
+                    fact for fact in self._jobs if isinstance(fact, JobStarted)
+                )  # nobody is told the ends
+            case _:
+                pass
+
+    def turn(self, message: UserMessage) -> RecordedTurn:
+        turn = RecordedTurn(message, self._cleared, self._bound, self._prompt, ran=self._ran, jobs=self.take_jobs())
+        self._cleared, self._ran = False, ()
+        return turn
+
+    def take_jobs(self) -> tuple[JobStarted | JobEnded, ...]:
+        jobs, self._jobs = self._jobs, ()
+        return jobs
+
+
 def turns_of(envelopes: Iterable[Envelope]) -> list[RecordedTurn]:
     """A recording, turn by turn."""
     turns: list[RecordedTurn] = []
-    cleared = False
-    ran: tuple[CommandRun, ...] = ()
-    bound: ModelBound | None = None
-    prompt: PromptFrozen | None = None
+    between = _Between()
     for envelope in envelopes:
-        match envelope.event:
-            case ModelBound() as bound:
-                pass
-            case HistoryCleared():
-                cleared, prompt, ran = True, None, ()
-            case CommandRun() as command:
-                ran += (command,)
-            case TurnStarted(message=message):
-                turns.append(RecordedTurn(message, cleared, bound, prompt, ran=ran))
-                cleared, ran = False, ()
-            case PromptFrozen() as prompt:
-                if turns and turns[-1].stop_reason is None:
-                    turns[-1].prompt = prompt
-            case _ if turns:
-                _within_turn(turns[-1], envelope)
+        event = envelope.event
+        between.apply(event)
+        if isinstance(event, TurnStarted):
+            turns.append(between.turn(event.message))
+        elif isinstance(event, StepStarted) and turns:
+            turn = turns[-1]
+            turn.steps.append(RecordedStep(turn.late, event.model, event.request_digest, jobs=between.take_jobs()))
+            turn.late = ()
+        elif turns:
+            _within_turn(turns[-1], event)
     return turns
 
 
-def _within_turn(turn: RecordedTurn, envelope: Envelope) -> None:
-    match envelope.event:
-        case MessageSteered() as steered:
-            turn.late += (steered,)
-        case StepStarted(model=model, request_digest=digest):
-            turn.steps.append(RecordedStep(turn.late, model, digest))
-            turn.late = ()
+def _within_turn(turn: RecordedTurn, event: Event) -> None:
+    match event:
+        case MessageSteered():
+            turn.late += (event,)
+        case PromptFrozen() if turn.stop_reason is None:
+            turn.prompt = event
         case MessageFinished(message=message) if turn.steps:
             turn.steps[-1].reply = message
         case TurnFinished(stop_reason=reason):

@@ -4,13 +4,14 @@ That is the model's replies, the tools' results, what the person typed, and what
 """
 
 import itertools
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.replay import ReplayProvider
 from py_mono.protocol.errors import BadResponse, SandboxError, SessionError
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
+from py_mono.protocol.jobs import JobEnded, JobProgress, JobStarted
 from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import NOTHING, BranchMode, Changes, Committed, FileDiff, Grant, ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
@@ -45,11 +46,13 @@ async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
         wall_clock=lambda: float(next(count)),
         monotonic=lambda: 0.0,
         guard=lambda: stage,
+        jobs=stage.jobs,
     )
     for turn in turns:
         stage.play(turn, agent.steer)
         if turn.cleared:
             await agent.clear()
+        stage.jobs.happened(turn.jobs)
         for command in turn.ran:
             agent.history.apply(command)
         agent.limits = Limits(max_steps=len(turn.steps))
@@ -69,6 +72,7 @@ class _Stage:
         self._steer: Callable[[str], None] = lambda _: None
         self.turn = RecordedTurn(UserMessage(""))
         self.step = 0
+        self.jobs = _RecordedJobs()
 
     def play(self, turn: RecordedTurn, steer: Callable[[str], None]) -> None:
         """Begin a turn; ``steer`` takes what the person typed in it."""
@@ -82,6 +86,7 @@ class _Stage:
         """The recording of the request that is made now; what was typed until the next one is typed."""
         step = self.turn.steps[self.step]
         self.step += 1
+        self.jobs.happened(self.turn.jobs_after(self.step))
         for steered in self._steered("user"):
             self._steer(steered)
         return step
@@ -98,6 +103,7 @@ class _Stage:
         del mode
         if self.turn.prompt is None:
             raise SandboxError("the recorded turn ended before its tools were known")
+        self.jobs.happened(self.turn.jobs_after(0))
         return self
 
     async def specs(self) -> Sequence[ToolSpec]:
@@ -122,6 +128,34 @@ class _Stage:
 
     async def close(self) -> None:
         """Nothing was opened."""
+
+
+class _RecordedJobs:
+    """Background commands that do what they did."""
+
+    def __init__(self) -> None:
+        self._emit: Callable[[JobStarted | JobEnded], None] = lambda _: None
+
+    def happened(self, facts: Sequence[JobStarted | JobEnded]) -> None:
+        """Tell them again."""
+        for fact in facts:
+            self._emit(fact)
+
+    def watch(self, last: int, emit: Callable[[JobStarted | JobEnded], None]) -> None:
+        del last
+        self._emit = emit
+
+    async def progress(self) -> Mapping[int, JobProgress]:
+        return {}
+
+    async def show(self, job: int) -> str:
+        raise SandboxError(f"The output of job {job} is not recorded.")
+
+    async def kill(self, job: int) -> None:
+        raise SandboxError(f"Job {job} does not run.")
+
+    def leave(self) -> None:
+        """Nothing runs."""
 
 
 class _RecordedModel:

@@ -62,6 +62,7 @@ def make_app(
         wall_clock=time.time,
         monotonic=time.monotonic,
         snapshots=snapshots,
+        jobs=sandbox.jobs,
         past=_still_true(session.envelopes, settings),
         last_seq=session.next_seq - 1,
     )
