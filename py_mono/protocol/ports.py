@@ -149,8 +149,11 @@ class FileDiff(Struct, frozen=True):
 class Gate(Protocol):
     """Who is asked before what cannot be taken back, and about what a turn did where the operator wants to see it."""
 
-    async def review_call(self, call: ToolCall, spec: ToolSpec) -> Verdict:
-        """Judge a call whose arguments were checked, before it runs; one call at a time. Never raises but when cancelled."""
+    async def review_call(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
+        """Judge a call whose arguments were checked, before it runs. Never raises but when cancelled.
+
+        What is asked and what was decided goes to ``emit``: see ``approvals``. No two questions are asked at a time.
+        """
 
     async def review_changes(self, files: Sequence[FileDiff]) -> Collection[str]:
         """Which paths of what the turn did are kept; the others are taken back."""

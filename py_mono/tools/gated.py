@@ -12,8 +12,8 @@ from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 class Reviewer(Protocol):
     """Who judges calls."""
 
-    async def review(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
-        """See ``Gate.review_call``; what is asked and decided goes to ``emit``."""
+    async def review_call(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
+        """See ``Gate.review_call``."""
 
     def hint(self, call: ToolCall, result: ToolResult, grant: Grant) -> str:
         """A line for the model behind a result; or empty."""
@@ -36,7 +36,7 @@ class GatedTools:
         spec = next((spec for spec in await self._branch.specs() if spec.name == call.name), None)
         if spec is None or call.malformed:  # the branch refuses both
             return await self._branch.call(call, on_output)
-        verdict = await self._reviewer.review(call, spec, self._emit)
+        verdict = await self._reviewer.review_call(call, spec, self._emit)
         if not verdict.allowed:
             return ToolResult(call.id, call.name, verdict.reason, is_error=True)
         result = await self._branch.call(call, on_output, verdict.grant)
