@@ -96,7 +96,9 @@ class _Reader:
                 opened += (letter == "(") - (letter == ")" and opened > 0)
                 self._separator(letter)
             else:
-                self._take(self._word())
+                begin = self.at
+                word = self._word()
+                self._take(word, text[begin : self.at])
         self._end()
 
     def _separator(self, letter: str) -> None:
@@ -106,12 +108,12 @@ class _Reader:
         if letter == "\n":
             self._read_heredocs()
 
-    def _take(self, word: Word) -> None:
-        """Put a word to the command, where it is part of one."""
+    def _take(self, word: Word, written: str) -> None:
+        """Put a word to the command, where it is part of one; ``written`` is it with its quotes."""
         if not self._words:
-            if _compiled(_ASSIGNMENT).match(word.text) or (word.literal and word.text in _PASSED):
+            if _compiled(_ASSIGNMENT).match(written) or written in _PASSED:
                 return
-            self._dropped = word.literal and word.text in _NO_COMMAND
+            self._dropped = written in _NO_COMMAND
         self._words.append(word)
 
     def _redirect(self, operator: str) -> None:
