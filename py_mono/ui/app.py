@@ -28,6 +28,7 @@ class App:
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
         signals: What Ctrl-C and SIGTERM do.
         account: What the session took so far.
+        diagnose: What ``/doctor`` shows.
         on_shown: To be called once events are shown: says what could not be said before.
     """
 
@@ -44,6 +45,7 @@ class App:
         environment: Mapping[str, str],
         history_file: str,
         signals: "Signals",
+        diagnose: Callable[[], Awaitable[str]],
         on_shown: Callable[[], None],
     ) -> None:
         self.agent = agent
@@ -55,6 +57,7 @@ class App:
         self.environment = environment
         self.history_file = history_file
         self.signals = signals
+        self.diagnose = diagnose
         self.on_shown = on_shown
         self._session = session
         self.account = Account(session.envelopes)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.account import context_lines, cost_lines
+from py_mono.ui.doctor_command import doctor
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
 from py_mono.ui.undo_lines import diff_lines, undone_lines
@@ -120,6 +121,7 @@ COMMANDS = (
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/cost", "", "what this session took: tokens, money", _cost),
     Command("/context", "", "how full the window is, and of what", _context),
+    Command("/doctor", "", "what is wrong here, and what mends it", doctor),
     Command("/clear", "", "start the conversation afresh; also /new", _clear),
     Command("/bye", "", "leave; also /exit, /quit, exit, quit, Ctrl-D", _leave),
 )
@@ -128,7 +130,7 @@ _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/
 
 _PROMISED = frozenset({
     "/compact", "/model", "/resume", "/fork", "/mcp", "/route",
-    "/mom", "/memory", "/export", "/doctor", "/providers", "/provider", "/key", "/skill",
+    "/mom", "/memory", "/export", "/providers", "/provider", "/key", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 

@@ -22,6 +22,7 @@ from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.app import App
 from py_mono.ui.lock import describe
 from py_mono.ui.signals import Signals
+from py_mono.utils.lazy import load
 from py_mono.utils.shell import shell_path
 from py_mono.utils.version import VERSION
 from py_mono.wiring.choices import Notices, provider_settings
@@ -77,6 +78,7 @@ def make_app(
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,
+        diagnose=lambda: load("py_mono.wiring.diagnosis:report")(settings, sandbox.lock),
         on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
     )
 

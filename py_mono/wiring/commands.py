@@ -19,6 +19,7 @@ from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
 from py_mono.wiring.assembly import make_app
 from py_mono.wiring.choices import Notices, choose_session, provider_settings, recorded_replies, redactor
+from py_mono.wiring.first_start import FirstLook
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -95,6 +96,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
         if arguments.print_:
             status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
         else:
+            app.on_shown = FirstLook(app, settings).on_shown
             status = await load("py_mono.ui.repl:run")(app, arguments.prompt)
         with signals.ignored():
             await app.agent.close()

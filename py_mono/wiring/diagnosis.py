@@ -95,9 +95,10 @@ async def _print_json(case: Case, redact: "Redact") -> int:
     return 1 if output.lost else status(found)
 
 
-async def report(settings: Settings, lock: LockReport, screen: Screen) -> str:
-    """What ``/doctor`` shows."""
+async def report(settings: Settings, lock: LockReport) -> str:
+    """What ``/doctor`` shows: lines for the terminal, without colours."""
     found = [finding async for finding in examine(case_of(settings, lock, os.environ))]
+    screen = Screen(sys.__stdout__ or sys.stdout, {**settings.environment, "NO_COLOR": "1"})
     return "".join(rows(finding, screen) for finding in found) + f"\n{summary(found)}"
 
 

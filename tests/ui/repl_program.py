@@ -202,6 +202,9 @@ class FakeApp:
     async def lock(self) -> Lock:
         return Lock("lock: pretended", ("A gap.",) if os.environ.get("TEST_GAP") else ())
 
+    async def diagnose(self) -> str:
+        return "ok      pretended"
+
     def on_shown(self) -> None:
         if os.environ.get("TEST_CPU"):
             sys.stderr.write(f"drawn after {time.process_time() * 1000:.0f} ms of CPU\n")

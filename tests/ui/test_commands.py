@@ -91,3 +91,9 @@ async def test_tools_that_cannot_be_asked_are_said_and_end_nothing() -> None:
     app, agent = fake_app()
     agent.failure = SandboxError("no lock can be had", remedy="install bubblewrap")
     assert await run_command(app, "/tools") == "no lock can be had\ninstall bubblewrap"
+
+
+async def test_the_doctor_says_what_it_found_and_takes_nothing() -> None:
+    app, _ = fake_app()
+    assert await run_command(app, "/doctor") == "ok      pretended"
+    assert (await run_command(app, "/doctor --json")).startswith("/doctor takes nothing")

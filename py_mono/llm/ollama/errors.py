@@ -1,6 +1,7 @@
 """What went wrong with Ollama, as the field's errors: each with what was wrong and what would mend it."""
 
 import math
+import re
 
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.ollama.calls import gave_up
@@ -30,7 +31,8 @@ def unreachable(error: TransportError, url: str, model: str) -> ProviderUnavaila
     """Nothing listens there."""
     return ProviderUnavailable(
         f"the Ollama server at {url} cannot be reached: {error}",
-        remedy=f"start it with `ollama serve`, or set OLLAMA_BASE_URL to where it runs{_or_cloud(model)}",
+        remedy="start it with `ollama serve`, or set OLLAMA_HOST to where it runs; `py-mono doctor` says what is wrong, "
+        f"and `py-mono demo` needs no model{_or_cloud(model)}",
     )
 
 
@@ -124,10 +126,17 @@ def model_missing(model: str, pulled: list[str] | None) -> ModelNotFound:
         there = f"; pulled are: {', '.join(pulled[:20])}{', …' if len(pulled) > 20 else ''}"  # noqa: PLR2004 - a screenful
     else:
         there = "; no model is pulled yet" if pulled is not None else ""
-    other = ", or choose one that is pulled with --model" if pulled else ""
+    other = f", or take one that is pulled: --model {_nearest(model, pulled)}" if pulled else ""
     return ModelNotFound(
         f"Ollama has no model {model!r}{there}", remedy=f"ollama pull {model}{other}{_or_cloud(model)}"
     )
+
+
+def _nearest(model: str, pulled: list[str]) -> str:
+    """The one that is probably meant: the same name with another tag, else the first; fit for a command line."""
+    name = model.partition(":")[0]
+    found = next((one for one in pulled if one.partition(":")[0] == name), pulled[0])
+    return found if re.fullmatch(r"[\w./:-]+", found, re.ASCII) else repr(found)
 
 
 def _or_cloud(model: str) -> str:

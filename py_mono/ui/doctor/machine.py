@@ -58,7 +58,7 @@ def describe_terminal(environment: Mapping[str, str], *, tty: bool, encoding: st
 
 def _columns() -> str:
     try:
-        seen = os.get_terminal_size(sys.stdout.fileno())
+        seen = os.get_terminal_size((sys.__stdout__ or sys.stdout).fileno())
     except (OSError, ValueError):
         return "of unknown size"
     return f"{seen.columns} x {seen.lines}"

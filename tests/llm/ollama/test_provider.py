@@ -392,7 +392,7 @@ async def test_a_model_that_is_not_pulled_is_named_with_those_that_are() -> None
     tags = as_json({"models": [{"name": "qwen3:4b", "model": "qwen3:4b"}, {"name": "llama3:8b"}]})
     with pytest.raises(ModelNotFound, match="no model 'fake'; pulled are: llama3:8b, qwen3:4b") as caught:
         await ask(refuse(404, "model 'fake' not found"), tags=tags)
-    assert caught.value.remedy == "ollama pull fake, or choose one that is pulled with --model"
+    assert caught.value.remedy == "ollama pull fake, or take one that is pulled: --model llama3:8b"
 
 
 async def test_a_model_that_is_not_pulled_is_named_also_where_tags_are_missing() -> None:
