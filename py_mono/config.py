@@ -9,6 +9,7 @@ from py_mono.utils.lazy import load
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the worker
 if TYPE_CHECKING:
+    from py_mono.sandbox.checkpoints.settings import CheckpointSettings
     from py_mono.ui.arguments import Arguments
 
 _SMALLEST_WINDOW = 2048
@@ -21,7 +22,7 @@ class Folders:
 
     Attributes:
         state: Sessions, input history.
-        config: ``.env``.
+        config: ``.env``, ``config.toml``.
     """
 
     __slots__ = ("config", "state")
@@ -59,11 +60,13 @@ class Settings:
         max_steps: Requests a turn may make.
         max_tokens: Tokens a turn may take, or None.
         max_budget_usd: US dollars a turn may cost, or None.
+        checkpoints: What ``config.toml`` says of them; None where it says nothing.
     """
 
     __slots__ = (
-        "allow", "backend", "base_url", "dry_run", "environment", "extra_roots", "folders", "max_budget_usd", "max_steps", "max_tokens",
-        "model", "network", "provider", "review", "script", "tools_mode", "workspace",
+        "allow", "backend", "base_url", "checkpoints", "dry_run", "environment", "extra_roots", "folders",
+        "max_budget_usd", "max_steps", "max_tokens", "model", "network", "provider", "review", "script", "tools_mode",
+        "workspace",
     )  # fmt: skip
 
     environment: dict[str, str]
@@ -83,6 +86,7 @@ class Settings:
     max_steps: int
     max_tokens: int | None
     max_budget_usd: float | None
+    checkpoints: "CheckpointSettings | None"
 
 
 def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
@@ -94,6 +98,7 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings = Settings()
     settings.folders = Folders(environ)
     environment = settings.environment = {**_dotenv(settings.folders.config), **environ}
+    settings.checkpoints = _checkpoints(settings.folders.config)
     settings.workspace = _workspace(flags, environment, settings.folders)
     settings.extra_roots = tuple(_folder(path, "--add-dir") for path in flags.add_dir)
     settings.provider = flags.provider or environment.get("LLM_PROVIDER") or "ollama"
@@ -152,6 +157,29 @@ def _dotenv(folder: str) -> dict[str, str]:
         said = f"line{'s' if len(wrong) > 1 else ''} {', '.join(wrong)}"
         sys.stderr.write(f"py-mono: {path}: {said} cannot be understood, and what they say is passed over\n")
     return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
+
+
+def _checkpoints(folder: str) -> "CheckpointSettings | None":
+    """What the table ``[checkpoints]`` of ``config.toml`` says, which is all there may be in it; None where it is missing."""
+    path = os.path.join(folder, "config.toml")
+    if not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            tables: dict[str, object] = load("tomllib:load")(file)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy=f"chmod 600 {path}") from error
+    except ValueError as error:  # what tomllib raises, and text that is not UTF-8
+        raise ConfigError(f"{path} is no TOML: {error}", remedy="mend it, or move it away") from error
+    table = tables.pop("checkpoints", {})
+    if tables or not isinstance(table, dict):
+        wrong = repr(next(iter(tables))) if tables else "checkpoints that is no table"
+        raise ConfigError(f"{path} has {wrong}; there is [checkpoints] alone", remedy="mend it, or move it away")
+    try:
+        made: CheckpointSettings = load("py_mono.sandbox.checkpoints.settings:from_table")(table)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", remedy="mend it, or take the line out") from error
+    return made
 
 
 def _in_docker() -> bool:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from py_mono.llm.registry import names as providers
+from py_mono.sandbox.checkpoints.settings import KEYS
 from py_mono.tools.builtin import edit_file, grep, list_files, read_file, shell, write_file
 from py_mono.ui.arguments import COMMANDS as SUBCOMMANDS
 from py_mono.ui.arguments import parse
@@ -105,6 +106,12 @@ def reference() -> str:
         "## Tools\n\nWhat the model is told of each.\n\n"
         + table(("tool", "arguments", "description"), [tool_row(tool.SPEC) for tool in TOOLS])
         + "\n",
+        "## config.toml\n\nIn the configuration folder (`~/.config/py-mono/`); it need not be there. All that may be in it is the "
+        "table `[checkpoints]`: what `/undo` can bring back, and for how long. What it cannot bring back is said with each "
+        "checkpoint: larger files, folders that are left out, pipes, sockets and devices, `.keys.enc`. Extended attributes "
+        "and ACLs are never kept; an owner is, where it may be set.\n\n"
+        + table(("key", "what it sets"), [(f"`{name}`", text) for name, text in KEYS.items()])
+        + '\n\n```toml\n[checkpoints]\nleave_out = [".venv", "node_modules", "__pycache__", "data"]\nmax_file_mb = 20\n```\n',
         "## Environment\n\nA `.env` in the configuration folder (`~/.config/py-mono/`) can set the same; the real "
         "environment wins.\n\n"
         + table(("variable", "what it sets"), [(f"`{name}`", text) for name, text in ENVIRONMENT]),

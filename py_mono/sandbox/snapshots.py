@@ -9,6 +9,7 @@ from py_mono.protocol.ports import Changes, FileDiff, Restored, Taken
 
 if TYPE_CHECKING:
     from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
+    from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 
 
 class ThreadedSnapshots:
@@ -17,9 +18,16 @@ class ThreadedSnapshots:
     ``load`` is called with the first use, in the thread: a start can do without what it loads.
     """
 
-    def __init__(self, state_folder: str, workspace: str, load: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        state_folder: str,
+        workspace: str,
+        load: Callable[[str], Any],
+        settings: "CheckpointSettings | None" = None,
+    ) -> None:
         self.state_folder = state_folder
         self._workspace = workspace
+        self._settings = settings
         self._load = load
         self._made: Checkpoints | None = None
         self._tidying: asyncio.Future[None] | None = None
@@ -84,5 +92,5 @@ class ThreadedSnapshots:
     def _checkpoints(self) -> "Checkpoints":
         if self._made is None:
             made = self._load("py_mono.sandbox.checkpoints.checkpoints:Checkpoints")
-            self._made = made(self.state_folder, self._workspace)
+            self._made = made(self.state_folder, self._workspace, self._settings)
         return self._made

@@ -61,7 +61,7 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
 
 
 def _snapshots(settings: "Settings") -> ThreadedSnapshots:
-    return ThreadedSnapshots(settings.folders.state, settings.workspace, load)
+    return ThreadedSnapshots(settings.folders.state, settings.workspace, load, settings.checkpoints)
 
 
 def _settle() -> None:
