@@ -55,7 +55,8 @@ def _bubblewrap(profile: Profile, report: int, places: Sequence[str]) -> list[st
     for path in profile.readable:
         arguments += _same_place("--ro-bind", path)
     for path in profile.writable:
-        arguments += ["--bind", path, path]
+        arguments += ["--bind", profile.place(path), path]
+    arguments += [word for path in profile.lent for word in ("--ro-bind", path, path)]
     for (
         path
     ) in profile.readable:  # our own code and interpreter, where they lie in the workspace: never the tools' to change

@@ -1,6 +1,6 @@
 """HOST. The sandbox as the agent sees it: a worker that lives as long as the session, a transaction per turn."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import Branch, BranchMode
@@ -9,6 +9,9 @@ from py_mono.sandbox.jobs.host import WorkerJobs
 from py_mono.sandbox.launch import Launched, Launcher
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.sandbox.workers import Workers
+
+if TYPE_CHECKING:
+    from py_mono.sandbox.scratch import ScratchBranch
 
 
 class WorkerSandbox:
@@ -21,12 +24,20 @@ class WorkerSandbox:
     """
 
     def __init__(
-        self, launcher: Launcher, launched: Launched | None = None, snapshots: ThreadedSnapshots | None = None
+        self,
+        launcher: Launcher,
+        launched: Launched | None = None,
+        snapshots: ThreadedSnapshots | None = None,
+        *,
+        one_scratch: bool = False,
     ) -> None:
         """``launched`` is a worker that was started already, before everything else was imported.
 
-        Without ``snapshots`` nothing can be taken back, and there are no copies.
+        Without ``snapshots`` nothing can be taken back, and there are no copies. With ``one_scratch`` each scratch
+        transaction goes on in the copy of the one before it.
         """
+        self._one_scratch = one_scratch
+        self._lasting: ScratchBranch | None = None
         self._launcher = launcher
         self.snapshots = snapshots
         self._open: Branch | None = None
@@ -35,12 +46,27 @@ class WorkerSandbox:
 
     async def open(self, mode: BranchMode) -> Branch:
         """Begin a transaction; the worker need not be ready yet. Raises SandboxError."""
-        if mode != "direct":
-            raise SandboxError(f"there is no transaction mode {mode!r}; there is direct")
+        if mode not in {"direct", "scratch"}:
+            raise SandboxError(f"there is no transaction mode {mode!r}; there are direct and scratch")
         if self._open is not None:
             raise SandboxError("a transaction is open already; close it first")
+        if mode == "scratch":
+            self._open = await self._scratch()
+            return self._open
         self._open = DirectBranch(self.workers, await self.workers.living(), self.snapshots, self._forget)
         return self._open
+
+    async def _scratch(self) -> "ScratchBranch":
+        if self._lasting is not None:
+            await self._lasting.again()
+            return self._lasting
+        if self.snapshots is None:
+            raise SandboxError("no copy of the workspace can be made: no checkpoints are kept")
+        made: ScratchBranch = await self.snapshots.load("py_mono.sandbox.scratch:make")(
+            self._launcher, self.snapshots, self.jobs, self._forget, lasts=self._one_scratch
+        )
+        self._lasting = made if self._one_scratch else None
+        return made
 
     async def lock(self) -> dict[str, Any]:
         """What the worker reports of its lock: ``layers`` (name to ``on`` or why not) and ``open`` (sentences: the gaps).
@@ -58,5 +84,7 @@ class WorkerSandbox:
         """End every process the sandbox started, and remove its private folder; may be called twice."""
         if self.snapshots is not None:
             self.snapshots.leave()
+        if self._lasting is not None:
+            await self._lasting.discard()
         await self.workers.close()
         self._launcher.remove_private()

@@ -72,6 +72,8 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
         reason = _enter_namespaces(profile, report_pid)
         spaces = not reason
         layers["namespaces"] = f"off: {reason}" if reason else "on"
+    if not spaces:
+        home.work_in_copy(profile)
     version = landlock.abi() if "landlock" in wanted else 0
     _refuse_without_lock(profile, spaces=spaces, version=version)
     os.chdir(profile.workspace)
@@ -269,6 +271,10 @@ def _open_sentences(profile: Profile, layers: "dict[str, str]", version: int) ->
     """What is not covered, in words, because of what is missing."""
     on = {name for name, state in layers.items() if state.startswith("on")}
     sentences = [text for name, texts in _WITHOUT.items() if name not in on for text in texts]
+    if profile.copy and profile.copy == profile.workspace:
+        sentences.append(
+            f"The copy of the workspace is at {profile.copy}: no mount namespace can show it at its place."
+        )
     if "landlock" not in on or version < landlock.SCOPE_ABI:
         if "namespaces" not in on:
             sentences.append("Tools can signal your other processes: signals are scoped from Landlock ABI 6 on.")

@@ -1,4 +1,4 @@
-"""GUEST. The tools' home, made before the lock is put on.
+"""GUEST. The tools' home, and where they work on a copy; made before the lock is put on.
 
 The private folder may have been a former worker's, whose tools could put there what they liked, while this process may
 still be root and unconfined: so no link is followed, and nothing that was there is trusted.
@@ -28,6 +28,21 @@ def prepare(profile: Profile) -> None:
     finally:
         for descriptor in made:
             os.close(descriptor)
+
+
+def work_in_copy(profile: Profile) -> None:
+    """Where a profile has a copy of the workspace, work at the copy's own path; what is lent becomes links."""
+    if not profile.copy:
+        return
+    workspace, profile.workspace = profile.workspace, profile.copy
+    profile.readable = (*profile.readable, *profile.lent)
+    for path in profile.lent:
+        place = os.path.join(profile.copy, os.path.relpath(path, workspace))
+        try:
+            os.rmdir(place)
+            os.symlink(path, place)
+        except OSError:  # a worker before this one made the link, or tools put something there
+            continue
 
 
 def _real_folder(parent: int, name: str) -> int:

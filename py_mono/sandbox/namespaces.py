@@ -60,7 +60,9 @@ def build_root(profile: Profile) -> None:
     for path in ("/tmp", "/var/tmp"):  # noqa: S108 - the profile's own private folder is shown there
         view.show(profile.private_tmp, path, _WRITABLE)
     for path in profile.writable:
-        view.show(path, path, _WRITABLE)
+        view.show(profile.place(path), path, _WRITABLE)
+    for path in profile.lent:
+        view.show(path, path, _READ_ONLY)
     for name in _DEVICES:
         view.show(f"/dev/{name}", f"/dev/{name}", kernel.MOUNT_ATTR_NOSUID)
     null = [(path, _open_tree("/dev/null")) for path in profile.hidden if _is_plain_file(path)]

@@ -67,6 +67,8 @@ class Profile:
 
     Attributes:
         workspace: May be read and written.
+        copy: Where not empty, a copy of the workspace, which is shown at its place where a mount namespace can be had.
+        lent: Folders of the workspace that the copy does not hold: shown in it read-only, as they are.
         private_tmp: A folder the host made for this session: shown as ``/tmp`` and ``/var/tmp`` too where a mount
             namespace can be had; ``TMPDIR`` and ``HOME`` point at it or below.
         extra_roots: Further folders that may be read and written.
@@ -83,7 +85,7 @@ class Profile:
     """
 
     __slots__ = (
-        "backend", "extra_roots", "gid", "hidden", "layers", "limits", "network", "outside", "private_tmp", "readable",
+        "backend", "copy", "extra_roots", "gid", "hidden", "layers", "lent", "limits", "network", "outside", "private_tmp", "readable",
         "timeout_ceiling_s", "uid", "workspace",
     )  # fmt: skip
 
@@ -92,6 +94,8 @@ class Profile:
         *,
         workspace: str,
         private_tmp: str,
+        copy: str = "",
+        lent: Sequence[str] = (),
         extra_roots: Sequence[str] = (),
         readable: Sequence[str] = (),
         outside: Sequence[str] = (),
@@ -106,6 +110,8 @@ class Profile:
     ) -> None:
         self.workspace = workspace
         self.private_tmp = private_tmp
+        self.copy = copy
+        self.lent = tuple(lent)
         self.extra_roots = tuple(extra_roots)
         self.readable = tuple(readable)
         self.outside = tuple(outside)
@@ -125,7 +131,7 @@ class Profile:
 
     def widened(self, *, network: bool, reads: Sequence[str], writes: Sequence[str]) -> "Profile":
         """The profile of another worker, which also reaches the network, reads and changes these absolute paths."""
-        values = {name: getattr(self, name) for name in self.__slots__}
+        values = self._values()
         known = {*self.extra_roots, self.workspace}
         roots = [path for path in map(os.path.realpath, writes) if path not in known]
         outside = [path for path in map(os.path.realpath, reads) if path not in {*known, *roots}]
@@ -136,9 +142,23 @@ class Profile:
         values["readable"] = (*self.readable, *more, *outside)
         return Profile(**values)
 
+    def copied(self, copy: str, lent: Sequence[str]) -> "Profile":
+        """The profile of a worker that works on a copy, in which ``lent`` folders (relative) are the workspace's own."""
+        values = self._values()
+        values["copy"] = copy
+        values["lent"] = [os.path.join(self.workspace, path) for path in lent]
+        return Profile(**values)
+
+    def place(self, path: str) -> str:
+        """What is shown at a writable path: itself, or the workspace's copy."""
+        return self.copy if self.copy and path == self.workspace else path
+
+    def _values(self) -> "dict[str, Any]":
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def to_json(self) -> str:
         """The profile as one line of JSON, ASCII only: names that are not UTF-8 survive."""
-        values: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        values = self._values()
         values["limits"] = {name: getattr(self.limits, name) for name in Limits.__slots__}
         return json.dumps(values)
 

@@ -9,6 +9,7 @@ from py_mono.protocol.ports import Changes, FileDiff, Restored, Taken
 
 if TYPE_CHECKING:
     from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
+    from py_mono.sandbox.checkpoints.copies import Copy
     from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 
 
@@ -16,6 +17,10 @@ class ThreadedSnapshots:
     """``Snapshots``, and what a branch needs besides.
 
     ``load`` is called with the first use, in the thread: a start can do without what it loads.
+
+    Attributes:
+        state_folder: Where the store is, below.
+        load: Brings what a class or function is named by.
     """
 
     def __init__(
@@ -28,7 +33,7 @@ class ThreadedSnapshots:
         self.state_folder = state_folder
         self._workspace = workspace
         self._settings = settings
-        self._load = load
+        self.load = load
         self._made: Checkpoints | None = None
         self._tidying: asyncio.Future[None] | None = None
         self._left = False
@@ -47,11 +52,15 @@ class ThreadedSnapshots:
 
         return await asyncio.to_thread(work)
 
-    async def restore(self, target: str, *, since: str, confirmed: bool, but: Collection[str] = ()) -> Restored:
-        """See ``Snapshots``; ``but``: not these paths, nor what is below them."""
-        return await asyncio.to_thread(
-            lambda: self._checkpoints().restore(target, since=since, but=but, confirmed=confirmed)
-        )
+    async def restore(
+        self, target: str, *, since: str, confirmed: bool, only: Collection[str] = (), but: Collection[str] = ()
+    ) -> Restored:
+        """See ``Snapshots``; ``only`` these paths and what is below them, where any are given, ``but`` not those."""
+
+        def work() -> Restored:
+            return self._checkpoints().restore(target, since=since, only=only, but=but, confirmed=confirmed)
+
+        return await asyncio.to_thread(work)
 
     async def diff(self, before: str, after: str) -> list[FileDiff]:
         """See ``Snapshots``."""
@@ -60,6 +69,19 @@ class ThreadedSnapshots:
     async def differ(self, before: str, after: str) -> bool:
         """Whether a restore would take anything back. Raises SandboxError."""
         return await asyncio.to_thread(lambda: self._checkpoints().differ(before, after))
+
+    async def copy(self, name: str, folder: str) -> "Copy":
+        """Copy a checkpoint into an empty folder. Raises SandboxError."""
+        return await asyncio.to_thread(lambda: self._checkpoints().copy(name, folder))
+
+    async def take_copy(self, copy: "Copy", since: str) -> tuple[Taken, Changes]:
+        """What the workspace would be, had all that was done to a copy been done to it; and what differs from ``since``."""
+
+        def work() -> tuple[Taken, Changes]:
+            taken = self._checkpoints().take_copy(copy)
+            return taken, self._checkpoints().changes(since, taken.id)
+
+        return await asyncio.to_thread(work)
 
     def leave(self) -> None:
         """The program ends: a checkpoint that is being taken is given up."""
@@ -91,6 +113,6 @@ class ThreadedSnapshots:
 
     def _checkpoints(self) -> "Checkpoints":
         if self._made is None:
-            made = self._load("py_mono.sandbox.checkpoints.checkpoints:Checkpoints")
+            made = self.load("py_mono.sandbox.checkpoints.checkpoints:Checkpoints")
             self._made = made(self.state_folder, self._workspace, self._settings)
         return self._made

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 
-from py_mono.sandbox import confine, landlock, processes
+from py_mono.sandbox import confine, home, landlock, processes
 from py_mono.sandbox.commands import WorkerCommands
 from py_mono.sandbox.init import Init
 from py_mono.sandbox.profile import LAYERS, Profile
@@ -80,6 +80,7 @@ def _confine(
             os.write(report, b"%d\n" % pid)
 
     if profile.backend == "off":
+        home.work_in_copy(profile)
         lock = {"layers": dict.fromkeys(LAYERS, _OFF), "open": [_OFF_OPEN]}
     else:
         try:

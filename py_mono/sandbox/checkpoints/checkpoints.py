@@ -7,6 +7,7 @@ import msgspec
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import Changes, FileDiff, Restored, Taken
+from py_mono.sandbox.checkpoints.copies import Copier, Copy, gather_copy
 from py_mono.sandbox.checkpoints.diff import diffs
 from py_mono.sandbox.checkpoints.faults import damaged, failed
 from py_mono.sandbox.checkpoints.folders import Folders
@@ -104,6 +105,26 @@ class Checkpoints:
                 {shown(path): reason for path, reason in planner.not_kept.items()},
                 note(then),
             )
+
+    def copy(self, name: str, folder: str) -> Copy:
+        """Copy a checkpoint into an empty folder, from the workspace as far as that still holds the same."""
+        with self._store.locked():
+            tree = self._store.tree(name)
+        copier = Copier(tree, self._store.workspace, folder, self._store.settings.left_out)
+        try:
+            copier.run()
+            with self._store.locked():
+                copier.complete(self._store.pack.object)
+            return copier.made(name)
+        except OSError as error:
+            raise failed("The copy of the workspace could not be made", folder, error) from error
+
+    def take_copy(self, copy: Copy) -> Taken:
+        """Keep what the workspace would be, had all that was done to the copy been done to it."""
+        with self._store.locked():
+            base = self._store.tree(copy.base)
+            name, tree = self._store.keep(lambda writer: gather_copy(writer, base, copy, self._store.settings))
+            return Taken(name, note(tree))
 
     def heal(self) -> bool:
         """Finish or undo a restore in which a process died; whether there was one."""

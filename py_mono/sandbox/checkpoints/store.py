@@ -94,10 +94,20 @@ class Store:
         before = self.tree(last.id) if last else Tree()
         if last and take.unchanged(before, found):
             return last.id, before
+
+        def gather(writer: Writer) -> Tree:
+            with Folders(self.workspace) as folders:
+                return take.gather(writer, folders, before, found, settings, stop=stop)
+
+        return self.keep(gather)
+
+    def keep(self, gather: Callable[[Writer], Tree]) -> tuple[str, Tree]:
+        """Keep what ``gather`` finds, as a checkpoint; its name, or the last one's where it is the same. Raises SandboxError."""
+        last = self.pack.commits[-1] if self.pack.commits else None
+        before = self.tree(last.id) if last else Tree()
         writer = Writer(self.pack, _SQUEEZE)
         try:
-            with Folders(self.workspace) as folders:
-                tree = take.gather(writer, folders, before, found, settings, stop=stop)
+            tree = gather(writer)
             if last and _equal(before, tree):
                 return last.id, before
             commit = append(writer, self.pack, (new_id(), time.time()), before if last else None, tree)

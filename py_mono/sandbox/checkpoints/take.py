@@ -13,7 +13,7 @@ from py_mono.sandbox.checkpoints.tree import UNSEEN, UNSETTLED, Tree, shown
 from py_mono.sandbox.checkpoints.writer import Writer
 from py_mono.sandbox.manifest import Entry, Manifest
 
-_KEYS = ".keys.enc"
+KEYS = ".keys.enc"
 _MAX_NAMED = 5
 _KINDS = (
     (stat.S_ISSOCK, "a socket"),
@@ -76,11 +76,9 @@ def gather(
             continue
         if path in contents and old[path] == entry:
             tree.contents[path] = contents[path]
-        elif reason := _unkept(path, entry, settings):
-            tree.unkept[path] = reason
         else:
             give_up(stop)
-            _read(writer, folders, tree, path, settings)
+            read_into(writer, folders, tree, path, settings)
     tree.unkept = dict(sorted(tree.unkept.items()))
     return tree
 
@@ -89,15 +87,18 @@ def _unkept(path: str, entry: Entry, settings: CheckpointSettings) -> str:
     for is_kind, name in _KINDS:
         if is_kind(entry[0]):
             return f"it is {name}"
-    if path == _KEYS:
+    if path == KEYS:
         return "it holds the operator's keys"
     if entry[1] > settings.max_file_bytes:
         return f"it is larger than {settings.max_file_bytes / 1_000_000:g} MB"
     return ""
 
 
-def _read(writer: Writer, folders: Folders, tree: Tree, path: str, settings: CheckpointSettings) -> None:
-    """Take one file's or link's content; where it is gone by now, it was never there."""
+def read_into(writer: Writer, folders: Folders, tree: Tree, path: str, settings: CheckpointSettings) -> None:
+    """Take the content of what a tree names, or why there is none; where it is gone by now, it was never there."""
+    if reason := _unkept(path, tree.entries[path], settings):
+        tree.unkept[path] = reason
+        return
     try:
         entry, data = folders.read(path, settings.max_file_bytes)
     except OverflowError:
