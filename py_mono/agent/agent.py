@@ -7,7 +7,7 @@ from contextlib import suppress
 from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.own_command import OwnCommand
 from py_mono.agent.stream import Stream, Subscriber
-from py_mono.agent.turn import Turn, TurnPorts
+from py_mono.agent.turn import Compose, Turn, TurnPorts
 from py_mono.protocol.changes import ChangesUndone
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import ProviderError, SandboxError
@@ -51,7 +51,7 @@ class Agent:
         *,
         provider: Provider,
         sandbox: Sandbox,
-        compose: Callable[[Branch, int], ToolSource],
+        compose: Compose,
         system: Callable[[int], str],
         session: SessionStarted,
         limits: Limits,
@@ -77,23 +77,18 @@ class Agent:
         """
         self.provider = provider
         self.history = History()
-        self._sandbox = sandbox
-        self._compose = compose
-        self._system = system
+        self._sandbox, self._compose, self._system = sandbox, compose, system
         self.limits = limits
         self._redact = redact
         self._guard = guard or (lambda: RepeatGuard(redact))
-        self._sync = sync
-        self._snapshots = snapshots
-        self._gate, self._review, self._mode = gate, review, mode
+        self._sync, self._snapshots, self._gate, self._review, self._mode = sync, snapshots, gate, review, mode
         self._dry: dict[int, Sequence[FileDiff]] = {}
-        self._monotonic = monotonic
+        self._session, self._monotonic = session, monotonic
         for envelope in past:
             self.history.apply(envelope.event)
         self._stream = Stream(wall_clock, last_seq=last_seq)
         self._stream.subscribe(journal)
         self._stream.subscribe(lambda envelope: self.history.apply(envelope.event))
-        self._session = session
         self._prefix = PrefixDigest(redact)
         self._queued: list[str] = []
         self._turn: Turn | OwnCommand | None = None
@@ -126,7 +121,7 @@ class Agent:
                 with suppress(ProviderError, TimeoutError):  # the turn says what is wrong with the provider
                     async with asyncio.timeout(PREPARE_S):
                         await self.provider.prepare()
-                return tuple(await self._compose(branch, self.provider.window).specs())
+                return tuple(await self._compose(branch, self.provider.window, self._stream.emit).specs())
             finally:
                 await branch.close()
 
