@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from py_mono.sandbox.commands import WorkerCommands
 
 _PIECE = 65536
-_SHOWN = 16_384  # bytes of a background command's output that the host gets
 _SPARE = 2  # how many threads may wait to read
 
 
@@ -204,7 +203,7 @@ class Server:
         elif frame["frame"] == "count_jobs":
             self._commands.jobs.number_after(frame["last"])
         elif frame["frame"] == "ask_job":
-            self._begun.append(lambda: self._ask_job(frame["id"], frame["job"], frame["action"]))
+            self._begun.append(lambda: self._commands.jobs.answer(frame["id"], frame["job"], frame["action"]))
         else:
             raise WireError(f"{frame['frame']} goes from the worker to the host, not to the worker")
 
@@ -235,10 +234,6 @@ class Server:
                     return
                 self._queue_busy = True
         self._begun.append(call.run if module.SPEC["effect"] == "read" else self._run_queue)
-
-    def _ask_job(self, identifier: str, job: int, action: str) -> None:
-        text, details, wrong = self._commands.jobs.ask(job, action, _SHOWN)
-        self.send("result", id=identifier, content=text, is_error=wrong, details=details)
 
     def _run_queue(self) -> None:
         """Run the calls that change something, one at a time, in order."""

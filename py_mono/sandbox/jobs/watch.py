@@ -23,6 +23,7 @@ LOST: "Final" = 137
 
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _KEPT = 64  # how many logs of ended ones stay open
+_SHOWN = 16_384  # bytes of output that the host gets
 _TAIL_BYTES = 8192
 _TAIL_LINES = 8
 _TAIL_CHARACTERS = 800
@@ -134,15 +135,16 @@ class Jobs:
         self.say("job_started", job=job.number, command=job.command, output=job.path)
         os.write(self._wake_end, b"\0")
 
-    def ask(self, number: int, action: str, limit: int) -> "tuple[str, dict[str, int], bool]":
-        """Do what the host asks (``kill`` or ``show``): text, details, and whether it was wrong to ask."""
+    def answer(self, identifier: str, number: int, action: str) -> None:
+        """Do what the host asks (``kill`` or ``show``), and send it the end of the output, and the log's size."""
+        text, details = f"there is no job {number} any more", {}
         with self._lock:
             job = self._running.get(number) or self._ended.get(number)
-            if job is None:
-                return f"there is no job {number} any more", {}, True
             if action == "kill" and number in self._controls:
                 _stop(self._controls[number])
-            return job.output(limit), {"size": os.fstat(job.log).st_size}, False
+            if job is not None:
+                text, details = job.output(_SHOWN), {"size": os.fstat(job.log).st_size}
+        self.say("result", id=identifier, content=text, is_error=job is None, details=details)
 
     def _watch(self) -> None:
         while True:
