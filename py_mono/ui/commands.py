@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.account import context_lines, cost_lines
 from py_mono.ui.doctor_command import doctor
+from py_mono.ui.jobs_commands import choices as jobs_choices
+from py_mono.ui.jobs_commands import jobs
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
 from py_mono.ui.undo_lines import diff_lines, undone_lines
@@ -119,6 +121,7 @@ COMMANDS = (
     Command("/undo", "[anyway]", "take back what the last turn did to the files", _undo, _anyway),
     Command("/redo", "[anyway]", "bring back what was undone last", _redo, _anyway),
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
+    Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
     Command("/cost", "", "what this session took: tokens, money", _cost),
     Command("/context", "", "how full the window is, and of what", _context),
     Command("/doctor", "", "what is wrong here, and what mends it", doctor),

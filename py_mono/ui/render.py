@@ -26,7 +26,8 @@ from py_mono.protocol.events import (
     TurnFinished,
     TurnStarted,
 )
-from py_mono.ui.rendering import calls, replies
+from py_mono.protocol.jobs import JobEnded, JobStarted
+from py_mono.ui.rendering import calls, jobs, replies
 from py_mono.ui.rendering.view import View
 
 
@@ -57,6 +58,8 @@ _SHOW: dict[type, Callable[[View, Any], None]] = {
     ToolFinished: calls.tool_finished,
     ChangesStaged: calls.changes_staged,
     ChangesCommitted: calls.changes_committed,
+    JobStarted: jobs.job_started,
+    JobEnded: jobs.job_ended,
     PrefixBroken: replies.prefix_broken,
     Notice: replies.notice,
     TurnFinished: replies.turn_finished,

@@ -14,6 +14,7 @@ from py_mono.protocol.events import (
     TurnFinished,
     TurnStarted,
 )
+from py_mono.ui.rendering.jobs import jobs_go_on
 from py_mono.ui.rendering.view import View
 from py_mono.ui.rendering.words import PHASES, STOPS, counted, fullness, money
 from py_mono.ui.terminal import Style, clip, duration, harmless, one_line
@@ -30,6 +31,8 @@ def turn_started(view: View, event: TurnStarted) -> None:
 
 def message_steered(view: View, event: MessageSteered) -> None:
     """A message between two steps."""
+    if event.origin == "job":
+        return  # the person was told when it happened
     if event.origin == "guard":
         view.say("note to the model: " + one_line(event.message.text).removeprefix("Note: "), "yellow")
     elif view.echo:
@@ -119,6 +122,8 @@ def turn_finished(view: View, event: TurnFinished) -> None:
     view.say(f"{STOPS[event.stop_reason]} · {' · '.join(parts)}", style)
     if view.context and view.context.reason:
         view.say(f"unverified whether the model saw the whole prompt: {one_line(view.context.reason)}", "dim")
+    if event.stop_reason == "cancelled":
+        jobs_go_on(view)
     if event.error is not None:
         view.say(harmless(event.error.message), "red")
         if event.error.remedy:

@@ -33,6 +33,7 @@ class View:
         waited: Whether it was said in this turn that the model is waited for.
         context: What is known of the last prompt.
         told: Notes that are said once in a session.
+        jobs: The background commands that run, by handle.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class View:
         self.waited = False
         self.context: ContextChecked | None = None
         self.told: set[str] = set()
+        self.jobs: dict[int, str] = {}
         self._on_change = on_change
 
     def changed(self) -> None:
