@@ -99,11 +99,11 @@ def test_a_session_that_goes_on_says_so_and_the_first_message_comes_after_the_lo
 
 
 @pytest.mark.timeout(60)
-def test_a_first_message_that_is_a_command_is_run_and_not_sent_to_the_model(program: Program) -> None:
-    program.script("text: sent")
+def test_a_command_of_the_persons_own_is_run_told_to_the_model_and_can_be_undone(program: Program) -> None:
+    program.script("expect-messages: I ran this command myself\ntext: I see it.")
     child = pexpect.spawn(
         program.command()[0],
-        ["!ls"],
+        ["!echo content > made.txt; echo it is done"],
         cwd=str(program.workspace),
         env=program.environment(TERM="xterm-256color", LANG="C.UTF-8"),
         dimensions=(40, 200),
@@ -111,10 +111,16 @@ def test_a_first_message_that_is_a_command_is_run_and_not_sent_to_the_model(prog
         timeout=20,
     )
     try:
-        see(child, "> !ls")
-        see(child, "!COMMAND is not in this version")
+        see(child, "it is done")
+        see(child, "A made.txt")
+        child.send("what did I do?\r")
+        see(child, "I see it.")
+        child.send("/undo\r")
+        see(child, "Turn 1 is undone.")
+        assert not (program.workspace / "made.txt").exists()
         child.send("/bye\r")
         child.expect(pexpect.EOF)
     finally:
         child.close(force=True)
-    assert program.run("sessions", "list").stdout == "There is no session yet.\n"
+    name = program.run("sessions", "list").stdout.split()[0]
+    assert program.run("sessions", "replay", name).status == 0
