@@ -64,7 +64,7 @@ class OwnCommand:
 
     async def _call(self, branch: Branch) -> ToolResult:
         call = ToolCall("own", _TOOL, {"command": self._command, "timeout": _TIMEOUT_S})
-        tools = self._ports.compose(branch, self._ports.provider.window)
+        tools = self._ports.compose(branch, self._ports.provider.window, self._ports.emit, own=True)
         self._calling = asyncio.ensure_future(tools.call(call, self._on_output))
         if self._interrupted:
             self._calling.cancel()

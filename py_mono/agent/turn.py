@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -30,11 +30,25 @@ _PREPARE_NOTICE_S = 0.3
 """A provider that prepares for longer is waited for by a person who should know why."""
 
 
+class Compose(Protocol):
+    """Makes a list of tools from a branch."""
+
+    def __call__(self, branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolSource:
+        """The list.
+
+        Args:
+            branch: What its tools act on.
+            window: For so many tokens (0: unknown).
+            emit: What is asked of the operator about a call, and decided, goes there.
+            own: Whether the calls are the operator's own, and not a model's.
+        """
+
+
 class TurnPorts(Struct, frozen=True):
     """What a turn is given; the same for all turns of a session but for the provider.
 
     Attributes:
-        compose: Makes the turn's list of tools from its branch, for a window of so many tokens (0: unknown).
+        compose: Makes the turn's list of tools.
         system: The system prompt for the next time it is frozen, for a window of so many tokens.
         guard: Makes what judges the turn's steps.
         sync: Returns when every fact so far is on the disk.
@@ -46,7 +60,7 @@ class TurnPorts(Struct, frozen=True):
 
     provider: Provider
     sandbox: Sandbox
-    compose: Callable[[Branch, int], ToolSource]
+    compose: Compose
     system: Callable[[int], str]
     history: History
     prefix: PrefixDigest
@@ -100,7 +114,7 @@ class Turn:
         ports = self._ports
         branch = await self._open()
         window = ports.provider.window
-        tools = ports.compose(branch, window)
+        tools = ports.compose(branch, window, ports.emit)
         specs = tuple(await tools.specs())
         frozen = ports.history.prompt
         if frozen is None or frozen.tools != specs:

@@ -7,6 +7,7 @@ from py_mono.protocol.ports import Branch, BranchMode
 from py_mono.sandbox.direct import DirectBranch
 from py_mono.sandbox.jobs.host import WorkerJobs
 from py_mono.sandbox.launch import Launched, Launcher
+from py_mono.sandbox.profile import Profile
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.sandbox.workers import Workers
 
@@ -43,6 +44,11 @@ class WorkerSandbox:
         self._open: Branch | None = None
         self.jobs = WorkerJobs()
         self.workers = Workers(launcher, launched, jobs=self.jobs)
+
+    @property
+    def profile(self) -> Profile:
+        """What the narrow lock lets its tools read, write and reach."""
+        return self._launcher.profile
 
     async def open(self, mode: BranchMode) -> Branch:
         """Begin a transaction; the worker need not be ready yet. Raises SandboxError."""

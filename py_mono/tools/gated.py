@@ -1,7 +1,6 @@
 """A branch whose calls pass a gate first; comes below the registry, which knows a tool's name and checked its arguments."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -9,22 +8,20 @@ from py_mono.protocol.ports import Branch, Emit, Grant, Verdict
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
 
-class Reviewer(Protocol):
-    """Who judges calls."""
+Review = Callable[[ToolCall, ToolSpec, Emit], Awaitable[Verdict]]
+"""See ``Gate.review_call``."""
 
-    async def review_call(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
-        """See ``Gate.review_call``."""
-
-    def hint(self, call: ToolCall, result: ToolResult, grant: Grant) -> str:
-        """A line for the model behind a result; or empty."""
+Hint = Callable[[ToolCall, ToolResult, Grant], str]
+"""A line for the model behind what a call came to with a grant; or empty."""
 
 
 class GatedTools:
     """The tools of a branch. What is not approved is not run, and the model is told why."""
 
-    def __init__(self, branch: Branch, reviewer: Reviewer, emit: Emit) -> None:
+    def __init__(self, branch: Branch, review: Review, hint: Hint, emit: Emit) -> None:
         self._branch = branch
-        self._reviewer = reviewer
+        self._review = review
+        self._hint = hint
         self._emit = emit
 
     async def specs(self) -> Sequence[ToolSpec]:
@@ -36,9 +33,9 @@ class GatedTools:
         spec = next((spec for spec in await self._branch.specs() if spec.name == call.name), None)
         if spec is None or call.malformed:  # the branch refuses both
             return await self._branch.call(call, on_output)
-        verdict = await self._reviewer.review_call(call, spec, self._emit)
+        verdict = await self._review(call, spec, self._emit)
         if not verdict.allowed:
             return ToolResult(call.id, call.name, verdict.reason, is_error=True)
         result = await self._branch.call(call, on_output, verdict.grant)
-        hint = self._reviewer.hint(call, result, verdict.grant)
+        hint = self._hint(call, result, verdict.grant)
         return replace(result, content=f"{result.content}\n{hint}") if hint else result

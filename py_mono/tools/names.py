@@ -57,6 +57,8 @@ def respelled(name: str, known: Collection[str]) -> str:
 def refusal(name: str, listed: Collection[str]) -> str:
     """What a model is told that called ``name``, with the tool it may have meant; ``listed`` are those it can see."""
     tools = f"The tools are: {', '.join(listed)}"
+    if not listed:
+        return "there are no tools in this session; answer in words"
     if not name.strip():
         return f"the call names no tool. {tools}"
     shown = repr(name if len(name) <= _LONGEST else name[:_LONGEST] + "…")

@@ -36,8 +36,13 @@ class ToolRegistry:
         self._owners: dict[str, tuple[ToolSpec, ToolSource]] | None = None
 
     async def specs(self) -> Sequence[ToolSpec]:
-        """Every tool in the order of the sources, the dispatcher last; for a small window those it has to show."""
+        """Every tool in the order of the sources, the dispatcher last; for a small window those it has to show.
+
+        Without a source there is none, and nothing to dispatch to.
+        """
         owners = await self._known()
+        if not self._sources:
+            return ()
         return shown((*(spec for spec, _ in owners.values()), DISPATCHER), small=self._small)
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from py_mono.protocol.events import Envelope
     from py_mono.protocol.ports import Provider, Redact
     from py_mono.session.store import Session
+    from py_mono.ui.asking import Asking
     from py_mono.ui.lock import Lock
     from py_mono.ui.signals import Signals
 
@@ -27,6 +28,7 @@ class App:
         environment: For ``NO_COLOR``, ``TERM`` and the like.
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
         signals: What Ctrl-C and SIGTERM do.
+        gate: Who is asked before what cannot be taken back, and what was agreed to.
         account: What the session took so far.
         diagnose: What ``/doctor`` shows.
         on_shown: To be called once events are shown: says what could not be said before.
@@ -45,6 +47,7 @@ class App:
         environment: Mapping[str, str],
         history_file: str,
         signals: "Signals",
+        gate: "Asking",
         diagnose: Callable[[], Awaitable[str]],
         on_shown: Callable[[], None],
     ) -> None:
@@ -57,6 +60,7 @@ class App:
         self.environment = environment
         self.history_file = history_file
         self.signals = signals
+        self.gate = gate
         self.diagnose = diagnose
         self.on_shown = on_shown
         self._session = session

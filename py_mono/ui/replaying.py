@@ -36,7 +36,7 @@ async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
     agent = Agent(
         provider=_RecordedModel(stage),
         sandbox=stage,
-        compose=lambda branch, _: branch,
+        compose=lambda branch, *_, **__: branch,
         system=lambda _: stage.prompt.system,
         session=envelopes[0].event,
         limits=Limits(),

@@ -11,12 +11,13 @@ from py_mono.config import printable
 from py_mono.llm.prompts.render import contradicts, read_context, render
 from py_mono.llm.registry import preload
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
-from py_mono.protocol.ports import Branch, Provider
+from py_mono.protocol.ports import Branch, Emit, Provider
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session
 from py_mono.tools.capped import CappedTools
+from py_mono.tools.gated import GatedTools
 from py_mono.tools.profile import Profile, profile_of
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.app import App
@@ -26,6 +27,7 @@ from py_mono.utils.lazy import load
 from py_mono.utils.shell import shell_path
 from py_mono.utils.version import VERSION
 from py_mono.wiring.choices import Notices, provider_settings
+from py_mono.wiring.gate import LateGate
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -44,10 +46,14 @@ def make_app(
     notices: "Notices",
 ) -> App:
     """What one session needs: the agent round its ports, and what a person acts on."""
+    gate = LateGate(settings, sandbox.profile, notices)
 
-    def compose(branch: Branch, window: int) -> ToolRegistry:
+    def compose(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolRegistry:
+        if settings.tools_mode == "off" and not own:
+            return ToolRegistry([])
         profile = profile_of(window)
-        return ToolRegistry([CappedTools(branch, profile.result_bytes)], small=profile.small)
+        gated = GatedTools(branch, gate.review_own if own else gate.review_call, gate.hint, emit)
+        return ToolRegistry([CappedTools(gated, profile.result_bytes)], small=profile.small)
 
     snapshots = sandbox.snapshots
     agent = Agent(
@@ -78,6 +84,7 @@ def make_app(
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,
+        gate=gate,
         diagnose=lambda: load("py_mono.wiring.diagnosis:report")(settings, sandbox.lock),
         on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
     )
@@ -98,6 +105,7 @@ def _system_prompt(settings: "Settings", profile: Profile) -> str:
         shell=os.path.basename(shell_path()),
         context=read_context(settings.workspace, profile.context_chars),
         small=profile.small,
+        tools=settings.tools_mode != "off",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
+from py_mono.agent.turn import Compose
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
 from py_mono.protocol.ports import (
@@ -15,6 +16,7 @@ from py_mono.protocol.ports import (
     BranchMode,
     Changes,
     Committed,
+    Emit,
     FileDiff,
     Gate,
     Grant,
@@ -97,6 +99,11 @@ async def hang(call: ToolCall) -> str:
     return f"never {call.name}"
 
 
+def compose_all(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolSource:
+    del window, emit, own
+    return ToolRegistry([branch])
+
+
 class Rig:
     """An agent with a script, and all it emitted."""
 
@@ -112,7 +119,7 @@ class Rig:
         monotonic: Callable[[], float] = lambda: 0.0,
         sync: Callable[[], Awaitable[None]] | None = None,
         sandbox: "FakeSandbox | None" = None,
-        compose: Callable[[Branch, int], ToolSource] = lambda branch, _: ToolRegistry([branch]),
+        compose: Compose | None = None,
         gate: Gate | None = None,
         review: bool = False,
         mode: BranchMode = "direct",
@@ -125,7 +132,7 @@ class Rig:
         self.agent = Agent(
             provider=ScriptedProvider(script) if isinstance(script, str) else script,
             sandbox=self.sandbox,
-            compose=compose,
+            compose=compose or compose_all,
             system=lambda _: "You are a test.",
             session=SessionStarted("s1", "/ws", "0"),
             limits=limits or Limits(),

@@ -8,7 +8,7 @@ from py_mono.agent import agent
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.errors import ProviderError, ProviderUnavailable, SandboxError
 from py_mono.protocol.events import StepStarted
-from py_mono.protocol.ports import Branch, BranchMode, Changes
+from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit
 from py_mono.tools.registry import DISPATCHER, ToolRegistry
 from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang, say_ok
 
@@ -53,8 +53,9 @@ class Preparing(ScriptedProvider):
         self._known = True
 
 
-def without_act(branch: Branch, window: int) -> ToolRegistry:
+def without_act(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolRegistry:
     """One tool less for a small window."""
+    del emit, own
     return ToolRegistry([FakeBranch({"look": say_ok}, Changes(())) if window else branch])
 
 

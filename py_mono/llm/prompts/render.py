@@ -59,6 +59,7 @@ def render(
     shell: str = "sh",
     context: ProjectContext | None = None,
     small: bool = False,
+    tools: bool = True,
 ) -> str:
     """The system prompt of a session.
 
@@ -68,16 +69,18 @@ def render(
         shell: The name of what runs commands.
         context: The project's own words; they are marked as what they are.
         small: The prompt for a small window, which says the same in fewer words.
+        tools: Whether the model has any.
     """
     uname = os.uname()
-    reach = "There is a network." if network else "There is no network."
+    reach = "There is a network." if network else "There is no network unless the user allows it."
     values = {
         "{network}": reach,
         "{system}": f"{uname.sysname} {uname.machine}",
         "{shell}": shell,
         "{workspace}": _printable(workspace),  # last: what a path holds is not looked at again
     }
-    with open(os.path.join(_HERE, "system-small.md" if small else "system.md"), encoding="utf-8") as file:
+    name = ("system-small.md" if small else "system.md") if tools else "system-off.md"
+    with open(os.path.join(_HERE, name), encoding="utf-8") as file:
         text = file.read().strip()
     for marker, value in values.items():
         text = text.replace(marker, value, 1)

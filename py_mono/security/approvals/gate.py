@@ -9,7 +9,7 @@ from msgspec import Struct
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested, NeedKind
 from py_mono.protocol.ports import Emit, Grant, Verdict
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
-from py_mono.security.approvals.needs import Need, Needs, needs_of
+from py_mono.security.approvals.needs import WITH_NETWORK, Need, Needs, needs_of
 from py_mono.security.approvals.places import Places
 from py_mono.security.approvals.rules import Rules
 
@@ -56,7 +56,6 @@ class Approvals:
 
     Attributes:
         rules: What was agreed to.
-        ask: Asks a person; None where nobody is there, and then nothing new is agreed to.
     """
 
     def __init__(
@@ -64,6 +63,7 @@ class Approvals:
         places: Places,
         rules: Rules,
         *,
+        ask: Callable[[], Ask | None],
         allowed: Collection[str] = (),
         network: bool = False,
         confined: bool = True,
@@ -74,13 +74,14 @@ class Approvals:
         Args:
             places: What the lock lets be read and written.
             rules: What was agreed to before.
+            ask: Gives what asks a person; None where nobody is there, and then nothing new is agreed to.
             allowed: Kinds that the operator allowed beforehand (``--allow``).
             network: Whether the lock lets everything reach the network.
             confined: Whether there is a lock at all; without one nothing is taken from any call, so nothing is asked for.
             ask_all: Whether every call that may change something is asked about (``--tools ask``).
         """
         self.rules = rules
-        self.ask: Ask | None = None
+        self._ask = ask
         self._places = places
         self._allowed = frozenset(allowed) | ({"install"} if "network" in allowed else frozenset())
         self._network = network
@@ -91,7 +92,16 @@ class Approvals:
 
     async def review_call(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
         """Judge a call; see ``ports.Gate.review_call``. What is asked and decided goes to ``emit``."""
-        needs = self._needs(call, spec)
+        return await self._review(call, self._needs(call, spec), emit, ask=self._ask_all and spec.effect != "read")
+
+    async def review_own(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
+        """The same for a call that a person makes: they are asked what it may reach, but not whether they meant it."""
+        return await self._review(call, self._needs(call, spec), emit, ask=False)
+
+    async def _review(self, call: ToolCall, needs: Needs, emit: Emit, *, ask: bool) -> Verdict:
+        if ask:
+            each = Need("call", (f"call {call.name}",), "you want to be asked before each change (--tools ask)")
+            needs = Needs((*needs.asked, each), needs.free, needs.refusal, needs.note)
         if needs.refusal:
             return Verdict(allowed=False, reason=needs.refusal)
         if not needs.asked:
@@ -114,7 +124,7 @@ class Approvals:
             raise
         if answer.said == "no":
             emit(ApprovalDecided(call.id, kind, what, "denied", answer.reason))
-            return Verdict(allowed=False, reason=_refusal(missing, answer.reason, asked=self.ask is not None))
+            return Verdict(allowed=False, reason=_refusal(missing, answer.reason, asked=self._ask() is not None))
         if answer.said != "once":
             keys = [key for need in missing for key in need.keys]
             self.rules.remember(keys, session_only=answer.said == "session")
@@ -139,16 +149,15 @@ class Approvals:
         note = needs.note if any(need.grant.network for need in asked) else ""
         if command in self._failed and not any(need.grant.network for need in asked):
             asked.append(Need("network", (), "it failed before for lack of the network", Grant(network=True)))
-            note = "with the network, this command can send out whatever the workspace holds"
-        if self._ask_all and spec.effect != "read" and not needs.refusal:
-            asked.append(Need("call", (f"call {call.name}",), "you asked to be asked before each change (--tools ask)"))
+            note = WITH_NETWORK
         return Needs(tuple(asked), needs.free, needs.refusal, note)
 
     def _covered(self, need: Need) -> bool:
         return need.kind in self._allowed or (bool(need.keys) and self.rules.cover(need.keys))
 
     async def _asked(self, call: ToolCall, what: str, needs: "list[Need]", note: str, emit: Emit) -> Answer:
-        if self.ask is None:
+        ask = self._ask()
+        if ask is None:
             return Answer("no", "nobody is there to be asked")
         reason = "; ".join(dict.fromkeys([*(need.reason for need in needs), *([note] if note else [])]))
         rememberable = all(need.keys for need in needs)
@@ -160,7 +169,7 @@ class Approvals:
             lasting=rememberable and all(need.kind != "call" for need in needs),
         )
         emit(ApprovalRequested(call.id, question.kind, what, reason))
-        return await self.ask(question)
+        return await ask(question)
 
 
 def _what(call: ToolCall) -> str:

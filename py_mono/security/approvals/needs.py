@@ -15,6 +15,9 @@ from py_mono.security.approvals.plain_line import plain_commands
 from py_mono.security.approvals.programs import MENTIONED, reach_of
 from py_mono.security.approvals.simple_command import SimpleCommand, unwrapped
 
+WITH_NETWORK = (
+    "with the network, this command can send out whatever the workspace holds, and reach what this machine serves"
+)
 _OUTSIDE = r"""(?:\A|[\s'"=<>;|&(])(?:/(?!usr/|bin/|dev/null|tmp/|proc/|lib)|\.\.(?:/|\s|\Z))|/\.\.(?:/|\s|\Z)"""
 """Where neither this nor ``MENTIONED`` is found, a line needs nothing, and is not parsed."""
 _READ = frozenset(
@@ -113,7 +116,7 @@ def _of_shell(line: str, places: Places) -> Needs:
                 need = _outside(wish.path, writes=writes)
                 found.append(need if coverable else Need(need.kind, (), need.reason, need.grant))
     if any(need.grant.network for need in found):
-        notes.insert(0, "with the network, this command can send out whatever the workspace holds")
+        notes.insert(0, WITH_NETWORK)
     return Needs(tuple(dict.fromkeys(found)), note="; ".join(dict.fromkeys(notes)))
 
 

@@ -1,0 +1,39 @@
+"""The gate of a session, made from its settings and its lock."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from py_mono.sandbox.profile import Profile, make_environment
+from py_mono.security.approvals.gate import Approvals, Ask
+from py_mono.security.approvals.places import Places
+from py_mono.security.approvals.rules import Rules
+
+if TYPE_CHECKING:
+    from py_mono.config import Settings
+
+
+def make_approvals(
+    settings: "Settings", profile: Profile, notice: Callable[[str], None], ask: Callable[[], Ask | None]
+) -> Approvals:
+    """Who is asked, and what was agreed to; the arguments are those of ``LateGate``, with what gives its ``ask``."""
+    folders = settings.folders
+    home = settings.environment.get("HOME") or os.path.expanduser("~")
+    places = Places(
+        workspace=profile.workspace,
+        writable=profile.writable,
+        readable=profile.readable,
+        never=(folders.config, folders.state, *profile.hidden),
+        home=home,
+        programs=make_environment(profile, {})["PATH"].split(os.pathsep),
+    )
+    return Approvals(
+        places,
+        Rules(folders.state, profile.workspace, notice=notice, clock=time.time),
+        ask=ask,
+        allowed=settings.allow,
+        network=profile.network,
+        confined=profile.backend != "off",
+        ask_all=settings.tools_mode == "ask",
+    )
