@@ -4,8 +4,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.data_structures import Size
@@ -22,10 +23,10 @@ from py_mono.ui.line.completion import Words
 from py_mono.ui.line.editing import Editing
 from py_mono.ui.line.history import LineHistory
 from py_mono.ui.line.keys import bindings
-from py_mono.ui.terminal import clip, one_line, wrap
+from py_mono.ui.terminal import clip, one_line
 
-_OPEN_ROWS = 6
-"""How many rows of an open line are shown; it is all there once the line is whole."""
+if TYPE_CHECKING:
+    from py_mono.ui.rendering.live import Rows
 
 _QUEUED = 3
 _MENU = {
@@ -43,7 +44,8 @@ class InputLine:
 
     Attributes:
         above: Where that text goes.
-        pending: Gives what stands above the line for now: the open line, its style, and what is waited for.
+        pending: Gives the rows that stand above the line for now, each with its style, none wider than so many columns.
+        numbers: Gives those right above the line.
         queued: Gives what was typed and waits for the running turn to look at it.
         busy: Whether a turn runs.
         interrupt: Ends it.
@@ -73,7 +75,8 @@ class InputLine:
             redact: Takes secrets out of what is kept on the disk.
         """
         self.above = AbovePrompt(stdout, self._erase, self._draw)
-        self.pending: Callable[[], tuple[str, str, str]] = lambda: ("", "", "")
+        self.pending: Callable[[int], Rows] = lambda _: []
+        self.numbers: Callable[[int], Rows] = lambda _: []
         self.queued: Callable[[], Sequence[str]] = lambda: ()
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
@@ -82,12 +85,13 @@ class InputLine:
         self._redrawing = False
         self._stdout = stdout
         self._typed: asyncio.Queue[str] = asyncio.Queue()
-        depth = None if colour else ColorDepth.DEPTH_1_BIT
         self._session: PromptSession[str] = PromptSession(
             self._message,
             input=Vt100Input(stdin),
             # No cursor position requests: on a slow line each would hold up what appears above.
-            output=Vt100_Output(stdout, lambda: _size(stdout), term=term, default_color_depth=depth, enable_cpr=False),
+            output=Vt100_Output(
+                stdout, lambda: _size(stdout), term=term, default_color_depth=_depth(colour=colour), enable_cpr=False
+            ),
             history=LineHistory(history_file, whole=self.editing.pastes.unfold, redact=redact),
             completer=completer,
             complete_while_typing=Condition(lambda: Words.offers(self._session.default_buffer.document)),
@@ -98,10 +102,7 @@ class InputLine:
             enable_suspend=True,
             style=Style.from_dict(_MENU),
         )
-        app = self._session.app
-        app.ttimeoutlen = 0.1  # an escape that nothing follows for so long is the Esc key
-        app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
-        app.max_render_postpone_time = 0  # a key is shown at once, whatever else there is to do
+        _hurry(self._session.app)
         self._session.default_buffer.on_text_changed += lambda _: self._stay()
         self._session.default_buffer.accept_handler = self._accept
         self._running: asyncio.Future[str]
@@ -205,14 +206,20 @@ class InputLine:
     def _message(self) -> StyleAndTextTuples:
         """What stands above the line, and the line's own mark."""
         columns = _size(self._stdout).columns
-        text, style, status = self.pending()
-        if self._leaving:
-            status = "Ctrl-C again leaves"
-        skipped = max(len(text) // columns - _OPEN_ROWS + 1, 0) * columns  # whole rows: the rest must not jump about
-        rows = [(style, row) for row in wrap(text[skipped:], columns)[-_OPEN_ROWS:]] if text else []
         queued = [f"queued: {one_line(self.editing.pastes.shown(line))}" for line in self.queued()[-_QUEUED:]]
-        rows += [("fg:ansibrightblack", clip(line, columns)) for line in (*queued, status) if line]
+        rows = [*self.pending(columns), *(("dim", clip(line, columns)) for line in queued)]
+        rows += [("dim", clip("Ctrl-C again leaves", columns))] if self._leaving else self.numbers(columns)
         return [*((style, row + "\n") for style, row in rows), ("bold", "> ")]
+
+
+def _hurry(app: Application[str]) -> None:
+    app.ttimeoutlen = 0.1  # an escape that nothing follows for so long is the Esc key
+    app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
+    app.max_render_postpone_time = 0  # a key is shown at once, whatever else there is to do
+
+
+def _depth(*, colour: bool) -> ColorDepth | None:
+    return None if colour else ColorDepth.DEPTH_1_BIT
 
 
 def _size(stdout: TextIO) -> Size:

@@ -7,17 +7,19 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import PyMonoError
-from py_mono.protocol.events import Envelope, MessageSteered
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import COMPLETIONS, Leave, choices, is_command, run_command
 from py_mono.ui.json_mode import DONE
 from py_mono.ui.line.completion import Words
 from py_mono.ui.line.files import Files
 from py_mono.ui.line.mentions import spelled_out
+from py_mono.ui.line.queued import Queued
 from py_mono.ui.own_commands import run_own
 from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
 from py_mono.ui.render import Renderer
+from py_mono.ui.rendering.live import Live
+from py_mono.ui.rendering.meter import Meter
 from py_mono.ui.terminal import Screen, harmless, one_line
 
 if TYPE_CHECKING:
@@ -61,17 +63,21 @@ class Repl:
         self._line = line
         self._files = files
         self._view = Renderer(screen, on_change=line.redraw)
+        self._live = Live(self._view, Meter(app.provider.model, app.past), line.redraw)
         self._turn: asyncio.Task[None] | None = None
         self._prepared: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._leaving = False
-        self._queued: list[str] = []
-        line.queued = lambda: self._queued
-        line.pending = self._pending
+        self._queued = Queued()
+        line.queued = lambda: self._queued.lines
+        line.editing.unfold_above = self._view.unfold
+        line.pending = self._live.rows
+        line.numbers = self._live.numbers
         line.busy = lambda: self._turn is not None
         line.interrupt = self._interrupt
         app.agent.subscribe(self._view)
-        app.agent.subscribe(self._note)
+        app.agent.subscribe(self._live)
+        app.agent.subscribe(self._queued)
 
     async def run(self, prompt: str | None) -> int:
         """Read lines until the person leaves; returns the exit status.
@@ -106,7 +112,7 @@ class Repl:
         lock = await self._app.lock()
         self._view.say(lock.summary, "yellow" if lock.gaps else "dim")
         for gap in lock.gaps:
-            self._say(gap, dim=True)
+            self._view.say(gap, "dim")
 
     async def _take(self, text: str) -> None:
         """Do what a line says."""
@@ -114,13 +120,13 @@ class Repl:
             return
         self._echo(text)
         if text.startswith("!") and self._turn is not None:
-            self._say("A turn is running: press Esc first, then Up brings the command back.")
+            self._view.say("A turn is running: press Esc first, then Up brings the command back.")
         elif text.startswith("!"):
             self._start(self._run_own(text))
         elif is_command(text):
-            self._say(await run_command(self._app, text))
+            self._view.say(await run_command(self._app, text))
         elif self._turn is not None:
-            self._queued.append(text.strip())
+            self._queued.lines.append(text.strip())
             self._app.agent.steer(spelled_out(text.strip(), self._app.workspace))
             self._line.redraw()
         else:
@@ -134,14 +140,10 @@ class Repl:
         """Run a command of the person's own."""
         if self._prepared is not None:
             await self._prepared
-        self._view.status = f"running {one_line(text.lstrip('!'))}"
+        self._view.wait(f"running {one_line(text.lstrip('!'))}")
+        self._live.changed()
         await run_own(self._app, self._view, text)
-        self._view.status = ""
-
-    def _note(self, envelope: Envelope) -> None:
-        """What was queued and has reached the model is no longer queued."""
-        if isinstance(envelope.event, MessageSteered) and envelope.event.origin == "user":
-            del self._queued[:1]
+        self._view.wait("")
 
     async def _run_turns(self, text: str) -> None:
         """Run a turn, and another one for what was typed too late to steer it."""
@@ -150,7 +152,7 @@ class Repl:
         while text:
             finished = await self._app.agent.prompt(text)
             text = "\n".join(self._app.agent.take_queued())
-            self._queued.clear()
+            self._queued.lines.clear()
             if text and finished.stop_reason == "cancelled":
                 self._line.put_back(text)
                 return
@@ -159,7 +161,7 @@ class Repl:
 
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turn = None
-        self._queued.clear()
+        self._queued.lines.clear()
         self._files.changed()
         self._check(turn)
         late = "\n".join(self._app.agent.take_queued())  # typed after the last look at the queue
@@ -174,9 +176,9 @@ class Repl:
             self._line.leave()
 
     def _interrupt(self) -> None:
-        self._view.status = "interrupting"
+        self._view.wait("interrupting")
         self._app.agent.interrupt()
-        self._line.redraw()
+        self._live.changed()
 
     def _signalled(self) -> None:
         if self._app.signals.terminated:
@@ -192,12 +194,5 @@ class Repl:
             with contextlib.suppress(PyMonoError):  # _check keeps it
                 await self._turn
 
-    def _pending(self) -> tuple[str, str, str]:
-        style = "dim" if self._view.text.style == "dim" else ""
-        return self._view.text.open_line, style, self._view.status
-
     def _echo(self, text: str) -> None:
         self._view.line("> " + harmless(text))
-
-    def _say(self, text: str, *, dim: bool = False) -> None:
-        self._view.say(text, "dim" if dim else None)

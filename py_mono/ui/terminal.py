@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 Style = Literal["dim", "bold", "red", "green", "yellow", "cyan"]
 
 _SGR: dict[Style, str] = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_NO_COLOURS = frozenset({"dim", "bold"})
 
 _SEQUENCES = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, screen
@@ -204,7 +205,7 @@ class Screen:
 
     def paint(self, text: str, style: Style | None) -> str:
         """``text`` in a style, line by line, so that what is cut or redrawn does not bleed."""
-        if style is None or not self.colour or not text:
+        if style is None or not text or not (self.colour or (self.terminal and style in _NO_COLOURS)):
             return text
         lines = text.split("\n")
         return "\n".join(f"\x1b[{_SGR[style]}m{line}\x1b[0m" if line else "" for line in lines)

@@ -242,7 +242,7 @@ def test_no_color_means_none(start: Start) -> None:
     terminal = start(NO_COLOR="1")
     terminal.say("tool")
     terminal.wait_for("done · ")
-    assert not re.search(r"\x1b\[[0-9;]*(3[0-9]|9[0-7]|38|2)(;[0-9;]*)?m", terminal.raw)
+    assert not re.search(r"\x1b\[[0-9;]*(3[0-9]|4[0-9]|9[0-7]|10[0-7])(;[0-9;]*)?m", terminal.raw)
 
 
 def test_a_dumb_terminal_gets_plain_lines(start: Start) -> None:

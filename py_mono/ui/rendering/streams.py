@@ -9,7 +9,9 @@ from py_mono.utils.lazy import load
 if TYPE_CHECKING:
     from py_mono.ui.rendering.markdown import Markdown
 
-_RENDERER = "py_mono.ui.rendering.markdown:Markdown"
+RENDERER = "py_mono.ui.rendering.markdown:Markdown"
+"""Where it is; heavy, and so never loaded before the first request."""
+
 _OPEN = 4000
 """So many characters of what is still open are looked at."""
 _WORTH_TELLING_S = 0.05
@@ -58,7 +60,7 @@ class StreamedReply:
             self._thoughts.append(text)
         elif channel == "text" and self._screen.terminal:
             if self._markdown is None:
-                self._markdown = load(_RENDERER)(colour=self._screen.colour, redact=self._screen.redact)
+                self._markdown = load(RENDERER)(colour=self._screen.colour, redact=self._screen.redact)
             self._screen.write(self._markdown.feed(text, self._screen.width))
         else:
             self._open.append(text)
@@ -80,16 +82,6 @@ class StreamedReply:
         rest, self._open = "".join(self._open), []
         if rest:
             self._lines(rest + "\n", channel)
-
-    @property
-    def open_line(self) -> str:
-        """The last line of what is open."""
-        return self.open_text()[0].rpartition("\n")[2]
-
-    @property
-    def style(self) -> Style | None:
-        """Of what is open."""
-        return self.open_text()[1]
 
     def open_text(self) -> tuple[str, Style | None]:
         """The end of what is not on the screen yet, harmless, and its style."""

@@ -32,6 +32,7 @@ class View:
         started_at: The same of the turn.
         waited: Whether it was said in this turn that the model is waited for.
         context: What is known of the last prompt.
+        on_change: Called when ``status`` or the open text changed; None where nobody shows them.
         told: Notes that are said once in a session.
         jobs: The background commands that run, by handle.
     """
@@ -70,12 +71,12 @@ class View:
         self.context: ContextChecked | None = None
         self.told: set[str] = set()
         self.jobs: dict[int, str] = {}
-        self._on_change = on_change
+        self.on_change = on_change
 
     def changed(self) -> None:
         """Let ``status`` and the open text be shown, by whoever does that."""
-        if self._on_change is not None:
-            self._on_change()
+        if self.on_change is not None:
+            self.on_change()
         else:
             self.screen.show_status(self.status)
 

@@ -2,7 +2,7 @@
 
 from py_mono.protocol.events import ContextChecked
 from py_mono.protocol.tools import ToolCall
-from py_mono.ui.terminal import one_line
+from py_mono.ui.terminal import duration, one_line
 
 LONGEST = 500
 """How many characters of an argument or an output are looked at for one line."""
@@ -69,3 +69,8 @@ def short_count(number: int) -> str:
             amount = number / size
             return f"{amount:.0f}{unit}" if amount >= 9.95 else f"{amount:.1f}".removesuffix(".0") + unit  # noqa: PLR2004 - two digits are enough
     return str(number)
+
+
+def ticking(seconds: float) -> str:
+    """A time that goes on, in whole seconds."""
+    return duration(int(seconds)) if seconds >= 10 else f"{int(seconds)} s"  # noqa: PLR2004 - below, there would be a point
