@@ -25,6 +25,7 @@ _names = st.sampled_from(
 )
 _folders = st.sampled_from(["d", "d/e", "new/empty", ".git", "d/e/f/g/h"])
 
+# What follows a link must not: some lead to / and to the folder of all examples.
 effects = st.one_of(
     st.builds("mkdir -p $(dirname {0}) && printf {1} > {0}".format, _names, st.sampled_from(["1", "22", "''"])),
     st.builds("printf {1} >> {0}".format, _names, st.just("x")),
@@ -34,9 +35,13 @@ effects = st.one_of(
     st.builds("ln -sfn {0} {1}".format, st.sampled_from(["/", "a", "nowhere", "../..", "$'\\xfe'"]), _names),
     st.builds("mkdir -p {}".format, _folders),
     st.builds("rm -rf {0}; mkdir -p {0}".format, _names),
-    st.builds("chmod {1} {0}".format, st.one_of(_names, _folders), st.sampled_from(["600", "755", "4711", "500"])),
+    st.builds(
+        "[ -L {0} ] || chmod {1} {0}".format,
+        st.one_of(_names, _folders),
+        st.sampled_from(["600", "755", "4711", "500"]),
+    ),
     st.builds("ln -f {0} {1}".format, _names, _names),
-    st.builds("touch {0}".format, _names),
+    st.builds("[ -L {0} ] || touch {0}".format, _names),
 )
 
 
