@@ -81,7 +81,7 @@ def _tail(number: int, size: int) -> bytes:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - size))
         text = file.read(size)
-        return text if end <= size else text[text.find(b"\n") + 1 :]
+        return text if end <= size else text[text.find(b"\n", 0, -1) + 1 :]
     return b""
 
 

@@ -69,10 +69,15 @@ class Log:
         with suppress(OSError):
             size = os.fstat(self._descriptor).st_size  # whoever emptied it meanwhile was free to do so
             kept = os.pread(self._descriptor, self._limit // 2, max(0, size - self._limit // 2))
-            kept = kept[kept.find(b"\n") + 1 :]
+            kept = whole_lines(kept)
             os.ftruncate(self._descriptor, 0)
             self._size = 0
             self._write(b"[%d earlier bytes left out]\n" % (self.total - len(kept)) + kept)
+
+
+def whole_lines(piece: bytes) -> bytes:
+    """A piece from the midst of a text without the half line it begins with, unless there is no other."""
+    return piece[piece.find(b"\n", 0, -1) + 1 :]
 
 
 class Listener:

@@ -6,7 +6,7 @@ import select
 import socket
 from threading import Lock
 
-from py_mono.sandbox.jobs.supervise import ENDED, told
+from py_mono.sandbox.jobs.supervise import ENDED, told, whole_lines
 from py_mono.utils.text import plain
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
@@ -63,10 +63,10 @@ class Job:
         """The end of its output, at most so many bytes, as text without terminal escapes."""
         size = os.fstat(self.log).st_size
         text = os.pread(self.log, limit, max(0, size - limit))
-        if size > limit:
-            text = text[text.find(b"\n") + 1 :]
         if self.over:
             text = text.rpartition(ENDED)[0]
+        if size > limit:
+            text = whole_lines(text)
         return plain(text.decode("utf-8", "replace"))
 
     def tail(self) -> str:
