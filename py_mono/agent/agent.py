@@ -7,7 +7,7 @@ from contextlib import suppress
 from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.own_command import OwnCommand
 from py_mono.agent.stream import Stream, Subscriber
-from py_mono.agent.turn import Compose, Turn, TurnPorts
+from py_mono.agent.turn import Compose, Review, Turn, TurnPorts
 from py_mono.protocol.changes import ChangesUndone
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import ProviderError, SandboxError
@@ -16,16 +16,13 @@ from py_mono.protocol.history import History
 from py_mono.protocol.jobs import Jobs
 from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import (
-    Branch,
     BranchMode,
     FileDiff,
-    Gate,
     Provider,
     Redact,
     Restored,
     Sandbox,
     Snapshots,
-    ToolSource,
 )
 from py_mono.protocol.tools import ToolResult, ToolSpec
 
@@ -64,15 +61,14 @@ class Agent:
         last_seq: int = 0,
         guard: Callable[[], StepGuard] | None = None,
         snapshots: Snapshots | None = None,
-        gate: Gate | None = None,
-        review: bool = False,
+        review: Review | None = None,
         mode: BranchMode = "direct",
         jobs: Jobs | None = None,
     ) -> None:
         """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
 
         Without any, ``session`` becomes the first fact. ``guard`` makes what judges the steps of a turn; None is a
-        ``RepeatGuard``. Without ``snapshots`` nothing can be undone. ``gate``, ``review`` and ``mode`` are for each turn:
+        ``RepeatGuard``. Without ``snapshots`` nothing can be undone. ``review`` and ``mode`` are for each turn:
         see ``TurnPorts``.
         """
         self.provider = provider
@@ -81,7 +77,7 @@ class Agent:
         self.limits = limits
         self._redact = redact
         self._guard = guard or (lambda: RepeatGuard(redact))
-        self._sync, self._snapshots, self._gate, self._review, self._mode = sync, snapshots, gate, review, mode
+        self._sync, self._snapshots, self._review, self._mode = sync, snapshots, review, mode
         self._dry: dict[int, Sequence[FileDiff]] = {}
         self._session, self._monotonic = session, monotonic
         for envelope in past:
@@ -116,7 +112,7 @@ class Agent:
         if self.running:
             return ()
         async with self._transaction:
-            branch = await self._sandbox.open("direct")
+            branch = await self._sandbox.open(self._mode)
             try:
                 with suppress(ProviderError, TimeoutError):  # the turn says what is wrong with the provider
                     async with asyncio.timeout(PREPARE_S):
@@ -208,7 +204,7 @@ class Agent:
             step = steps[-1]
             restored = await self._snapshots.restore(step.before, since=step.after, confirmed=confirmed)
             if not restored.conflicts or restored.before != restored.after:
-                self._stream.emit(ChangesUndone(step.turn, restored.before, restored.after, redo))
+                self._stream.emit(ChangesUndone(step.turn, restored.before, restored.after, redo, restored.changes))
                 await self._sync()
             return step.turn, restored
 
@@ -250,7 +246,6 @@ class Agent:
             emit=self._stream.emit,
             sync=self._sync,
             clock=self._monotonic,
-            gate=self._gate,
             review=self._review,
             mode=self._mode,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -24,10 +24,14 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import UserMessage
-from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit, FileDiff, Gate, Provider, Sandbox, ToolSource
+from py_mono.protocol.ports import Branch, BranchMode, Changes, Committed, Emit, FileDiff, Provider, Sandbox, ToolSource
 
 _PREPARE_NOTICE_S = 0.3
 """A provider that prepares for longer is waited for by a person who should know why."""
+
+
+Review = Callable[[Sequence[FileDiff]], Awaitable[Collection[str]]]
+"""See ``Gate.review_changes``."""
 
 
 class Compose(Protocol):
@@ -53,8 +57,7 @@ class TurnPorts(Struct, frozen=True):
         guard: Makes what judges the turn's steps.
         sync: Returns when every fact so far is on the disk.
         clock: Monotonic seconds.
-        gate: Who is asked; None where nobody is.
-        review: Whether the gate sees what the turn did before it is kept.
+        review: Asks what is kept of what the turn did; None where all of it is.
         mode: ``scratch`` where nothing that the turn does is to stay: a dry run.
     """
 
@@ -70,8 +73,7 @@ class TurnPorts(Struct, frozen=True):
     emit: Emit
     sync: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
-    gate: Gate | None = None
-    review: bool = False
+    review: Review | None = None
     mode: BranchMode = "direct"
 
 
@@ -88,6 +90,7 @@ class Turn:
         self._branch: Branch | None = None
         self.diff: Sequence[FileDiff] = ()
         self._running: asyncio.Task[Stop | None] | None = None
+        self._asking: asyncio.Future[Collection[str]] | None = None
         self._interrupted = False
 
     def interrupt(self) -> None:
@@ -95,6 +98,8 @@ class Turn:
         self._interrupted = True
         if self._running is not None:
             self._running.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
 
     async def run(self, text: str) -> TurnFinished:
         """Run to the end. Never raises but ``CancelledError``, and that only after ``TurnFinished`` was emitted."""
@@ -172,10 +177,10 @@ class Turn:
             self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
         if self._ports.mode == "scratch":
             await self._try(self._tell(branch, found), "the diff could not be made")
-        elif self._ports.review and self._ports.gate and found.changes:
-            await self._try(self._review(branch, found, self._ports.gate), "what the turn changed stands unreviewed")
-        else:
-            await self._try(self._commit(branch, None), "this turn cannot be undone")
+            return
+        await self._try(self._commit(branch), "this turn cannot be undone")
+        if self._ports.review is not None and found.changes:
+            await self._try(self._review(branch, found, self._ports.review), "what the turn changed stands unreviewed")
 
     async def _tell(self, branch: Branch, found: Changes) -> None:
         """Say what a dry run did; closing the branch throws it away."""
@@ -183,22 +188,28 @@ class Turn:
             self.diff = await branch.diff()
             self._ports.emit(ChangesDiscarded(self._ports.history.turns, "dry_run", found.changes))
 
-    async def _review(self, branch: Branch, found: Changes, gate: Gate) -> None:
-        """Have somebody say what is kept. Until they did, all of it stands; and a crash meanwhile changes nothing of that."""
+    async def _review(self, branch: Branch, found: Changes, review: Review) -> None:
+        """Have somebody say what is kept. Until they did all of it stands, is on record, and can be undone."""
+        await self._ports.sync()
         files = await branch.diff()
-        keep = frozenset(await gate.review_changes(files))
-        if all(file.path in keep for file in files):
-            await self._commit(branch, None)
+        self._asking = asyncio.ensure_future(review(files))
+        await asyncio.wait({self._asking})
+        if self._asking.cancelled():
+            self._ports.emit(Notice("not reviewed: what the turn changed stands; /undo takes it back"))
             return
-        await self._commit(branch, keep)
-        taken = await branch.changes()
-        stands = {change.path for change in taken.changes}
-        back = tuple(change for change in found.changes if change.path not in stands)
-        if back:
-            self._ports.emit(ChangesDiscarded(self._ports.history.turns, "review", back))
-
-    async def _commit(self, branch: Branch, keep: frozenset[str] | None) -> None:
+        keep = frozenset(self._asking.result())
+        if all(file.path in keep for file in files):
+            return
         committed = await branch.commit(keep)
+        stands = {change.path for change in (await branch.changes()).changes}
+        back = tuple(change for change in found.changes if change.path not in stands)
+        self._ports.emit(ChangesDiscarded(self._ports.history.turns, "review", back))
+        self._record(committed)
+
+    async def _commit(self, branch: Branch) -> None:
+        self._record(await branch.commit())
+
+    def _record(self, committed: Committed | None) -> None:
         if committed is None:
             return
         turn = self._ports.history.turns

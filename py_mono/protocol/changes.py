@@ -53,9 +53,13 @@ class ChangesDiscarded(TaggedEvent, frozen=True):
 
 
 class ChangesUndone(TaggedEvent, frozen=True):
-    """A turn was taken back, or brought back where ``redone``: ``before`` and ``checkpoint`` are of before and after that."""
+    """A turn was taken back, or brought back where ``redone``: ``before`` and ``checkpoint`` are of before and after that.
+
+    ``changes`` is what that did to the workspace.
+    """
 
     turn: int
     before: str
     checkpoint: str
     redone: bool = False
+    changes: tuple[Change, ...] = ()

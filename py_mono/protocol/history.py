@@ -1,5 +1,6 @@
 """The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
 
+from py_mono.protocol.changes import ChangesDiscarded, ChangesUndone
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Event,
@@ -13,9 +14,11 @@ from py_mono.protocol.events import (
     TurnStarted,
 )
 from py_mono.protocol.job_list import JobList
-from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
+from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from py_mono.protocol.tools import ToolCall
 from py_mono.protocol.undo import UndoStack
+
+_MAX_NAMED = 10
 
 
 class History:
@@ -61,6 +64,8 @@ class History:
                 self.model = event
             case SessionStarted():
                 self.session = event
+            case ChangesUndone() | ChangesDiscarded() if told := _told(event):
+                self.messages.append(UserMessage(told))
             case _:
                 pass
 
@@ -73,3 +78,15 @@ class History:
             elif isinstance(message, AssistantMessage):
                 return tuple(call for call in message.tool_calls if call.id not in answered)
         return ()
+
+
+def _told(event: ChangesUndone | ChangesDiscarded) -> str:
+    """What the model must know to trust its memory of the files; empty where that still holds."""
+    paths = [change.path for change in event.changes]
+    if not paths or (isinstance(event, ChangesDiscarded) and event.reason == "dry_run"):
+        return ""
+    named = ", ".join(paths[:_MAX_NAMED]) + (f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else "")
+    if isinstance(event, ChangesDiscarded):
+        return f"[The user did not keep what turn {event.turn} did to these files: {named}]"
+    did = "brought back" if event.redone else "took back"
+    return f"[The user {did} what turn {event.turn} did to these files: {named}]"

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from py_mono.protocol.changes import ChangesCommitted, ChangesUndone
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesUndone
 from py_mono.protocol.events import Event
 
 
@@ -37,6 +37,9 @@ class UndoStack:
             self.done.append(step)
             self.undone.clear()
             self.turns[event.turn] = step
+        elif isinstance(event, ChangesDiscarded):
+            if self.done and self.done[-1].turn == event.turn:  # what is kept of it is committed anew
+                del self.done[-1], self.turns[event.turn]
         elif isinstance(event, ChangesUndone):
             source, target = (self.undone, self.done) if event.redone else (self.done, self.undone)
             del source[-1:]  # whatever the stream: a fold never fails

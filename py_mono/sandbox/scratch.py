@@ -140,8 +140,12 @@ class ScratchBranch:
         """See ``Branch``. What somebody changed in the workspace is a conflict; also what the store could not hold."""
         if self._over or not self._calls.acted or (keep is not None and not keep):
             return None
-        after, _ = await self._looked()
-        restored = await self._snapshots.restore(after.id, since=self._since, confirmed=False, only=keep or ())
+        after, found = await self._looked()
+        refused: set[str] = set()
+        if keep is not None:  # folders go with what is in them; of git's own files the folder alone is named
+            git = [file.path for file in await self.diff() if file.path.rpartition("/")[2] == ".git"]
+            refused = {*(change.path for change in found.changes), *git}.difference(keep)
+        restored = await self._snapshots.restore(after.id, since=self._since, confirmed=False, but=refused)
         conflicts = (*restored.conflicts, *restored.not_kept)
         if not conflicts and not await self._snapshots.differ(restored.before, restored.after):
             return None

@@ -52,13 +52,11 @@ class ThreadedSnapshots:
 
         return await asyncio.to_thread(work)
 
-    async def restore(
-        self, target: str, *, since: str, confirmed: bool, only: Collection[str] = (), but: Collection[str] = ()
-    ) -> Restored:
-        """See ``Snapshots``; ``only`` these paths and what is below them, where any are given, ``but`` not those."""
+    async def restore(self, target: str, *, since: str, confirmed: bool, but: Collection[str] = ()) -> Restored:
+        """See ``Snapshots``; ``but`` names paths that are not to be touched."""
 
         def work() -> Restored:
-            return self._checkpoints().restore(target, since=since, only=only, but=but, confirmed=confirmed)
+            return self._checkpoints().restore(target, since=since, but=but, confirmed=confirmed)
 
         return await asyncio.to_thread(work)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from py_mono.protocol.changes import ChangesDiscarded, ChangesUndone
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
     Envelope,
@@ -22,6 +23,9 @@ from py_mono.protocol.events import (
 from py_mono.protocol.jobs import JobEnded, JobStarted
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
+
+Between = CommandRun | ChangesUndone | ChangesDiscarded
+"""What comes between two turns."""
 
 
 class RecordedStep(Struct):
@@ -50,7 +54,7 @@ class RecordedTurn(Struct):
         prompt: The front of its requests; None where there was none yet when it ended.
         late: What was put in after its last request.
         stop_reason: None where the recording ends before the turn does.
-        ran: The person's own commands since the turn before it, or since the conversation was cleared.
+        ran: What the person did since the turn before it, or since the conversation was cleared, and the model is told.
         jobs: What background commands did since the last request before it.
     """
 
@@ -61,7 +65,7 @@ class RecordedTurn(Struct):
     steps: list[RecordedStep] = []
     late: tuple[MessageSteered, ...] = ()
     stop_reason: TurnStop | None = None
-    ran: tuple[CommandRun, ...] = ()
+    ran: tuple[Between, ...] = ()
     jobs: tuple[JobStarted | JobEnded, ...] = ()
 
     def jobs_after(self, step: int) -> tuple[JobStarted | JobEnded, ...]:
@@ -78,7 +82,7 @@ class _Between:
 
     def __init__(self) -> None:
         self._cleared = False
-        self._ran: tuple[CommandRun, ...] = ()
+        self._ran: tuple[Between, ...] = ()
         self._bound: ModelBound | None = None
         self._prompt: PromptFrozen | None = None
         self._jobs: tuple[JobStarted | JobEnded, ...] = ()
@@ -89,7 +93,7 @@ class _Between:
                 self._bound = event
             case PromptFrozen():
                 self._prompt = event
-            case CommandRun():
+            case CommandRun() | ChangesUndone() | ChangesDiscarded():
                 self._ran += (event,)
             case JobStarted() | JobEnded():
                 self._jobs += (event,)

@@ -53,8 +53,8 @@ async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
         if turn.cleared:
             await agent.clear()
         stage.jobs.happened(turn.jobs)
-        for command in turn.ran:
-            agent.history.apply(command)
+        for fact in turn.ran:
+            agent.history.apply(fact)
         agent.limits = Limits(max_steps=len(turn.steps))
         await agent.prompt(turn.message.text)
     return compare(envelopes, replayed)

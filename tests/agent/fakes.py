@@ -7,7 +7,7 @@ from typing import Any
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
-from py_mono.agent.turn import Compose
+from py_mono.agent.turn import Compose, Review
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
 from py_mono.protocol.ports import (
@@ -18,7 +18,6 @@ from py_mono.protocol.ports import (
     Committed,
     Emit,
     FileDiff,
-    Gate,
     Grant,
     Provider,
     Redact,
@@ -120,8 +119,7 @@ class Rig:
         sync: Callable[[], Awaitable[None]] | None = None,
         sandbox: "FakeSandbox | None" = None,
         compose: Compose | None = None,
-        gate: Gate | None = None,
-        review: bool = False,
+        review: Review | None = None,
         mode: BranchMode = "direct",
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
@@ -143,7 +141,6 @@ class Rig:
             monotonic=monotonic,
             past=past,
             last_seq=past[-1].seq if past else 0,
-            gate=gate,
             review=review,
             mode=mode,
         )

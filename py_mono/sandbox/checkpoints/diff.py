@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.ports import FileDiff
+from py_mono.sandbox.checkpoints.told import git_folder
 from py_mono.sandbox.checkpoints.tree import Tree, differing, shown
 
 if TYPE_CHECKING:
@@ -17,8 +18,25 @@ _MAX_BYTES = 1_000_000
 def diffs(
     before: Tree, after: Tree, content: Callable[[bytes], bytes], chosen: Callable[[str], bool]
 ) -> list[FileDiff]:
-    """Of the ``chosen`` paths, sorted; folders are named where they are new, gone or of another mode."""
-    return [_diff(path, before, after, content) for path in filter(chosen, differing(before, after))]
+    """Of the ``chosen`` paths, sorted; folders are named where they are new, gone or of another mode.
+
+    Of git's own files the folder alone is named.
+    """
+    found, git = [], dict[str, int]()
+    for path in filter(chosen, differing(before, after)):
+        if folder := git_folder(path, before, after):
+            git[folder] = git.get(folder, 0) + 1
+        else:
+            found.append(_diff(path, before, after, content))
+    found += [_git(folder, count, before, after) for folder, count in git.items()]
+    return sorted(found, key=lambda each: each.path)
+
+
+def _git(folder: str, count: int, before: Tree, after: Tree) -> FileDiff:
+    kind: ChangeKind = "modified"
+    if before.folder(folder) != after.folder(folder):
+        kind = "added" if after.folder(folder) else "deleted"
+    return FileDiff(shown(folder), kind, "", f"git's own files, {count} of them")
 
 
 def _diff(path: str, before: Tree, after: Tree, content: Callable[[bytes], bytes]) -> FileDiff:

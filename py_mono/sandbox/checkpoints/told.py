@@ -13,7 +13,7 @@ def told(before: Tree, after: Tree) -> Changes:
     """Sorted by path, without what git keeps for itself; what was not looked at is said."""
     unseen = sorted(before.unseen | after.unseen)
     blind = frozenset(unseen)
-    git = {path for tree in (before, after) for path in tree.entries if _named_git(path) and tree.folder(path)}
+    git = {path for tree in (before, after) for path in tree.entries if named_git(path) and tree.folder(path)}
     found = {
         path: kind
         for path, kind in kinds(before, after).items()
@@ -33,7 +33,7 @@ def git_folder(path: str, *trees: Tree) -> str:
     """The folder of git's own files that a path is in, or is; empty where it is in none."""
     for end in (*slashes(path), len(path)):
         above = path[:end]
-        if _named_git(above) and any(tree.folder(above) for tree in trees):
+        if named_git(above) and any(tree.folder(above) for tree in trees):
             return above
     return ""
 
@@ -43,5 +43,6 @@ def below(path: str, folders: Iterable[str]) -> bool:
     return bool(folders) and any(path[:end] in folders for end in slashes(path))
 
 
-def _named_git(path: str) -> bool:
+def named_git(path: str) -> bool:
+    """Whether a path is named as git names the folder of its own files."""
     return path == _GIT or path.endswith(f"/{_GIT}")
