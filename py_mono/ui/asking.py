@@ -1,19 +1,15 @@
 """A question about a call that cannot be taken back: how it is shown, and what an answer means."""
 
 import re
-import unicodedata
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from py_mono.security.approvals.gate import Answer, Ask, Question
-from py_mono.security.approvals.rules import Rules
-from py_mono.ui.terminal import Screen, wrap
+from py_mono.security.approvals.questions import Answer, Ask, Question
+from py_mono.ui.rendering.exact import question_rows, spelled
+from py_mono.ui.terminal import Screen
 
-_MOST_ROWS = 20
-_HEAD_ROWS, _TAIL_ROWS = 12, 7
-_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters that show nothing."""
-_MOST_NAMED = 5
+if TYPE_CHECKING:
+    from py_mono.security.approvals.rules import Rules
 
 
 class Asking(Protocol):
@@ -26,49 +22,13 @@ class Asking(Protocol):
     ask: Ask | None
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> "Rules":
         """What was agreed to."""
-
-
-def question_rows(what: str, width: int, *, whole: bool = False) -> list[str]:
-    """The exact command, for the terminal: each row of at most ``width`` columns, nothing in it that a terminal acts on.
-
-    What cannot be seen is spelled out (``\\x1b``, ``\\u202e``), never left out. More than 20 rows are folded in the middle,
-    which is said, unless they are wanted ``whole``; the end is always there.
-    """
-    rows = [row for line in _spelled(what).split("\n") for row in wrap(line, max(width, 1))]
-    if whole or len(rows) <= _MOST_ROWS:
-        return rows
-    hidden = len(rows) - _HEAD_ROWS - _TAIL_ROWS
-    return [*rows[:_HEAD_ROWS], f"[… {hidden} rows are not shown here: v shows them …]", *rows[-_TAIL_ROWS:]]
-
-
-def oddities(what: str) -> str:
-    """A warning where a command holds letters that look like others; or empty."""
-    odd = {letter for letter in what if not letter.isascii() and letter.isalpha()}
-    if not odd:
-        return ""
-    named = ", ".join(f"{_spelled(letter)} (U+{ord(letter):04X})" for letter in sorted(odd)[:_MOST_NAMED])
-    return f"it holds letters that are not ASCII, and may look like others: {named}{' …' if len(odd) > _MOST_NAMED else ''}"
-
-
-def _spelled(text: str) -> str:
-    """Text with all that cannot be seen in it written as Python would."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(letter if _visible(letter) else ascii(letter)[1:-1] for letter in text)
-
-
-def _visible(letter: str) -> bool:
-    if letter == "\n":
-        return True
-    invisible = letter in _BLANK_LETTERS or unicodedata.category(letter) in {"Mn", "Me"}
-    return letter.isprintable() and not invisible
 
 
 def options(question: Question) -> list[tuple[str, str]]:
     """What can be answered: a letter, and what it means; they are numbered from 1."""
-    named = " and ".join(f"`{_spelled(key)}`" for key in question.keys)
+    named = " and ".join(f"`{spelled(key)}`" for key in question.keys)
     found = [("y", "yes, once")]
     if question.keys:
         found.append(("s", f"yes, for {named} until this session ends"))
@@ -92,16 +52,21 @@ def meant(text: str, question: Question) -> tuple[str, str]:
     return (first, rest.strip()) if first in {*letters, "v"} else ("", "")
 
 
+Read = Callable[[str, bool], Awaitable[str]]
+"""Reads a line that is typed after it was called. It is told what to say that it waits for, and whether this goes on: else a
+person may still be typing what they began before, and that is no answer."""
+
+
 class Asker:
     """Puts questions to a person, and takes nothing for an answer but an answer."""
 
-    def __init__(self, screen: Screen, line: Callable[[str], None], read: Callable[[str], Awaitable[str]]) -> None:
+    def __init__(self, screen: Screen, line: Callable[[str], None], read: Read) -> None:
         """Take what shows and what reads.
 
         Args:
             screen: For its width.
             line: Shows a line of its own, already harmless.
-            read: Reads a line that was typed after it was called; its argument says what for.
+            read: See ``Read``.
         """
         self._screen = screen
         self._line = line
@@ -112,8 +77,10 @@ class Asker:
         choices = options(question)
         for number, (_, text) in enumerate(choices, 1):
             self._line(self._screen.fold(f"  {number}  {text}"))
+        mark, goes_on = f"answer 1 to {len(choices)}", False
         while True:
-            letter, rest = meant(await self._read(f"answer 1 to {len(choices)}"), question)
+            letter, rest = meant(await self._read(mark, goes_on), question)
+            goes_on = True
             match letter:
                 case "y":
                     return Answer("once")
@@ -124,7 +91,7 @@ class Asker:
                 case "n":
                     return Answer("no")
                 case "w":
-                    return Answer("no", rest or (await self._read("tell it why")).strip())
+                    return Answer("no", rest or (await self._read("tell it why", goes_on)).strip())
                 case "v":
                     for row in question_rows(question.what, self._screen.width, whole=True):
                         self._line(row)

@@ -1,14 +1,17 @@
 """The same events as JSON: one envelope a line, or one object at the end; and the exit status of a turn."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from py_mono.protocol.approvals import ApprovalDecided
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import encode
-from py_mono.protocol.events import Envelope, MessageFinished, StepStarted, TurnFinished, TurnStarted
+from py_mono.protocol.events import Envelope, ErrorInfo, MessageFinished, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.ports import Redact
 from py_mono.ui.output import Output
+from py_mono.ui.terminal import one_line
 
 if TYPE_CHECKING:
     from py_mono.protocol.tools import Change
@@ -29,17 +32,33 @@ def error_status(kind: str) -> int:
     return _ERROR_STATUS.get(kind, FAILED)
 
 
-def exit_status(finished: TurnFinished) -> int:
-    """The exit status for how a turn ended."""
+def exit_status(finished: TurnFinished, denied: Sequence[ApprovalDecided] = ()) -> int:
+    """The exit status for how a turn ended; ``denied`` is what it was not allowed, which only a turn that failed outdoes."""
     match finished.stop_reason:
         case "end":
-            return DONE
+            return NEEDS_APPROVAL if denied else DONE
         case "cancelled":
             return CANCELLED
         case "error":
             return error_status(finished.error.kind if finished.error else "")
         case _:
             return LIMIT
+
+
+def denial(denied: Sequence[ApprovalDecided]) -> ErrorInfo | None:
+    """What was not approved, in words, and what would allow it; None where nothing was refused."""
+    if not denied:
+        return None
+    first = denied[0]
+    more = f" (and {len(denied) - 1} more)" if len(denied) > 1 else ""
+    kinds = ",".join(dict.fromkeys(one.kind for one in denied if one.kind != "call"))
+    flags = [f"--allow {kinds}"] if kinds else []
+    if any(one.kind == "call" for one in denied):
+        flags.append("without --tools ask")
+    message = f"not approved: {one_line(first.what)}{more}"
+    return ErrorInfo(
+        "needs_approval", message, f"allow it with {' and '.join(flags)}, or run it where you can be asked"
+    )
 
 
 class EventLines:
@@ -67,6 +86,7 @@ class TurnRecord:
         answer: The text of the last reply that had any; what the model said before a limit or an error, too.
         model: The model of the last request.
         changes: What the turn did to the workspace.
+        denied: What was not approved, in the order of the calls.
         finished: How it ended, once it did.
     """
 
@@ -77,6 +97,7 @@ class TurnRecord:
         self.answer = ""
         self.model = ""
         self.changes: tuple[Change, ...] = ()
+        self.denied: list[ApprovalDecided] = []
         self.finished: TurnFinished | None = None
 
     def __call__(self, envelope: Envelope) -> None:
@@ -91,6 +112,8 @@ class TurnRecord:
                 self.model = message.model or self.model
             case ChangesStaged(changes=changes):
                 self.changes = changes
+            case ApprovalDecided(decision="denied") as denied:
+                self.denied.append(denied)
             case TurnFinished() as finished:
                 self.finished = finished
             case _:
@@ -109,14 +132,14 @@ def result_object(record: TurnRecord, finished: TurnFinished, *, session: str, v
     return {
         "version": version,
         "answer": record.answer,
-        "status": exit_status(finished),
+        "status": exit_status(finished, record.denied),
         "stop_reason": finished.stop_reason,
         "session": session or None,
         "model": record.model,
         "steps": finished.steps,
         "usage": msgspec.to_builtins(finished.usage),
         "changes": [msgspec.to_builtins(change) for change in record.changes],
-        "error": msgspec.to_builtins(finished.error),
+        "error": msgspec.to_builtins(finished.error or denial(record.denied)),
     }
 
 

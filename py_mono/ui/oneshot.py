@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from py_mono.ui.app import App
-from py_mono.ui.json_mode import FAILED, LIMIT, EventLines, TurnRecord, exit_status, print_object, result_object
+from py_mono.ui.json_mode import FAILED, LIMIT, EventLines, TurnRecord, denial, exit_status, print_object, result_object
 from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
 from py_mono.ui.piped import STDIN_LIMIT, combine
@@ -34,12 +34,15 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     with app.signals.to(app.agent.interrupt):
         finished = await app.agent.prompt(text)
         await warning
-    status = app.signals.status if app.signals.terminated else exit_status(finished)
+    status = app.signals.status if app.signals.terminated else exit_status(finished, record.denied)
     if output_format == "json":
         result = result_object(record, finished, session=app.session_id, version=app.version)
         print_object(output, {**result, "status": status}, app.redact)
     elif output_format == "text" and record.answer and finished.stop_reason != "error":
         output.answer(app.redact(record.answer))
+    refused = denial(record.denied)
+    if refused is not None and output_format != "stream-json":
+        screen.write(f"{refused.message}\n  {refused.remedy}\n")
     if status == LIMIT and output_format != "stream-json" and app.session_id:
         said = "do this instead: …" if finished.stop_reason == "repeated_calls" else "go on"
         screen.write(f'go on with: py-mono -r {app.session_id} -p "{said}"\n')

@@ -23,6 +23,7 @@ from py_mono.ui.line.completion import Words
 from py_mono.ui.line.editing import Editing
 from py_mono.ui.line.history import LineHistory
 from py_mono.ui.line.keys import bindings
+from py_mono.ui.line.question import Questions
 from py_mono.ui.terminal import clip, one_line
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ class InputLine:
         busy: Whether a turn runs.
         interrupt: Ends it.
         editing: What is done to the line as a whole.
+        questions: Takes the line for an answer.
     """
+
+    _running: asyncio.Future[str]
 
     def __init__(
         self,
@@ -81,17 +85,14 @@ class InputLine:
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
         self.editing = Editing(lambda: self._session.default_buffer, self.above)
-        self._leaving = False
-        self._redrawing = False
+        self.questions = Questions(lambda: self._session.default_buffer, self.redraw)
+        self._leaving = self._redrawing = False
         self._stdout = stdout
         self._typed: asyncio.Queue[str] = asyncio.Queue()
         self._session: PromptSession[str] = PromptSession(
             self._message,
             input=Vt100Input(stdin),
-            # No cursor position requests: on a slow line each would hold up what appears above.
-            output=Vt100_Output(
-                stdout, lambda: _size(stdout), term=term, default_color_depth=_depth(colour=colour), enable_cpr=False
-            ),
+            output=_output(stdout, term, colour=colour),
             history=LineHistory(history_file, whole=self.editing.pastes.unfold, redact=redact),
             completer=completer,
             complete_while_typing=Condition(lambda: Words.offers(self._session.default_buffer.document)),
@@ -105,7 +106,6 @@ class InputLine:
         _hurry(self._session.app)
         self._session.default_buffer.on_text_changed += lambda _: self._stay()
         self._session.default_buffer.accept_handler = self._accept
-        self._running: asyncio.Future[str]
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
@@ -172,7 +172,7 @@ class InputLine:
         buffer = self._session.default_buffer
         if self.above.held:  # it is meant for the editor
             return
-        if buffer.text:
+        if buffer.text and not self.questions.mark:
             buffer.reset()
         elif self.busy():
             self.interrupt()
@@ -184,7 +184,8 @@ class InputLine:
 
     def _accept(self, buffer: Buffer) -> bool:
         """Take a line without ending the prompt: what is typed right after it would meet no one who reads keys."""
-        self._typed.put_nowait(self.editing.pastes.unfold(buffer.text))
+        if not self.questions.take():
+            self._typed.put_nowait(self.editing.pastes.unfold(buffer.text))
         return False  # and empty the line
 
     def _erase(self) -> None:
@@ -202,6 +203,7 @@ class InputLine:
 
     def _stay(self) -> None:
         self._leaving = False
+        self.questions.typed()
 
     def _message(self) -> StyleAndTextTuples:
         """What stands above the line, and the line's own mark."""
@@ -209,7 +211,7 @@ class InputLine:
         queued = [f"queued: {one_line(self.editing.pastes.shown(line))}" for line in self.queued()[-_QUEUED:]]
         rows = [*self.pending(columns), *(("dim", clip(line, columns)) for line in queued)]
         rows += [("dim", clip("Ctrl-C again leaves", columns))] if self._leaving else self.numbers(columns)
-        return [*((style, row + "\n") for style, row in rows), ("bold", "> ")]
+        return [*((style, row + "\n") for style, row in rows), ("bold", f"{self.questions.mark}> ")]
 
 
 def _hurry(app: Application[str]) -> None:
@@ -218,8 +220,10 @@ def _hurry(app: Application[str]) -> None:
     app.max_render_postpone_time = 0  # a key is shown at once, whatever else there is to do
 
 
-def _depth(*, colour: bool) -> ColorDepth | None:
-    return None if colour else ColorDepth.DEPTH_1_BIT
+def _output(stdout: TextIO, term: str, *, colour: bool) -> Vt100_Output:
+    """Without cursor position requests: on a slow line each would hold up what appears above."""
+    depth = None if colour else ColorDepth.DEPTH_1_BIT
+    return Vt100_Output(stdout, lambda: _size(stdout), term=term, default_color_depth=depth, enable_cpr=False)
 
 
 def _size(stdout: TextIO) -> Size:

@@ -7,6 +7,7 @@ What goes to the screen for good is whole: blocks of a reply, lines of everythin
 from collections.abc import Callable
 from typing import Any
 
+from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.changes import ChangesCommitted, ChangesStaged
 from py_mono.protocol.events import (
     ContextChecked,
@@ -27,7 +28,7 @@ from py_mono.protocol.events import (
     TurnStarted,
 )
 from py_mono.protocol.jobs import JobEnded, JobStarted
-from py_mono.ui.rendering import calls, jobs, replies
+from py_mono.ui.rendering import approvals, calls, jobs, replies
 from py_mono.ui.rendering.view import View
 
 
@@ -55,6 +56,8 @@ _SHOW: dict[type, Callable[[View, Any], None]] = {
     ModelRetried: replies.model_retried,
     ToolStarted: calls.tool_started,
     ToolOutput: calls.tool_output,
+    ApprovalRequested: approvals.approval_requested,
+    ApprovalDecided: approvals.approval_decided,
     ToolFinished: calls.tool_finished,
     ChangesStaged: calls.changes_staged,
     ChangesCommitted: calls.changes_committed,

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import PyMonoError
+from py_mono.ui.asking import Asker
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import COMPLETIONS, Leave, choices, is_command, run_command
 from py_mono.ui.json_mode import DONE
@@ -75,6 +76,7 @@ class Repl:
         line.numbers = self._live.numbers
         line.busy = lambda: self._turn is not None
         line.interrupt = self._interrupt
+        app.gate.ask = Asker(screen, self._view.line, line.questions.ask)
         app.agent.subscribe(self._view)
         app.agent.subscribe(self._live)
         app.agent.subscribe(self._queued)

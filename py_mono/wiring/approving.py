@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from py_mono.sandbox.profile import Profile, make_environment
-from py_mono.security.approvals.gate import Approvals, Ask
+from py_mono.security.approvals.gate import Approvals
 from py_mono.security.approvals.places import Places
+from py_mono.security.approvals.questions import Ask
 from py_mono.security.approvals.rules import Rules
 
 if TYPE_CHECKING:

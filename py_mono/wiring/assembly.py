@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
+from py_mono.agent.turn import Compose
 from py_mono.config import printable
 from py_mono.llm.prompts.render import contradicts, read_context, render
 from py_mono.llm.registry import preload
@@ -47,19 +48,11 @@ def make_app(
 ) -> App:
     """What one session needs: the agent round its ports, and what a person acts on."""
     gate = LateGate(settings, sandbox.profile, notices)
-
-    def compose(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolRegistry:
-        if settings.tools_mode == "off" and not own:
-            return ToolRegistry([])
-        profile = profile_of(window)
-        gated = GatedTools(branch, gate.review_own if own else gate.review_call, gate.hint, emit)
-        return ToolRegistry([CappedTools(gated, profile.result_bytes)], small=profile.small)
-
     snapshots = sandbox.snapshots
     agent = Agent(
         provider=provider,
         sandbox=sandbox,
-        compose=compose,
+        compose=_composer(settings, gate),
         system=lambda window: _system_prompt(settings, profile_of(window)),
         session=SessionStarted(session.id, printable(settings.workspace), VERSION),
         limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
@@ -88,6 +81,19 @@ def make_app(
         diagnose=lambda: load("py_mono.wiring.diagnosis:report")(settings, sandbox.lock),
         on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
     )
+
+
+def _composer(settings: "Settings", gate: LateGate) -> Compose:
+    """How a list of tools is made: the gate before each call, results held to the window, names and arguments checked."""
+
+    def compose(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolRegistry:
+        if settings.tools_mode == "off" and not own:
+            return ToolRegistry([])
+        profile = profile_of(window)
+        gated = GatedTools(branch, gate.review_own if own else gate.review_call, gate.hint, emit)
+        return ToolRegistry([CappedTools(gated, profile.result_bytes)], small=profile.small)
+
+    return compose
 
 
 def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, settings: "Settings", notices: "Notices") -> None:

@@ -10,7 +10,8 @@ from py_mono.utils.lazy import load
 if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.sandbox.profile import Profile
-    from py_mono.security.approvals.gate import Approvals, Ask
+    from py_mono.security.approvals.gate import Approvals
+    from py_mono.security.approvals.questions import Ask
     from py_mono.security.approvals.rules import Rules
 
 

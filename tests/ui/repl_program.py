@@ -28,6 +28,7 @@ from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.security.approvals.questions import Ask
 from py_mono.ui.account import Account
 from py_mono.ui.app import App
 from py_mono.ui.lock import Lock
@@ -90,8 +91,10 @@ class FakeAgent:
         on_output("no newline")
         self.running = False
         self._turn += 1
-        self._emit(CommandRun(self._turn, command, stopped, 3))
-        return ToolResult("own", "shell", "…", is_error=stopped, details={"exit_code": 3 if command == "fail" else 0})
+        code = 3 if command == "fail" else 0
+        failed = stopped or code != 0
+        self._emit(CommandRun(self._turn, command, failed, 3))
+        return ToolResult("own", "shell", "…", is_error=failed, details={"exit_code": code})
 
     async def prompt(self, text: str) -> TurnFinished:
         self.running = True
@@ -186,6 +189,12 @@ class FakeProvider:
         pass
 
 
+class FakeGate:
+    """Nothing was ever agreed to; who asks is set by the REPL."""
+
+    ask: Ask | None = None
+
+
 class FakeApp:
     def __init__(self, signals: Signals | None = None) -> None:
         self.agent = FakeAgent()
@@ -195,6 +204,7 @@ class FakeApp:
         self.account = Account()
         self.past: tuple[Envelope, ...] = ()
         self.signals = signals or Signals()
+        self.gate = FakeGate()
         self.version = "0"
         self.environment = dict(os.environ)
         self.history_file = os.environ.get("TEST_HISTORY", "")

@@ -1,16 +1,14 @@
 """The gate: what needs nobody passes, what was agreed to passes, and about the rest somebody is asked, or it does not run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable
 
-from msgspec import Struct
-
-from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested, NeedKind
+from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.ports import Emit, Grant, Verdict
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.needs import WITH_NETWORK, Need, Needs, needs_of
 from py_mono.security.approvals.places import Places
+from py_mono.security.approvals.questions import Answer, Ask, Question
 from py_mono.security.approvals.rules import Rules
 
 _NO_NETWORK = (
@@ -21,34 +19,6 @@ _NO_NETWORK = (
 """What programs say where there is no network, in small letters."""
 _MOST_REMEMBERED = 1000
 AGAIN = "[the network is off in the sandbox; run the very same command again to have the user asked for it]"
-
-
-class Question(Struct, frozen=True):
-    """What a person is asked.
-
-    Attributes:
-        kind: What the call would take.
-        what: The exact command, or the tool and its path.
-        reason: Why they are asked.
-        keys: What an answer for longer would remember; none where there is no such answer.
-        lasting: Whether it may be remembered beyond the session.
-    """
-
-    kind: NeedKind
-    what: str
-    reason: str
-    keys: tuple[str, ...] = ()
-    lasting: bool = False
-
-
-class Answer(Struct, frozen=True):
-    """What they said; ``reason`` is what they want the model to know, where they do not agree."""
-
-    said: Literal["once", "session", "always", "no"]
-    reason: str = ""
-
-
-Ask = Callable[[Question], Awaitable[Answer]]
 
 
 class Approvals:

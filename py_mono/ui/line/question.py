@@ -1,0 +1,58 @@
+"""A line for an answer, in place of the one that a person was typing; that one comes back afterwards."""
+
+import asyncio
+from collections.abc import Callable
+
+from prompt_toolkit.buffer import Buffer
+
+_QUIET_S = 0.4
+"""Whoever types on is not answering yet."""
+
+
+class Questions:
+    """Reads answers, one at a time.
+
+    Attributes:
+        mark: What is waited for, in a few words; empty where nothing is.
+    """
+
+    def __init__(self, buffer: Callable[[], Buffer], redraw: Callable[[], None]) -> None:
+        self.mark = ""
+        self._buffer = buffer
+        self._redraw = redraw
+        self._key = asyncio.Event()
+        self._answer: asyncio.Future[str] | None = None
+
+    def typed(self) -> None:
+        """A key has changed the line."""
+        self._key.set()
+
+    def take(self) -> bool:
+        """Whether the line that was entered is an answer: then it is taken, and no history has it."""
+        if self._answer is None or self._answer.done():
+            return False
+        buffer = self._buffer()
+        text = buffer.text
+        buffer.reset()
+        self._answer.set_result(text)
+        return True
+
+    async def ask(self, mark: str, goes_on: bool = False) -> str:  # noqa: FBT001, FBT002 - a callback's plain form
+        """The next line that is entered, once nobody has typed for a moment, or at once where a question ``goes_on``."""
+        while not goes_on:
+            self._key.clear()
+            try:
+                await asyncio.wait_for(self._key.wait(), _QUIET_S)
+            except TimeoutError:
+                goes_on = True
+        buffer = self._buffer()
+        began = buffer.document
+        buffer.reset()
+        self.mark, self._answer = mark, asyncio.get_running_loop().create_future()
+        self._redraw()
+        try:
+            return await self._answer
+        finally:
+            self.mark, self._answer = "", None
+            buffer.reset(began)
+            self._redraw()
