@@ -18,7 +18,10 @@ _TICK_NS = 12_000_000  # file times move in steps; the longest is 10 ms
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Entry = tuple[int, ...]
-"""Mode, and but for folders: size, mtime and ctime in ns, inode. A change of content cannot hide from the ctime."""
+"""Mode; but for folders size, mtime and ctime in ns, inode; the owner's and the group's number.
+
+A change of content cannot hide from the ctime.
+"""
 
 
 class Manifest:
@@ -118,10 +121,10 @@ def _take(found: Manifest, entry: "os.DirEntry[str]", prefix: str, folders: list
             found.left_out_paths.add(prefix + entry.name)
             return
         folders.append(entry.name)
-        found.entries[prefix + entry.name] = (seen.st_mode,)
+        found.entries[prefix + entry.name] = (seen.st_mode, seen.st_uid, seen.st_gid)
     else:
         found.entries[prefix + entry.name] = (
-            seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino,
+            seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_uid, seen.st_gid,
         )  # fmt: skip
     found.latest_ns = max(found.latest_ns, seen.st_ctime_ns)
     if len(found.entries) > found.limit:

@@ -23,7 +23,7 @@ def undone_lines(turn: int, restored: Restored, *, redo: bool) -> str:
         if not changes:
             lines.append(f"/{name} anyway overwrites them; that can be undone too.")
     if kept:
-        lines.append("Left as they are, for their content was not kept:")
+        lines.append("Could not be brought back as they were:")
         lines += _some(kept)
     return "\n".join(lines)
 

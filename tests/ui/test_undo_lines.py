@@ -7,7 +7,7 @@ def test_an_undo_tells_what_it_did_and_what_it_left_alone() -> None:
     restored = Restored("a", "b", (Change("new\x1b[2J", "deleted"),), ("theirs",), {"big": "it is too big"}, "")
     assert undone_lines(3, restored, redo=False) == (
         "Turn 3 is undone in part.\nD new\nLeft as they are, for somebody changed them since:\n! theirs\n"
-        "Left as they are, for their content was not kept:\nbig: it is too big"
+        "Could not be brought back as they were:\nbig: it is too big"
     )
 
 

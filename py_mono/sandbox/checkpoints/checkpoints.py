@@ -22,6 +22,8 @@ from py_mono.sandbox.checkpoints.told import told
 from py_mono.sandbox.checkpoints.tree import differing, kinds, named, shown, slashes
 from py_mono.utils.ids import new_id
 
+_DISOWNED = "it is back, but yours: you may not give it to its owner and group,"
+
 
 class Stats(msgspec.Struct, frozen=True):
     """For the doctor: where the store is, its size in bytes, its checkpoints, the oldest and newest (s since 1970, or 0)."""
@@ -93,16 +95,18 @@ class Checkpoints:
             wanted = store.tree(target)
             planner = Planner(wanted, store.tree(since) if since else now, now)
             plan = planner.plan(_chosen(only, but), confirmed=confirmed)
-            kept: list[str] = []
+            kept, not_kept = planner.conflicts, planner.not_kept
             if not plan.empty():
-                kept = self._work(lambda restorer: restorer.run(plan, new_id()))
+                restorer = self._work(lambda restorer: restorer.run(plan, new_id()))
+                kept = kept.union(restorer.kept)
+                not_kept |= {path: f"{_DISOWNED} {owner[0]}:{owner[1]}" for path, owner in restorer.disowned.items()}
             after, then = store.take() if not plan.empty() else (before, now)
             return Restored(
                 before,
                 after,
                 named(kinds(now, then)),
-                tuple(shown(path) for path in sorted({*planner.conflicts, *kept})),
-                {shown(path): reason for path, reason in planner.not_kept.items()},
+                tuple(map(shown, sorted(kept))),
+                {shown(path): reason for path, reason in not_kept.items()},
                 note(then),
             )
 
@@ -158,14 +162,14 @@ class Checkpoints:
         self._work(lambda restorer: restorer.finish(intent))
         return True
 
-    def _work(self, work: Callable[[Restorer], None]) -> list[str]:
-        """Let a restorer work; the paths it left as they are. Raises SandboxError."""
+    def _work(self, work: Callable[[Restorer], None]) -> Restorer:
+        """Let a restorer work; it says what it left as it is. Raises SandboxError."""
         store = self._store
         try:
             with Folders(store.workspace) as folders:
                 restorer = Restorer(folders, self._journal, store.pack.object)
                 work(restorer)
-                return restorer.kept
+                return restorer
         except Unfinished as unfinished:
             named_ = [f"{shown(path)} ({reason})" for path, reason in list(unfinished.args[0].items())[:5]]
             raise SandboxError(

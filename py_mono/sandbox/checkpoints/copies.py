@@ -245,4 +245,4 @@ def gather_copy(writer: Writer, base: Tree, copy: Copy, settings: CheckpointSett
 def _unsettle(tree: Tree, path: str) -> None:
     """The copy's times and inodes are not the workspace's."""
     if path in tree.entries and (entry := tree.entries[path]):
-        tree.entries[path] = (*entry[:3], UNSETTLED, entry[4])
+        tree.entries[path] = (*entry[:3], UNSETTLED, *entry[4:])

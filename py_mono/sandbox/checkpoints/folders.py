@@ -83,6 +83,13 @@ class Folders:
         finally:
             os.close(descriptor)
 
+    def chown(self, path: str, owner: tuple[int, int]) -> None:
+        """Give a file, link or folder to an owner and a group, where it is not theirs. Raises OSError."""
+        folder, name = self.parent(path)
+        seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if (seen.st_uid, seen.st_gid) != owner:
+            os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
+
     def chmod(self, path: str, mode: int) -> None:
         """Set the mode of a file or folder; a link is left as it is. Raises OSError."""
         folder, name = self.parent(path)
@@ -110,5 +117,7 @@ def _read_still(descriptor: int, limit: int) -> tuple[Entry, bytes]:
 def entry_of(seen: os.stat_result) -> Entry:
     """The same as ``manifest.scan`` says of it."""
     if stat.S_ISDIR(seen.st_mode):
-        return (seen.st_mode,)
-    return (seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        return (seen.st_mode, seen.st_uid, seen.st_gid)
+    return (
+        seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_uid, seen.st_gid,
+    )  # fmt: skip

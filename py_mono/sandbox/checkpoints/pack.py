@@ -2,7 +2,7 @@ r"""HOST. One file that is only appended to: objects by their SHA-256, and the c
 
 ::
 
-    file    "PMPACK1\n", 16 random bytes (its mark), CRC-32 of the mark, records
+    file    "PMPACK2\n", 16 random bytes (its mark), CRC-32 of the mark, records
     record  header, payload; a commit's payload is followed by its end: the mark, the offset of its header (u64)
     header  "PMC1", kind, codec, 2 spare bytes, stored size (u64), size (u64), SHA-256 of the payload as it was, CRC-32
 
@@ -21,7 +21,7 @@ import msgspec
 from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox.checkpoints.faults import damaged
 
-_FILE_MAGIC = b"PMPACK1\n"
+_FILE_MAGIC = b"PMPACK2\n"
 _MARK_SIZE = 16
 HEADER = struct.Struct("<4sBBHQQ32s")
 CRC = struct.Struct("<I")

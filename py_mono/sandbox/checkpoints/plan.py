@@ -5,8 +5,9 @@ import stat
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from py_mono.sandbox.checkpoints.tree import Tree, differing, parent, slashes
+from py_mono.sandbox.checkpoints.tree import Tree, differing, owner, parent, slashes
 from py_mono.sandbox.manifest import Entry
 
 
@@ -20,6 +21,8 @@ class Spot(Struct, array_like=True, frozen=True):
         mode: Of what is to come, its kind included; 0 for nothing.
         mtime: Of what is to come, in ns.
         content: A digest, or a link's target.
+        owner: Of what is to come, and its group.
+        twin: The path of a file that comes or stands, of which this is another name; empty for none.
     """
 
     path: bytes
@@ -28,6 +31,8 @@ class Spot(Struct, array_like=True, frozen=True):
     mode: int
     mtime: int
     content: bytes
+    owner: tuple[int, int] = (-1, -1)
+    twin: bytes = b""
 
 
 class Plan(Struct, array_like=True, frozen=True):
@@ -38,8 +43,9 @@ class Plan(Struct, array_like=True, frozen=True):
         removed: Files, links and folders, deepest first.
         made: Folders, uppermost first.
         put: Files and links; where something stands there, they take its place.
-        chmods: Files of which only the mode differs.
+        chmods: Files and links of which only the mode, the owner or the time differs.
         modes: Folders' modes at the end, deepest first.
+        owners: Folders' owners and groups, before that.
     """
 
     opened: list[tuple[bytes, int]]
@@ -48,6 +54,7 @@ class Plan(Struct, array_like=True, frozen=True):
     put: list[Spot]
     chmods: list[Spot]
     modes: list[tuple[bytes, int]]
+    owners: list[tuple[bytes, tuple[int, int]]]
 
     def empty(self) -> bool:
         """Whether there is nothing to do."""
@@ -74,6 +81,7 @@ class Planner:
         """Of the ``chosen`` paths; ``confirmed`` also where somebody changed something since."""
         for path in filter(chosen, differing(self._target, self._since)):
             self._judge(path, confirmed=confirmed)
+        self._taken |= {path for path in self._touched() if path not in self.conflicts and chosen(path)}
         self._spare_folders()
         self._see_parents()
         return self._steps()
@@ -92,6 +100,16 @@ class Planner:
             self.not_kept[path] = "it is left out by the settings"
         else:
             self._taken.add(path)
+
+    def _touched(self) -> set[str]:
+        """Where nothing but the time differs, and nobody set it anew since."""
+        since, now = self._since.entries, self._now.entries
+        return {
+            path
+            for path, entry in self._target.entries.items()
+            if path in self._target.contents and path in since and path in now
+            and entry[2] != since[path][2] == now[path][2] and self._target.same(self._now, path)
+        }  # fmt: skip
 
     def _goes(self, path: str) -> bool:
         return path in self._taken and path not in self._target.entries
@@ -134,6 +152,7 @@ class Planner:
         target, now = self._target, self._now
         removed, made, put, chmods = [], [], [], []
         modes: dict[str, int] = {}
+        owners: list[tuple[bytes, tuple[int, int]]] = []
         for path in sorted(self._taken):
             will, is_folder = path in target.entries, target.folder(path)
             stands, was_folder = path in now.entries, now.folder(path)
@@ -141,6 +160,7 @@ class Planner:
                 removed.append(self._spot(path))
             if is_folder:
                 modes[path] = target.entries[path][0]
+                owners.append((os.fsencode(path), owner(target.entries[path])))
                 if not was_folder:
                     made.append(os.fsencode(path))
             elif will and not was_folder and stands and target.contents[path] == now.contents.get(path) and (
@@ -158,10 +178,28 @@ class Planner:
             [(os.fsencode(path), mode) for path, mode in sorted(opened.items())],
             removed[::-1],
             made,
-            put,
+            self._twins(put),
             chmods,
             [(os.fsencode(path), mode) for path, mode in sorted(modes.items(), reverse=True)],
+            owners,
         )
+
+    def _twins(self, put: list[Spot]) -> list[Spot]:
+        """The same, with the first name of each file that has several: one that stays as it is, or one that comes."""
+        target, now = self._target, self._now
+        coming = {os.fsdecode(spot.path) for spot in put if stat.S_ISREG(spot.mode)}
+        wanted = {target.entries[path] for path in coming}
+        first: dict[Entry, str] = {}
+        for path, entry in target.entries.items():
+            if entry in wanted and path in target.contents and (path in coming or target.same(now, path)):
+                known = first.setdefault(entry, path)
+                if known in coming and path not in coming:
+                    first[entry] = path
+        found = []
+        for spot in put:
+            twin = first.get(target.entries[os.fsdecode(spot.path)], "")
+            found.append(replace(spot, twin=os.fsencode(twin)) if twin and os.fsencode(twin) != spot.path else spot)
+        return sorted(found, key=lambda spot: bool(spot.twin))  # the first name comes first
 
     def _open(self, folder: str, opened: dict[str, int], modes: dict[str, int]) -> None:
         """See that a folder can be written while the steps are done, and that it gets its mode back."""
@@ -182,6 +220,7 @@ class Planner:
             file[0] if file else 0,
             file[2] if file else 0,
             self._target.contents[path] if file else b"",
+            owner(file) if file else (-1, -1),
         )
 
 

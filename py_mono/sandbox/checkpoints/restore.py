@@ -16,6 +16,7 @@ from py_mono.sandbox.checkpoints.journal import Intent, RestoreJournal
 from py_mono.sandbox.checkpoints.plan import Plan, Spot
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ZEROS = bytes(1 << 16)
 STAGING = ".py-mono-restoring-"
 
 
@@ -29,6 +30,7 @@ class Restorer:
     Attributes:
         kept: Paths where somebody else was quicker, so that nothing was done.
         failed: Paths where a step failed, and why.
+        disowned: Paths that came back, and could not be given to their owner and group.
     """
 
     def __init__(self, folders: Folders, journal: RestoreJournal, content: Callable[[bytes], bytes]) -> None:
@@ -40,6 +42,7 @@ class Restorer:
         self._name = ""
         self.kept: list[str] = []
         self.failed: dict[str, str] = {}
+        self.disowned: dict[str, tuple[int, int]] = {}
 
     def run(self, plan: Plan, name: str) -> None:
         """Do it; ``name`` is nobody else's.
@@ -82,11 +85,12 @@ class Restorer:
         os.mkdir(self._name, 0o700, dir_fd=root)
         self._staging = os.open(self._name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
         for number, spot in enumerate(put):
-            _lay(spot, self._staging, str(number), self._content)
+            if not spot.twin:
+                _lay(spot, self._staging, str(number), self._content)
 
     def _place(self, plan: Plan) -> None:
         for raw, mode in plan.opened:
-            self._step(raw, self._set_mode, mode)
+            self._step(raw, partial(_set_mode, self._folders), mode)
         for spot in plan.removed:
             self._step(spot.path, self._remove, spot)
         self._folders.forget()
@@ -97,8 +101,10 @@ class Restorer:
         for spot in plan.chmods:
             self._step(spot.path, self._chmod, spot)
         self._folders.forget()
+        for raw, owner in plan.owners:
+            self._step(raw, self._give, owner)
         for raw, mode in plan.modes:
-            self._step(raw, self._set_mode, mode)
+            self._step(raw, partial(_set_mode, self._folders), mode)
 
     def _step(self, raw: bytes, work: Callable[..., None], *details: object) -> None:
         path = os.fsdecode(raw)
@@ -138,27 +144,45 @@ class Restorer:
             return
         folder, name = self._folders.parent(path)
         try:
-            if self._staging < 0:
+            if self._staging < 0 or spot.twin:
                 raise FileNotFoundError
             os.rename(staged, name, src_dir_fd=self._staging, dst_dir_fd=folder)
         except OSError:  # it is gone, or this folder is on another file system
             beside = f"{self._name}.{staged}"
             with suppress(FileNotFoundError):
                 os.unlink(beside, dir_fd=folder)
-            _lay(spot, folder, beside, self._content)
+            if not (spot.twin and self._linked(spot, path, beside)):
+                _lay(spot, self._folders.parent(path)[0], beside, self._content)
+            folder, name = self._folders.parent(path)
             os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._give(path, spot.owner)
+
+    def _linked(self, spot: Spot, path: str, beside: str) -> bool:
+        """Whether the file that has its first name already could be given this one, by another that is ``beside`` it."""
+        twin = os.fsdecode(spot.twin)
+        with suppress(OSError):
+            entry = self._folders.entry(twin)
+            if entry and self._holds(twin, entry, spot.mode, spot.content):
+                above, name = self._folders.parent(twin)
+                _link(os.dup(above), name, self._folders.parent(path)[0], beside)
+                return True
+        return False
+
+    def _give(self, path: str, owner: tuple[int, int]) -> None:
+        try:
+            self._folders.chown(path, owner)
+        except PermissionError:
+            self.disowned[path] = owner
 
     def _chmod(self, path: str, spot: Spot) -> None:
         entry = self._folders.entry(path)
         if entry is not None and self._as_planned(path, entry, spot):
+            self._give(path, spot.owner)
+            folder, name = self._folders.parent(path)
+            os.utime(name, ns=(spot.mtime, spot.mtime), dir_fd=folder, follow_symlinks=False)
             self._folders.chmod(path, stat.S_IMODE(spot.mode))
         elif entry is None or not self._done(path, entry, spot):
             self.kept.append(path)
-
-    def _set_mode(self, path: str, mode: int) -> None:
-        folder, name = self._folders.parent(path)
-        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            self._folders.chmod(path, stat.S_IMODE(mode))
 
     def _as_planned(self, path: str, entry: tuple[int, ...], spot: Spot) -> bool:
         """Whether there still is what the plan saw."""
@@ -194,17 +218,46 @@ def _lay(spot: Spot, folder: int, name: str, content: Callable[[bytes], bytes]) 
     """Make what is to come, under another name."""
     if stat.S_ISLNK(spot.mode):
         os.symlink(spot.content, os.fsencode(name), dir_fd=folder)
+        with suppress(PermissionError):
+            os.chown(name, *spot.owner, dir_fd=folder, follow_symlinks=False)
         os.utime(name, ns=(spot.mtime, spot.mtime), dir_fd=folder, follow_symlinks=False)
         return
-    rest = memoryview(content(spot.content))
+    data = content(spot.content)
     descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
     try:
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        _write(descriptor, data)
+        with suppress(PermissionError):  # said once it is in its place
+            os.fchown(descriptor, *spot.owner)
         os.fchmod(descriptor, stat.S_IMODE(spot.mode))
         os.utime(descriptor, ns=(spot.mtime, spot.mtime))
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write it all, and leave holes for long runs of zeros."""
+    whole = memoryview(data)
+    for begin in range(0, len(data), len(_ZEROS)):
+        if not data.startswith(_ZEROS, begin):
+            at, end = begin, begin + len(_ZEROS)
+            while piece := whole[at:end]:
+                at += os.pwrite(descriptor, piece, at)
+    if data.endswith(_ZEROS):
+        os.ftruncate(descriptor, len(data))
+
+
+def _link(above: int, name: str, folder: int, beside: str) -> None:
+    """Give a file another name; closes ``above``."""
+    try:
+        os.link(name, beside, src_dir_fd=above, dst_dir_fd=folder, follow_symlinks=False)
+    finally:
+        os.close(above)
+
+
+def _set_mode(folders: Folders, path: str, mode: int) -> None:
+    folder, name = folders.parent(path)
+    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        folders.chmod(path, stat.S_IMODE(mode))
 
 
 def _make(folders: Folders, path: str) -> None:

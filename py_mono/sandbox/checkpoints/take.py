@@ -111,7 +111,7 @@ def read_into(writer: Writer, folders: Folders, tree: Tree, path: str, settings:
         tree.unkept[path] = f"it cannot be read ({error.strerror})"
         return
     if entry != tree.entries[path]:
-        entry = (*entry[:3], UNSETTLED, entry[4])
+        entry = (*entry[:3], UNSETTLED, *entry[4:])
     tree.entries[path] = entry
     tree.contents[path] = data if stat.S_ISLNK(entry[0]) else writer.add(data)
 

@@ -60,7 +60,7 @@ class Tree:
         mine, theirs = self.entries.get(path), other.entries.get(path)
         if mine == theirs:
             return self.contents.get(path) == other.contents.get(path)
-        if mine is None or theirs is None or mine[0] != theirs[0]:
+        if mine is None or theirs is None or mine[0] != theirs[0] or owner(mine) != owner(theirs):
             return False
         content = self.contents.get(path)
         return content is not None and content == other.contents.get(path)
@@ -101,6 +101,11 @@ def named(found: dict[str, ChangeKind]) -> tuple[Change, ...]:
 def slashes(path: str) -> list[int]:
     """Where the folders above a path end."""
     return [index for index, letter in enumerate(path) if letter == "/"]
+
+
+def owner(entry: "Entry") -> tuple[int, int]:
+    """The owner's and the group's number."""
+    return entry[-2], entry[-1]
 
 
 def parent(path: str) -> str:

@@ -52,10 +52,19 @@ def prepared(folder: str, earlier: list[str], later: list[str]) -> tuple[str, Mo
     return taken.id, old, snapshot(workspace)
 
 
-EARLIER = ["mkdir -p d/e empty", "echo 1 > d/a", "echo 2 > d/e/b", "ln -s x link", "chmod 500 d/e", "echo 3 > was_file"]
+EARLIER = [
+    "mkdir -p d/e empty",
+    "echo 1 > d/a",
+    "echo 2 > d/e/b",
+    "ln -s x link",
+    "ln d/a twin",
+    "ln d/a d/e/twin",
+    "chmod 500 d/e",
+    "echo 3 > was_file",
+]
 LATER = [
     "chmod 755 d/e",
-    "rm -r d empty link was_file",
+    "rm -r d empty link was_file twin",
     "echo new > d",
     "mkdir was_file",
     "echo y > was_file/in",
