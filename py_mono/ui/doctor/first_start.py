@@ -38,7 +38,7 @@ def unreachable(endpoint: Endpoint, why: str, *, container: bool) -> str:
     start = listening_command(endpoint, container=container)
     return _ways(
         f"No model can be reached: at {endpoint.url} there is no Ollama ({why.removeprefix('/api/show: ')}).",
-        f"{start}\n     then: ollama pull {DEFAULT_MODEL}",
+        f"{start}\n     then{', on the host' if container else ''}: ollama pull {DEFAULT_MODEL}",
     )
 
 

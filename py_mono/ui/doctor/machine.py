@@ -34,9 +34,8 @@ def settings(case: Case) -> Finding:
 
 def terminal(case: Case) -> Finding:
     """What can be shown: colours, characters, how wide."""
-    return describe_terminal(
-        case.provider.environment, tty=sys.stdout.isatty(), encoding=sys.stdout.encoding or "ascii"
-    )
+    stream = sys.__stdout__ or sys.stdout  # in the REPL ``sys.stdout`` is something else
+    return describe_terminal(case.provider.environment, tty=stream.isatty(), encoding=stream.encoding or "ascii")
 
 
 def describe_terminal(environment: Mapping[str, str], *, tty: bool, encoding: str) -> Finding:

@@ -7,7 +7,7 @@ import msgspec
 
 from py_mono.ui.doctor.findings import Finding, Verdict
 from py_mono.ui.json_mode import DONE, FAILED
-from py_mono.ui.terminal import Screen, Style, one_line
+from py_mono.ui.terminal import Screen, Style, one_line, wrap_words
 
 _NAME_WIDTH = 12
 _MARKS: dict[Verdict, tuple[str, Style | None]] = {
@@ -17,29 +17,22 @@ _MARKS: dict[Verdict, tuple[str, Style | None]] = {
     "not_checked": ("-      ", "dim"),
 }
 _INDENT = " " * (len(_MARKS["ok"][0]) + _NAME_WIDTH + 2)
+_REMEDY_INDENT = " " * 8
 _NARROW = 60
-"""Columns; on less the details begin at the margin."""
+"""Columns; on less the details have lines of their own."""
 
 
 def rows(finding: Finding, screen: Screen) -> str:
     """A finding in lines: verdict, name and detail, then the remedy, whole, so that it can be copied."""
     mark, style = _MARKS[finding.verdict]
     head = f"{screen.paint(mark, style)} {finding.name:{_NAME_WIDTH}} "
-    indent = _INDENT if not screen.terminal or screen.width >= _NARROW else "  "
     detail = one_line(finding.detail)
-    if screen.terminal:
-        detail = _folded(detail, max(screen.width - len(_INDENT), 20), indent)
-    remedy = f"{indent}{screen.paint('> ' + one_line(finding.remedy), 'bold')}\n" if finding.remedy else ""
+    if screen.terminal and screen.width >= _NARROW:
+        detail = wrap_words(detail, screen.width - len(_INDENT)).replace("\n", f"\n{_INDENT}")
+    elif screen.terminal:
+        detail = f"\n{wrap_words(detail, screen.width - 2)}".replace("\n", "\n  ")
+    remedy = f"{_REMEDY_INDENT}{screen.paint('> ' + one_line(finding.remedy), 'bold')}\n" if finding.remedy else ""
     return f"{head}{detail}\n{remedy}"
-
-
-def _folded(text: str, width: int, indent: str) -> str:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] += f"{' ' if lines[-1] else ''}{word}"
-    return f"\n{indent}".join(lines)
 
 
 async def print_rows(findings: AsyncIterator[Finding], screen: Screen) -> int:

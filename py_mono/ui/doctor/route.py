@@ -57,20 +57,30 @@ def _is_this_machine(endpoint: Endpoint) -> bool:
     return endpoint.host in {"localhost", "::1"} or endpoint.host.startswith("127.")
 
 
-async def route(case: Case, endpoint: Endpoint, *, ollama: bool = True, which: Which = shutil.which) -> Finding:
-    """Whether the name is known and the port takes connections; nothing is sent there. ``which`` finds programs."""
+async def route(
+    case: Case, endpoint: Endpoint, *, ollama: bool = True, which: Which = shutil.which, limit_s: float = LIMIT_S
+) -> Finding:
+    """Whether the name is known and the port takes connections; nothing is sent there.
+
+    Args:
+        case: What is looked at.
+        endpoint: Where to go.
+        ollama: Whether Ollama should be there.
+        which: Finds programs.
+        limit_s: How long it may take, in seconds.
+    """
     try:
         proxy = proxy_for(endpoint, case.provider.environment)
     except ConfigError as error:
         return Finding("route", "fault", str(error), f"export NO_PROXY={endpoint.host}")
     to = proxy or endpoint
     through = f" (the proxy {to.url})" if proxy else ""
-    until = asyncio.get_running_loop().time() + LIMIT_S
+    until = asyncio.get_running_loop().time() + limit_s
     where = f"{to.host}{through}"
     try:
-        found = await in_thread(lambda: socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM))
+        found = await in_thread(lambda: socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM), limit_s)
     except TimeoutError:
-        why = f"the name server did not answer for {where} within {LIMIT_S:g} s"
+        why = f"the name server did not answer for {where} within {limit_s:g} s"
         return Finding("route", "fault", why, _unknown_name(case, to, ollama=ollama))
     except (OSError, UnicodeError) as error:
         why = f"the name {where} is not known: {getattr(error, 'strerror', None) or error}"
@@ -101,7 +111,7 @@ async def _connect(family: int, to: Any, until: float) -> str:  # noqa: ANN401 -
         async with asyncio.timeout_at(until):
             await loop.sock_connect(own, to)
     except TimeoutError:
-        return f"no connection within {LIMIT_S:g} s"
+        return "no connection in time"
     except ConnectionRefusedError:
         return "connection refused: nothing listens there"
     except OSError as error:
