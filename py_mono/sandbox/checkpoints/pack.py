@@ -72,11 +72,11 @@ class Pack:
     """
 
     def __init__(self, path: str) -> None:
+        self.fd = -1
         self.path = path
         self.commits: list[Commit] = []
         self.size = 0
         self.last = 0
-        self.fd = -1
         self.mark = b""
         self._known = (0, 0)
         self._offsets: dict[bytes, int] | None = None
@@ -110,6 +110,9 @@ class Pack:
         self._read_commits()
         self._known = (seen.st_ino, self.size)
         return True
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give the file back; ``refresh`` opens it again."""
