@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.account import context_lines, cost_lines
+from py_mono.ui.approvals_commands import approvals
+from py_mono.ui.approvals_commands import choices as approvals_choices
 from py_mono.ui.doctor_command import doctor
 from py_mono.ui.jobs_commands import choices as jobs_choices
 from py_mono.ui.jobs_commands import jobs
@@ -122,6 +124,7 @@ COMMANDS = (
     Command("/redo", "[anyway]", "bring back what was undone last", _redo, _anyway),
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
+    Command("/approvals", "[forget N]", "what you agreed to for this workspace", approvals, approvals_choices),
     Command("/cost", "", "what this session took: tokens, money", _cost),
     Command("/context", "", "how full the window is, and of what", _context),
     Command("/doctor", "", "what is wrong here, and what mends it", doctor),

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import termios
+from contextlib import suppress
 
 _LONGEST = 1_000_000
 _CHUNK = 65536
@@ -34,6 +36,12 @@ class LineReader:
         line, _, rest = self._buffer.partition(b"\n")
         self._buffer = rest
         return line.decode(errors="replace").removesuffix("\r")
+
+    def drop(self) -> None:
+        """Forget what was typed and not read yet."""
+        self._buffer.clear()
+        with suppress(termios.error):  # no terminal, or none any more
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)
 
     async def read_all(self, limit: int) -> bytes:
         """Everything until the end, or ``limit`` bytes of it."""

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from py_mono.ui.asking import Asker
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import Leave, is_command, run_command
-from py_mono.ui.json_mode import CANCELLED, DONE, exit_status
+from py_mono.ui.json_mode import CANCELLED, DONE, TurnRecord, exit_status
 from py_mono.ui.lines import LineReader
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_QUIET_S = 0.4
+
 
 async def run_plain(app: "App", prompt: str | None) -> int:
     """Each line of stdin is a prompt; with a prompt of its own, all of stdin is its context.
@@ -28,7 +31,12 @@ async def run_plain(app: "App", prompt: str | None) -> int:
     screen = Screen(sys.stdout, app.environment, redact=app.redact)
     typed = sys.stdin.isatty()
     app.agent.subscribe(Renderer(screen, reasoning=typed))
-    plain = _Plain(app, screen, LineReader(sys.stdin.fileno()), mark="> " if typed and sys.stdout.isatty() else "")
+    record = TurnRecord()
+    app.agent.subscribe(record)
+    mark = "> " if typed and sys.stdout.isatty() else ""
+    plain = _Plain(app, screen, LineReader(sys.stdin.fileno()), record, mark=mark)
+    if mark:
+        app.gate.ask = Asker(screen, lambda line: screen.write(line + "\n"), plain.answer)
     app.on_shown()
     lock = await app.lock()
     if typed or lock.gaps:
@@ -47,7 +55,8 @@ class _Plain:
         status: The exit status so far.
     """
 
-    def __init__(self, app: "App", screen: Screen, reader: LineReader, *, mark: str) -> None:
+    def __init__(self, app: "App", screen: Screen, reader: LineReader, record: TurnRecord, *, mark: str) -> None:
+        self._record = record
         self._app = app
         self._screen = screen
         self._reader = reader
@@ -82,9 +91,21 @@ class _Plain:
             self._screen.write(self._screen.fold(await run_command(self._app, text)) + "\n")
             return
         finished = await self._app.agent.prompt(text.strip())
-        self.status = exit_status(finished) or self.status
+        denied = () if self._app.gate.ask is not None else self._record.denied  # a person's own no is no failure
+        self.status = exit_status(finished, denied) or self.status
         if finished.stop_reason == "cancelled" and (self._app.signals.terminated or not typed):
             raise Leave
+
+    async def answer(self, mark: str, goes_on: bool) -> str:  # noqa: FBT001 - a callback's plain form
+        """See ``asking.Read``; what was typed before the question is dropped, for nobody could give it back."""
+        if not goes_on:
+            await asyncio.sleep(_QUIET_S)
+            self._reader.drop()
+        self._screen.write(f"{mark}> ")
+        try:
+            return await self._wait(self._reader.read_line())
+        except EOFError:
+            return "no"
 
     async def _wait(self, reading: Coroutine[Any, Any, _T]) -> _T:
         task: asyncio.Task[_T] = asyncio.ensure_future(reading)

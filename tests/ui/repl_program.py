@@ -29,6 +29,7 @@ from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.questions import Ask
+from py_mono.security.approvals.rules import Rules
 from py_mono.ui.account import Account
 from py_mono.ui.app import App
 from py_mono.ui.lock import Lock
@@ -190,9 +191,11 @@ class FakeProvider:
 
 
 class FakeGate:
-    """Nothing was ever agreed to; who asks is set by the REPL."""
+    """What was agreed to in a workspace, the real way; who asks is set by the REPL."""
 
-    ask: Ask | None = None
+    def __init__(self, workspace: str) -> None:
+        self.ask: Ask | None = None
+        self.rules = Rules(os.path.join(workspace, "state"), workspace, notice=print, clock=lambda: 1.0)
 
 
 class FakeApp:
@@ -204,7 +207,7 @@ class FakeApp:
         self.account = Account()
         self.past: tuple[Envelope, ...] = ()
         self.signals = signals or Signals()
-        self.gate = FakeGate()
+        self.gate = FakeGate(self.workspace)
         self.version = "0"
         self.environment = dict(os.environ)
         self.history_file = os.environ.get("TEST_HISTORY", "")
