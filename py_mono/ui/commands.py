@@ -141,7 +141,7 @@ _PROMISED = frozenset({
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 
 _TYPED = (
-    ("!COMMAND", "run it in the sandbox; !!COMMAND without telling the model"),
+    ("!COMMAND", "run it in the sandbox; !!COMMAND: the model is not told"),
     ("@FILE", "name a file; Tab completes it, and /commands too"),
 )
 

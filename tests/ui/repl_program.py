@@ -28,7 +28,6 @@ from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
-from py_mono.security.approvals.questions import Ask
 from py_mono.security.approvals.rules import Rules
 from py_mono.ui.account import Account
 from py_mono.ui.app import App
@@ -38,6 +37,7 @@ from py_mono.ui.signals import Signals, guarded
 
 if TYPE_CHECKING:
     from py_mono.protocol.errors import SandboxError
+    from py_mono.security.approvals.questions import Ask
 
 
 class FakeAgent:
