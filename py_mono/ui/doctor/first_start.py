@@ -56,7 +56,7 @@ def not_pulled(model: str, endpoint: Endpoint, installed: list[Installed]) -> st
 
 def _ways(said: str, first: str) -> str:
     return (
-        f"{said} Three ways to get one:\n"
+        f"{said}\nThree ways to get one:\n"
         f"  1. {first}\n"
         "  2. one elsewhere in your network: export OLLAMA_HOST=http://ADDRESS:11434\n"
         "  3. a cloud: export GROQ_API_KEY=…\n"

@@ -195,7 +195,7 @@ async def test_where_the_model_is_missing_those_there_are_offered() -> None:
     with FakeOllama(tags=tags, show=refuse(404, "not found")) as server:
         said = await hint(ProviderSettings(base_url=server.url))
     assert said == (
-        f"Ollama at {server.url} has no model lfm2.5-thinking:latest. Three ways to get one:\n"
+        f"Ollama at {server.url} has no model lfm2.5-thinking:latest.\nThree ways to get one:\n"
         "  1. ollama pull lfm2.5-thinking:latest\n"
         "     or take one that is there: py-mono -m qwen3:8b (also there: 'a b')\n"
         "  2. one elsewhere in your network: export OLLAMA_HOST=http://ADDRESS:11434\n"
