@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from py_mono.protocol.errors import WorkerDied
+from py_mono.protocol.jobs import JobStarted
 from tests.sandbox.test_link import Impostor
 
 FRAMES = 10_000
@@ -21,6 +22,10 @@ KINDS: dict[str, dict[str, type]] = {
     "output": {"id": str, "text": str},
     "result": {"id": str, "content": str, "is_error": bool, "details": dict},
     "cancel": {"id": str},
+    "job_started": {"job": int, "command": str, "output": str},
+    "job_ended": {"job": int, "status": int, "reason": str, "size": int, "tail": str},
+    "count_jobs": {"last": int},
+    "ask_job": {"id": str, "job": int, "action": str},
 }
 LEAVES: list[Any] = [
     None,
@@ -46,10 +51,14 @@ LEAVES: list[Any] = [
 def honest(chance: random.Random, number: int) -> dict[str, Any]:
     """A frame of the right form, its id mostly one that waits."""
     identifier = str(chance.choice([*range(1, CALLS + 1), *range(1, CALLS + 1), 0, 99, "é", ""]))
-    kind = chance.choices(["output", "result", "hello", "cancel", "call"], [60, 30, 3, 1, 1])[0]
+    kinds = ["output", "result", "job_started", "job_ended", "hello", "cancel", "call", "count_jobs", "ask_job"]
+    kind = chance.choices(kinds, [60, 25, 5, 3, 3, 1, 1, 1, 1])[0]
     values: dict[str, Any] = {
         "id": identifier, "text": f"piece {number}", "content": f"for {identifier} {number}", "is_error": chance.random() < 0.5,
+        "job": chance.choice([1, 1, 2, 3, 4, 0]), "command": "c", "status": chance.choice([0, 143]), "last": 1, "action": "kill",
+        "reason": chance.choice(["exited", "stopped", "timed_out", "lost"]), "size": number, "tail": f"end {number}",
         "details": {"number": number}, "tools": [], "lock": {}, "error": "", "remedy": "", "tool": "shell", "arguments": {},
+        "output": "/o",
     }  # fmt: skip
     return {"frame": kind, **{name: values[name] for name in KINDS[kind]}}
 
@@ -103,6 +112,8 @@ class Expected:
     def __init__(self, stream: bytes) -> None:
         self.results: dict[str, dict[str, Any]] = {}
         self.heard: dict[str, list[str]] = {str(number): [] for number in range(1, CALLS + 1)}
+        self.told: list[tuple[str, int]] = []
+        self.running: set[int] = set()
         self.taken = 0
         greeted = False
         for line in stream.split(b"\n")[:-1]:
@@ -118,9 +129,29 @@ class Expected:
                     self.heard[frame["id"]].append(frame["text"])
             elif frame["frame"] == "result" and waits:
                 self.results[frame["id"]] = frame
+            elif frame["frame"] in {"job_started", "job_ended"} and self.takes_job(frame):
+                pass
             else:
                 return
             self.taken += 1
+
+    def takes_job(self, frame: dict[str, Any]) -> bool:
+        """Whether a job can begin, or end, so: no more of them than calls, and each ends once, in a way there is."""
+        job = frame["job"]
+        if frame["frame"] == "job_started":
+            begun = sum(kind == "started" for kind, _ in self.told)
+            if begun == CALLS or len(self.results) == CALLS or job in self.running or not 0 < job < 2**31:
+                return False
+            self.running.add(job)
+            self.told.append(("started", job))
+            return True
+        ways = {"exited", "stopped", "timed_out", "lost"}
+        sound = 0 <= frame["status"] < 256 and 0 <= frame["size"] < 2**62 and frame["reason"] in ways
+        if job not in self.running or not sound:
+            return False
+        self.running.discard(job)
+        self.told.append(("ended", job))
+        return True
 
 
 async def session(chance: random.Random, lines: list[bytes]) -> int:
@@ -129,6 +160,8 @@ async def session(chance: random.Random, lines: list[bytes]) -> int:
     link, wire = impostor.link, impostor.wire
     wire.settimeout(0)
     heard: dict[str, list[str]] = {str(number): [] for number in range(1, CALLS + 1)}
+    told: list[tuple[str, int]] = []
+    link.jobs.tell = lambda event: told.append(("started" if isinstance(event, JobStarted) else "ended", event.job))
     calls = {name: link.call(name, "shell", {}, texts.append) for name, texts in heard.items()}
     stream = b"".join(lines)
     rest = stream
@@ -152,6 +185,7 @@ async def session(chance: random.Random, lines: list[bytes]) -> int:
         name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, WorkerDied)
     } == expected.results
     assert heard == expected.heard
+    assert told == [*expected.told, *(("ended", job) for job in sorted(expected.running))]
     with pytest.raises(WorkerDied):
         link.call("later", "shell", {}, print)
     return expected.taken

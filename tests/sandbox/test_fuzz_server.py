@@ -40,6 +40,12 @@ def asked(chance: random.Random, number: int) -> bytes:
     identifier = str(number) if chance.random() < 0.97 else str(chance.randrange(number + 1))
     if chance.random() < 0.2:
         return encode("cancel", id=identifier)
+    if chance.random() < 0.1:
+        return encode("count_jobs", last=chance.choice([0, -1, 7, 10**30]))
+    if chance.random() < 0.1:
+        return encode(
+            "ask_job", id=f"j{number}", job=chance.choice([1, -1, 10**30]), action=chance.choice(["kill", ""])
+        )
     names = chance.choice([["x"], [], ["y"], ["x", "__class__"], [""]])
     return encode(
         "call", id=f"c{number}", tool=chance.choice(TOOLS), arguments={name: chance.choice(LEAVES) for name in names}
@@ -94,9 +100,9 @@ def calls_in(stream: bytes) -> list[str]:
     found = []
     for line in stream.split(b"\n")[:-1]:
         frame = meant(line)
-        if frame is None or frame["frame"] not in {"call", "cancel"}:
+        if frame is None or frame["frame"] not in {"call", "cancel", "count_jobs", "ask_job"}:
             break
-        if frame["frame"] == "call":
+        if frame["frame"] in {"call", "ask_job"}:
             found.append(frame["id"])
     return found
 

@@ -40,7 +40,7 @@ class Log:
     """
 
     def __init__(self, descriptor: int, limit: int = LOG_LIMIT) -> None:
-        """``descriptor`` is open for reading and appending."""
+        """``descriptor`` is open for reading and writing; the file is empty."""
         self._descriptor = descriptor
         self._limit = limit
         self._size = 0
@@ -60,19 +60,19 @@ class Log:
 
     def _write(self, data: bytes) -> None:
         with suppress(OSError):
+            self._size = min(self._size, os.fstat(self._descriptor).st_size)  # who emptied it was free to do so
             while data:
-                written = os.write(self._descriptor, data)
+                written = os.pwrite(self._descriptor, data, self._size)
                 self._size += written
                 data = data[written:]
 
     def _shorten(self) -> None:
+        """Overwritten from its beginning, so that nobody who reads meanwhile finds it empty."""
         with suppress(OSError):
-            size = os.fstat(self._descriptor).st_size  # whoever emptied it meanwhile was free to do so
-            kept = os.pread(self._descriptor, self._limit // 2, max(0, size - self._limit // 2))
-            kept = whole_lines(kept)
-            os.ftruncate(self._descriptor, 0)
+            kept = whole_lines(os.pread(self._descriptor, self._limit // 2, self._size - self._limit // 2))
             self._size = 0
             self._write(b"[%d earlier bytes left out]\n" % (self.total - len(kept)) + kept)
+            os.ftruncate(self._descriptor, self._size)
 
 
 def whole_lines(piece: bytes) -> bytes:
@@ -91,8 +91,7 @@ class Listener:
         """Changes the working directory of this process. Raises OSError."""
         self._path = os.path.join(folder, name)
         os.chdir(folder)
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        _clear(name)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.bind(name)
         self.socket.listen(_LISTENERS)
@@ -237,6 +236,16 @@ def told(reason: str, code: int) -> str:
     if reason == "exited":
         return f"exit code {code}"
     return {"stopped": "stopped", "timed_out": "timed out"}[reason] + f", exit code {code}"
+
+
+def _clear(name: str) -> None:
+    """Take away what a tool put where the socket is to be."""
+    try:
+        os.unlink(name)
+    except FileNotFoundError:
+        return
+    except OSError:  # a folder, say
+        os.rename(name, f"{name}.{os.urandom(4).hex()}")
 
 
 def _copy(output: int, log: Log) -> bool:

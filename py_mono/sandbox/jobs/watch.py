@@ -21,7 +21,7 @@ LIMIT: "Final" = 32
 LOST: "Final" = 137
 """What a shell says of a killed program: its supervisor was, and everything with it."""
 
-_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _KEPT = 64  # how many logs of ended ones stay open
 _SHOWN = 16_384  # bytes of output that the host gets
 _TAIL_BYTES = 8192
@@ -183,11 +183,12 @@ def ending(line: str) -> tuple[int, str, int]:
 
 
 def read_line(control: socket.socket) -> str:
-    """The next line of who holds the other end, without its own end; one word where nobody does any more."""
+    """The next line of who holds the other end, without its own end, and no more; ``gone`` where nobody does any more."""
     line = b""
     while not line.endswith(b"\n"):
         try:
-            piece = control.recv(4096)
+            piece = control.recv(4096, socket.MSG_PEEK)
+            piece = control.recv(piece.find(b"\n") + 1 or len(piece)) if piece else piece
         except ConnectionResetError:
             return "gone"
         if not piece:

@@ -203,8 +203,10 @@ async def test_what_the_tools_do_to_its_files_harms_nobody(rig: Rig, mark: str) 
     assert await rig.sandbox.jobs.show(job) == "mine\n"
     await rig.sandbox.jobs.kill(job)
     assert (await rig.ended(job)).tail == "mine"
-    second = await rig.shell(f"echo yours; sleep {mark}", background=True)
-    assert second.details["job"] == 2
+    await rig.shell(f"mkdir -p {log[:-5]}2.sock/full; echo kept > {log[:-5]}2.log; ln -s /etc {log[:-5]}3.sock")
+    assert await rig.start(f"echo yours; sleep {mark}") == 3  # a number whose log is somebody's is passed over
+    assert await rig.start(f"echo theirs; sleep {mark}") == 4
+    assert (await rig.shell("job 3")).content == "yours\n[job 3 runs on]"
 
 
 async def test_there_is_a_limit_and_the_refusal_names_those_that_run(rig: Rig) -> None:
