@@ -126,9 +126,9 @@ def _unknown_name(case: Case, to: Endpoint, *, ollama: bool) -> str:
         return (
             f"docker run --add-host={_GATEWAY}:host-gateway …   (in Compose: extra_hosts: ['{_GATEWAY}:host-gateway'])"
         )
-    if ollama and not case.container:
-        return "export OLLAMA_HOST=http://localhost:11434"
-    return f"getent hosts {to.host}"
+    if ollama:
+        return f"export OLLAMA_HOST=http://{_GATEWAY if case.container else 'localhost'}:11434"
+    return f"getent hosts {to.host}   (once the network is back, it tells an address)"
 
 
 def listening_command(to: Endpoint, *, container: bool, which: Which = shutil.which) -> str:

@@ -5,14 +5,22 @@ import shlex
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from py_mono.ui.doctor.findings import Case, Finding, in_thread
 from py_mono.ui.lock import describe
 
+_FORBIDDING = (
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("user.max_user_namespaces", "0", "15000"),
+)
+"""Settings of the kernel that keep a user from making namespaces, and what allows it: Ubuntu's, Debian's, everybody's."""
+
+_LANDLOCK = "uname -r; cat /sys/kernel/security/lsm   (Landlock needs Linux 5.13, and its name in that list)"
 _MOST_LOOKED_AT = 2_000
 _DEPTH = 3
-_LOCK_S = 4.0
 _VERSION_S = 1.0
 _SKIPPED = frozenset((".git", ".venv", "node_modules", "__pycache__"))
 _SYSTEM = ("/usr/", "/bin/", "/opt/", "/snap/", "/nix/store/")
@@ -69,21 +77,44 @@ def _foreign(folder: str, me: int) -> Iterator[str]:
                 yield whole
 
 
-async def lock(case: Case) -> Finding:
-    """Which layers of the lock hold, and what is open without the others."""
+async def lock(case: Case, *, kernel: str = "/proc/sys") -> Finding:
+    """Which layers of the lock hold, and what is open without the others; ``kernel`` is where its settings are read."""
     if not case.workspace:
         return Finding("lock", "not_checked", "there is no workspace to lock the tools into")
-    said = await describe(case.lock, network=case.network)
+    report: dict[str, Any] = {}
+
+    async def ask() -> Mapping[str, Any]:
+        report.update(await case.lock())
+        return report
+
+    said = await describe(ask, network=case.network)
     detail = " ".join((said.summary.removeprefix("lock: "), *said.gaps))
-    if said.summary.startswith("NO TOOLS"):
-        return Finding(
-            "lock", "fault", detail, "py-mono --sandbox container   (only where a container is the boundary)"
-        )
-    if said.summary.startswith("NO LOCK"):
+    if not report:
+        fallback = "py-mono --sandbox container   (only where a container is the boundary)"
+        return Finding("lock", "fault", detail, next(iter(said.gaps), fallback))
+    off = {name for name, state in report["layers"].items() if not state.startswith("on")}
+    if not off:
+        return Finding("lock", "ok", detail)
+    if len(off) == len(report["layers"]):
         return Finding("lock", "warning", detail, "py-mono --sandbox auto")
-    if "namespaces" in said.summary.partition(";")[0] and said.gaps:
-        return Finding("lock", "warning", detail, "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
-    return Finding("lock", "warning" if said.gaps else "ok", detail)
+    return Finding("lock", "warning", detail, _unlocking(case, kernel) if "namespaces" in off else _LANDLOCK)
+
+
+def _unlocking(case: Case, kernel: str) -> str:
+    """What lets namespaces be made: whatever forbids it here."""
+    for name, forbidding, value in _FORBIDDING:
+        try:
+            with open(os.path.join(kernel, *name.split(".")), encoding="ascii") as file:
+                found = file.read().strip()
+        except (OSError, UnicodeError):
+            continue
+        if found == forbidding:
+            return f"sudo sysctl -w {name}={value}"
+    return (
+        "docker run --security-opt seccomp=unconfined …"
+        if case.container
+        else "sudo apt install bubblewrap && py-mono --sandbox bubblewrap"
+    )
 
 
 async def git(case: Case) -> Finding:

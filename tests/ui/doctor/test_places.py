@@ -140,8 +140,13 @@ async def test_a_store_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
         ),
         ({"layers": {"namespaces": "off: chosen"}, "open": ["All."]}, "warning", "NO LOCK: --sandbox off All."),
         (SandboxError("no lock", remedy="Mend it."), "fault", "NO TOOLS: no lock Mend it."),
+        (
+            {"layers": {"namespaces": "on", "landlock": "off: old"}, "open": ["Mounts alone."]},
+            "warning",
+            "WITHOUT Landlock (old); with namespaces; no network Mounts alone.",
+        ),
     ],
-    ids=["whole", "a layer less", "none", "no tools"],
+    ids=["whole", "a layer less", "none", "no tools", "another layer less"],
 )
 async def test_the_lock_and_what_it_leaves_open(said: Any, verdict: str, detail: str) -> None:
     found = await lock(case(workspace="/w", lock=lock_of(said)))
@@ -154,6 +159,30 @@ def public() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        (
+            "kernel/apparmor_restrict_unprivileged_userns",
+            "1\n",
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        ("kernel/unprivileged_userns_clone", "0\n", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+        ("user/max_user_namespaces", "0\n", "sudo sysctl -w user.max_user_namespaces=15000"),
+        ("user/max_user_namespaces", "127000\n", "sudo apt install bubblewrap && py-mono --sandbox bubblewrap"),
+    ],
+)
+async def test_what_forbids_namespaces_is_what_is_to_be_changed(
+    tmp_path: Path, name: str, value: str, remedy: str
+) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text(value, encoding="ascii")
+    without = lock_of({"layers": {"namespaces": "off: denied", "landlock": "on"}, "open": ["Open."]})
+    assert (await lock(case(workspace="/w", lock=without), kernel=str(tmp_path))).remedy == remedy
+    inside = case(workspace="/w", lock=without, container=True)
+    assert (await lock(inside, kernel="/nonexistent")).remedy == "docker run --security-opt seccomp=unconfined …"
 
 
 def as_somebody(code: str, folder: Path) -> str:
