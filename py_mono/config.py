@@ -117,9 +117,20 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings.max_steps = flags.max_steps or 200
     settings.max_tokens = flags.max_tokens
     settings.max_budget_usd = flags.max_budget_usd
+    if settings.review:
+        _see_that_somebody_is_there()
     if settings.backend != "off":
         _keep_apart(settings)
     return settings
+
+
+def _see_that_somebody_is_there() -> None:
+    """Refuse a review that nobody can make, before anything is done."""
+    if not load("py_mono.ui.review:someone_there")():
+        raise ConfigError(
+            "--review asks a person what is kept, and there is no terminal to ask at",
+            remedy="run it at a terminal, or use --dry-run, which ends with the diff",
+        )
 
 
 def _keep_apart(settings: Settings) -> None:

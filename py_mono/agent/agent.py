@@ -40,6 +40,7 @@ class Agent:
         provider: Who answers.
         history: The conversation.
         limits: What the next turn may take.
+        dry: What the turns of a dry run did, by their numbers.
         jobs: The background commands that run; None where there can be none.
     """
 
@@ -78,7 +79,7 @@ class Agent:
         self._redact = redact
         self._guard = guard or (lambda: RepeatGuard(redact))
         self._sync, self._snapshots, self._review, self._mode = sync, snapshots, review, mode
-        self._dry: dict[int, Sequence[FileDiff]] = {}
+        self.dry: dict[int, Sequence[FileDiff]] = {}
         self._session, self._monotonic = session, monotonic
         for envelope in past:
             self.history.apply(envelope.event)
@@ -137,7 +138,7 @@ class Agent:
                 return await self._turn.run(_valid(text))
         finally:
             if self._turn.diff:
-                self._dry[self.history.turns] = self._turn.diff
+                self.dry[self.history.turns] = self._turn.diff
             self._turn = None
 
     async def run_command(self, command: str, *, told: bool, on_output: Callable[[str], None]) -> ToolResult:
@@ -156,7 +157,7 @@ class Agent:
                 return await self._turn.run()
         finally:
             if self._turn.diff:
-                self._dry[self.history.turns] = self._turn.diff
+                self.dry[self.history.turns] = self._turn.diff
             self._turn = None
 
     def steer(self, text: str) -> None:
@@ -215,9 +216,9 @@ class Agent:
             SandboxError: It did nothing that was kept, or the checkpoints cannot be used.
         """
         turns = self.history.undo.turns
-        number = turn or max((*turns, *self._dry), default=0)
-        if number in self._dry:
-            return number, self._dry[number]
+        number = turn or max((*turns, *self.dry), default=0)
+        if number in self.dry:
+            return number, self.dry[number]
         if self._snapshots is None or number not in turns:
             raise SandboxError(f"Turn {turn} changed no files." if turn else "No turn has changed files.")
         return number, await self._snapshots.diff(turns[number].before, turns[number].after)

@@ -1,9 +1,10 @@
-"""HOST. Private folders of sessions that were killed before they could remove them."""
+"""HOST. Private folders, and copies, of sessions that were killed before they could remove them."""
 
 import fcntl
 import os
 import shutil
 import time
+from contextlib import suppress
 
 from py_mono.sandbox.launch import PREFIX
 
@@ -32,11 +33,22 @@ def sweep(base: str) -> int:
         except OSError:  # in use
             continue
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
             removed += 1
         finally:
             os.close(descriptor)
     return removed
+
+
+def remove_tree(top: str) -> None:
+    """Remove a folder, also where tools closed folders in it; no link is followed, and what cannot be removed stays."""
+    for folder, names, _ in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                with suppress(OSError):
+                    os.chmod(path, 0o700)
+    shutil.rmtree(top, ignore_errors=True)
 
 
 def _is_left(entry: "os.DirEntry[str]") -> bool:

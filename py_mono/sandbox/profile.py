@@ -143,8 +143,13 @@ class Profile:
         return Profile(**values)
 
     def copied(self, copy: str, lent: Sequence[str]) -> "Profile":
-        """The profile of a worker that works on a copy, in which ``lent`` folders (relative) are the workspace's own."""
+        """The profile of a worker that works on a copy, in which ``lent`` folders (relative) are the workspace's own.
+
+        Nothing beside the copy can be changed: further roots can be read.
+        """
         values = self._values()
+        values["outside"], values["extra_roots"] = (*self.outside, *self.extra_roots), ()
+        values["readable"] = (*self.readable, *self.extra_roots)
         values["copy"] = copy
         values["lent"] = [os.path.join(self.workspace, path) for path in lent]
         return Profile(**values)

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.sandbox.calls import Calls
 from py_mono.sandbox.jobs.host import WorkerJobs
 from py_mono.sandbox.launch import PREFIX, Launcher, temporary_base
+from py_mono.sandbox.leftovers import remove_tree
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.sandbox.workers import Worker, Workers
 
@@ -54,17 +54,6 @@ class Place:
         remove_tree(self._made)
         with suppress(OSError):
             os.close(self._claim)
-
-
-def remove_tree(top: str) -> None:
-    """Remove a folder, also where tools closed folders in it; no link is followed, and what cannot be removed stays."""
-    for folder, names, _ in os.walk(top):
-        for name in names:
-            path = os.path.join(folder, name)
-            if not os.path.islink(path):
-                with suppress(OSError):
-                    os.chmod(path, 0o700)
-    shutil.rmtree(top, ignore_errors=True)
 
 
 def base_for(workspace: str, state_folder: str, *, changes_user: bool) -> str:
@@ -119,6 +108,9 @@ class ScratchBranch:
         """See ``Branch``."""
         if self._over:
             raise SandboxError("the copy was thrown away, so nothing can be done in it")
+        if grant.writes:
+            text = f"not run: this works on a copy, and nothing outside it is changed ({', '.join(grant.writes)})"
+            return ToolResult(call.id, call.name, text, is_error=True)
         self._after = None
         return await self._calls.call(call, on_output, grant)
 

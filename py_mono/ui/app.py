@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from py_mono.session.store import Session
     from py_mono.ui.asking import Asking
     from py_mono.ui.lock import Lock
+    from py_mono.ui.review import LateReview
     from py_mono.ui.signals import Signals
 
 
@@ -29,6 +30,8 @@ class App:
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
         signals: What Ctrl-C and SIGTERM do.
         gate: Who is asked before what cannot be taken back, and what was agreed to.
+        review: Asks what is kept of what a turn did; None where all of it is (no ``--review``).
+        dry_run: Whether nothing that is done stays.
         account: What the session took so far.
         diagnose: What ``/doctor`` shows.
         on_shown: To be called once events are shown: says what could not be said before.
@@ -50,6 +53,8 @@ class App:
         gate: "Asking",
         diagnose: Callable[[], Awaitable[str]],
         on_shown: Callable[[], None],
+        review: "LateReview | None" = None,
+        dry_run: bool = False,
     ) -> None:
         self.agent = agent
         self.provider = provider
@@ -62,6 +67,8 @@ class App:
         self.signals = signals
         self.gate = gate
         self.diagnose = diagnose
+        self.review = review
+        self.dry_run = dry_run
         self.on_shown = on_shown
         self._session = session
         self.account = Account(session.envelopes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from py_mono.protocol.approvals import ApprovalDecided
-from py_mono.protocol.changes import ChangesStaged
+from py_mono.protocol.changes import ChangesDiscarded, ChangesStaged
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import Envelope, ErrorInfo, MessageFinished, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.ports import Redact
@@ -112,6 +112,8 @@ class TurnRecord:
                 self.model = message.model or self.model
             case ChangesStaged(changes=changes):
                 self.changes = changes
+            case ChangesDiscarded(reason="review", changes=gone):
+                self.changes = tuple(change for change in self.changes if change not in gone)
             case ApprovalDecided(decision="denied") as denied:
                 self.denied.append(denied)
             case TurnFinished() as finished:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import Any
 
 from py_mono.ui.app import App
 from py_mono.ui.json_mode import FAILED, LIMIT, EventLines, TurnRecord, denial, exit_status, print_object, result_object
@@ -10,6 +11,7 @@ from py_mono.ui.output import Output
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
+from py_mono.utils.lazy import load
 
 _PATIENCE_S = 1.0
 
@@ -29,6 +31,9 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
         app.agent.subscribe(EventLines(output, app.redact))
     else:
         app.agent.subscribe(Renderer(screen, final_text=False))
+    if app.review is not None:
+        terminal = load("py_mono.ui.review:Terminal")(app.environment, app.redact)
+        app.review.ask = load("py_mono.ui.review:Reviewer")(terminal.screen, terminal.line, terminal.read)
     app.on_shown()
     warning = asyncio.ensure_future(_warn(app, screen))
     with app.signals.to(app.agent.interrupt):
@@ -37,9 +42,12 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     status = app.signals.status if app.signals.terminated else exit_status(finished, record.denied)
     if output_format == "json":
         result = result_object(record, finished, session=app.session_id, version=app.version)
-        print_object(output, {**result, "status": status}, app.redact)
-    elif output_format == "text" and record.answer and finished.stop_reason != "error":
-        output.answer(app.redact(record.answer))
+        print_object(output, {**result, "status": status, **_dry_run(app)}, app.redact)
+    elif output_format == "text":
+        if record.answer and finished.stop_reason != "error":
+            output.answer(app.redact(record.answer))
+        if diff := _dry_run(app).get("diff"):
+            output.answer(app.redact(diff))
     refused = denial(record.denied)
     if refused is not None and output_format != "stream-json":
         screen.write(f"{refused.message}\n  {refused.remedy}\n")
@@ -47,6 +55,13 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
         said = "do this instead: …" if finished.stop_reason == "repeated_calls" else "go on"
         screen.write(f'go on with: py-mono -r {app.session_id} -p "{said}"\n')
     return FAILED if output.lost and not status else status
+
+
+def _dry_run(app: App) -> dict[str, Any]:
+    """What a dry run adds to the result."""
+    if not app.dry_run:
+        return {}
+    return {"dry_run": True, "diff": load("py_mono.ui.dry_run:unified")(app.agent)}
 
 
 async def _piped(screen: Screen) -> bytes:

@@ -13,6 +13,7 @@ from py_mono.ui.lines import LineReader
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
+from py_mono.utils.lazy import load
 from py_mono.utils.stdout import lost
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ async def run_plain(app: "App", prompt: str | None) -> int:
     plain = _Plain(app, screen, LineReader(sys.stdin.fileno()), record, mark=mark)
     if mark:
         app.gate.ask = Asker(screen, lambda line: screen.write(line + "\n"), plain.answer)
+    if app.review is not None:
+        terminal = load("py_mono.ui.review:Terminal")(app.environment, app.redact)
+        app.review.ask = load("py_mono.ui.review:Reviewer")(terminal.screen, terminal.line, terminal.read)
     app.on_shown()
     lock = await app.lock()
     if typed or lock.gaps:
@@ -91,6 +95,9 @@ class _Plain:
             self._screen.write(self._screen.fold(await run_command(self._app, text)) + "\n")
             return
         finished = await self._app.agent.prompt(text.strip())
+        if self._app.dry_run:
+            line = load("py_mono.ui.dry_run:plainly")(self._screen)
+            load("py_mono.ui.dry_run:show")(self._app.agent, self._screen, line)
         denied = () if self._app.gate.ask is not None else self._record.denied  # a person's own no is no failure
         self.status = exit_status(finished, denied) or self.status
         if finished.stop_reason == "cancelled" and (self._app.signals.terminated or not typed):

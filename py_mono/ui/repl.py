@@ -22,6 +22,7 @@ from py_mono.ui.render import Renderer
 from py_mono.ui.rendering.live import Live
 from py_mono.ui.rendering.meter import Meter
 from py_mono.ui.terminal import Screen, harmless, one_line
+from py_mono.utils.lazy import load
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -77,6 +78,8 @@ class Repl:
         line.busy = lambda: self._turn is not None
         line.interrupt = self._interrupt
         app.gate.ask = Asker(screen, self._view.line, line.questions.ask)
+        if app.review is not None:
+            app.review.ask = load("py_mono.ui.review:Reviewer")(screen, self._view.line, line.questions.ask)
         app.agent.subscribe(self._view)
         app.agent.subscribe(self._live)
         app.agent.subscribe(self._queued)
@@ -145,6 +148,8 @@ class Repl:
         self._view.wait(f"running {one_line(text.lstrip('!'))}")
         self._live.changed()
         await run_own(self._app, self._view, text)
+        if self._app.dry_run:
+            load("py_mono.ui.dry_run:show")(self._app.agent, self._view.screen, self._view.line)
         self._view.wait("")
 
     async def _run_turns(self, text: str) -> None:
@@ -153,6 +158,8 @@ class Repl:
             await self._prepared
         while text:
             finished = await self._app.agent.prompt(text)
+            if self._app.dry_run:
+                load("py_mono.ui.dry_run:show")(self._app.agent, self._view.screen, self._view.line)
             text = "\n".join(self._app.agent.take_queued())
             self._queued.lines.clear()
             if text and finished.stop_reason == "cancelled":

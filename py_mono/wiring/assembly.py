@@ -49,6 +49,7 @@ def make_app(
     """What one session needs: the agent round its ports, and what a person acts on."""
     gate = LateGate(settings, sandbox.profile, notices)
     snapshots = sandbox.snapshots
+    review = load("py_mono.ui.review:LateReview")() if settings.review else None
     agent = Agent(
         provider=provider,
         sandbox=sandbox,
@@ -63,6 +64,8 @@ def make_app(
         monotonic=time.monotonic,
         snapshots=snapshots,
         jobs=sandbox.jobs,
+        review=review,
+        mode="scratch" if settings.dry_run else "direct",
         past=_still_true(session.envelopes, settings),
         last_seq=session.next_seq - 1,
     )
@@ -78,6 +81,8 @@ def make_app(
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,
         gate=gate,
+        review=review,
+        dry_run=settings.dry_run,
         diagnose=lambda: load("py_mono.wiring.diagnosis:report")(settings, sandbox.lock),
         on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
     )

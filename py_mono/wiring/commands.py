@@ -31,7 +31,7 @@ _SWEEP_AFTER_S = 3.0
 
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """The REPL, or with ``-p`` one shot; ends the process with its exit status."""
-    sandbox = WorkerSandbox(launcher, worker, _snapshots(settings))
+    sandbox = WorkerSandbox(launcher, worker, _snapshots(settings), one_scratch=settings.dry_run)
     _leave(asyncio.run(guarded(lambda signals: _run(arguments, settings, sandbox, signals))))
 
 
@@ -70,9 +70,10 @@ def _settle() -> None:
     gc.enable()
 
 
-def _sweep() -> None:
+def _sweep(state_folder: str) -> None:
     """Remove what killed sessions left, in a thread, once there is time for it."""
-    asyncio.get_running_loop().run_in_executor(None, load("py_mono.sandbox.leftovers:sweep"), temporary_base())
+    sweep, copies = load("py_mono.sandbox.leftovers:sweep"), os.path.join(state_folder, "scratch")
+    asyncio.get_running_loop().run_in_executor(None, lambda: (sweep(temporary_base()), sweep(copies)))
 
 
 def _leave(status: int) -> NoReturn:
@@ -87,7 +88,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
     redact = redactor(settings)
     notices = Notices()
     store = Sessions(settings.folders.state, redact=redact, notice=notices)
-    sweeping = asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep)
+    sweeping = asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep, settings.folders.state)
     try:
         session = choose_session(arguments, settings, store)
         provider = create(provider_settings(settings, recorded_replies(arguments, settings, store)))
