@@ -52,13 +52,11 @@ def denial(denied: Sequence[ApprovalDecided]) -> ErrorInfo | None:
     first = denied[0]
     more = f" (and {len(denied) - 1} more)" if len(denied) > 1 else ""
     kinds = ",".join(dict.fromkeys(one.kind for one in denied if one.kind != "call"))
-    flags = [f"--allow {kinds}"] if kinds else []
+    ways = [f"allow it with --allow {kinds}"] if kinds else []
     if any(one.kind == "call" for one in denied):
-        flags.append("without --tools ask")
+        ways.append("leave out --tools ask")
     message = f"not approved: {one_line(first.what)}{more}"
-    return ErrorInfo(
-        "needs_approval", message, f"allow it with {' and '.join(flags)}, or run it where you can be asked"
-    )
+    return ErrorInfo("needs_approval", message, f"{' and '.join(ways)}, or run it where you can be asked")
 
 
 class EventLines:
