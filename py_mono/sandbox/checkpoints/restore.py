@@ -151,22 +151,11 @@ class Restorer:
             beside = f"{self._name}.{staged}"
             with suppress(FileNotFoundError):
                 os.unlink(beside, dir_fd=folder)
-            if not (spot.twin and self._linked(spot, path, beside)):
+            if not (spot.twin and _linked(self._folders, spot, path, beside, self._holds)):
                 _lay(spot, self._folders.parent(path)[0], beside, self._content)
             folder, name = self._folders.parent(path)
             os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
         self._give(path, spot.owner)
-
-    def _linked(self, spot: Spot, path: str, beside: str) -> bool:
-        """Whether the file that has its first name already could be given this one, by another that is ``beside`` it."""
-        twin = os.fsdecode(spot.twin)
-        with suppress(OSError):
-            entry = self._folders.entry(twin)
-            if entry and self._holds(twin, entry, spot.mode, spot.content):
-                above, name = self._folders.parent(twin)
-                _link(os.dup(above), name, self._folders.parent(path)[0], beside)
-                return True
-        return False
 
     def _give(self, path: str, owner: tuple[int, int]) -> None:
         try:
@@ -246,12 +235,20 @@ def _write(descriptor: int, data: bytes) -> None:
         os.ftruncate(descriptor, len(data))
 
 
-def _link(above: int, name: str, folder: int, beside: str) -> None:
-    """Give a file another name; closes ``above``."""
-    try:
-        os.link(name, beside, src_dir_fd=above, dst_dir_fd=folder, follow_symlinks=False)
-    finally:
-        os.close(above)
+def _linked(folders: Folders, spot: Spot, path: str, beside: str, holds: Callable[..., bool]) -> bool:
+    """Whether the file that has its first name already could be given this one, by another that is ``beside`` it."""
+    twin = os.fsdecode(spot.twin)
+    with suppress(OSError):
+        entry = folders.entry(twin)
+        if entry and holds(twin, entry, spot.mode, spot.content):
+            above, name = folders.parent(twin)
+            above = os.dup(above)  # the other folder's comes now
+            try:
+                os.link(name, beside, src_dir_fd=above, dst_dir_fd=folders.parent(path)[0], follow_symlinks=False)
+            finally:
+                os.close(above)
+            return True
+    return False
 
 
 def _set_mode(folders: Folders, path: str, mode: int) -> None:

@@ -14,6 +14,7 @@ from py_mono.sandbox import manifest
 from py_mono.sandbox.checkpoints import take
 from py_mono.sandbox.checkpoints.faults import damaged, failed
 from py_mono.sandbox.checkpoints.folders import Folders
+from py_mono.sandbox.checkpoints.installed import stamps
 from py_mono.sandbox.checkpoints.pack import TREE, Commit, Pack
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 from py_mono.sandbox.checkpoints.tree import Tree
@@ -92,12 +93,15 @@ class Store:
             )
         last = self.pack.commits[-1] if self.pack.commits else None
         before = self.tree(last.id) if last else Tree()
-        if last and take.unchanged(before, found):
+        left_out = stamps(self.workspace, found.left_out_paths)
+        if last and take.unchanged(before, found, left_out):
             return last.id, before
 
         def gather(writer: Writer) -> Tree:
             with Folders(self.workspace) as folders:
-                return take.gather(writer, folders, before, found, settings, stop=stop)
+                tree = take.gather(writer, folders, before, found, settings, stop=stop)
+            tree.left_out = left_out
+            return tree
 
         return self.keep(gather)
 

@@ -29,19 +29,17 @@ class Difference(msgspec.Struct, array_like=True):
     gone: list[bytes]
     nodes: dict[bytes, tuple[Entry, bytes | None]]
     unkept: dict[bytes, str]
-    left_out: list[bytes]
+    left_out: dict[bytes, int]
 
 
 _decoder = msgspec.msgpack.Decoder(Difference)
 encode = msgspec.msgpack.encode
 
 
-def unchanged(before: Tree, found: Manifest) -> bool:
+def unchanged(before: Tree, found: Manifest, left_out: dict[str, int]) -> bool:
     """Whether nothing can have changed, and nothing that could not be kept may be worth another try."""
     return (
-        before.entries == found.entries
-        and before.left_out == found.left_out_paths
-        and before.unkept.keys() == found.unseen.keys()
+        before.entries == found.entries and before.left_out == left_out and before.unkept.keys() == found.unseen.keys()
     )
 
 
@@ -68,7 +66,6 @@ def gather(
     """
     tree = Tree()
     tree.entries = found.entries
-    tree.left_out = frozenset(found.left_out_paths)
     tree.unkept = dict.fromkeys(found.unseen, UNSEEN)
     old, contents = before.entries, before.contents
     for path, entry in list(found.entries.items()):
@@ -127,7 +124,7 @@ def difference(before: Tree, after: Tree) -> Difference:
         [os.fsencode(path) for path in before.entries.keys() - after.entries.keys()],
         nodes,
         {os.fsencode(path): reason for path, reason in after.unkept.items()},
-        [os.fsencode(path) for path in sorted(after.left_out)],
+        {os.fsencode(path): stamp for path, stamp in sorted(after.left_out.items())},
     )
 
 
@@ -147,7 +144,7 @@ def applied(before: Tree, data: bytes) -> Tree:
         else:
             tree.contents[path] = content
     tree.unkept = {os.fsdecode(raw): reason for raw, reason in said.unkept.items()}
-    tree.left_out = frozenset(map(os.fsdecode, said.left_out))
+    tree.left_out = {os.fsdecode(raw): stamp for raw, stamp in said.left_out.items()}
     return tree
 
 

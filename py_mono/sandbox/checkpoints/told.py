@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from py_mono.protocol.ports import Changes
+from py_mono.sandbox.checkpoints.installed import CACHES
 from py_mono.sandbox.checkpoints.tree import Tree, kinds, named, shown, slashes
 
 _GIT = ".git"
@@ -10,7 +11,10 @@ _MAX_NAMED = 5
 
 
 def told(before: Tree, after: Tree) -> Changes:
-    """Sorted by path, without what git keeps for itself; what was not looked at is said."""
+    """Sorted by path, without what git keeps for itself; what was not looked at is said.
+
+    It is not complete where something changed that could not be looked at, or in a folder that is left out (no cache).
+    """
     unseen = sorted(before.unseen | after.unseen)
     blind = frozenset(unseen)
     git = {path for tree in (before, after) for path in tree.entries if named_git(path) and tree.folder(path)}
@@ -23,10 +27,18 @@ def told(before: Tree, after: Tree) -> Changes:
     if unseen:
         more = f" and {len(unseen) - _MAX_NAMED} more" if len(unseen) > _MAX_NAMED else ""
         notes.append("could not be looked at: " + ", ".join(map(shown, unseen[:_MAX_NAMED])) + more)
+    changed = sorted({path for path, _ in before.left_out.items() ^ after.left_out.items() if _matters(path)})
+    if changed:
+        more = f" and {len(changed) - _MAX_NAMED} more" if len(changed) > _MAX_NAMED else ""
+        notes.append("changed, and not kept: " + ", ".join(map(shown, changed[:_MAX_NAMED])) + more)
     names = {path.rpartition("/")[2] for path in (*before.left_out, *after.left_out, *git)}
     if names:
         notes.append("not looked into: " + ", ".join(sorted(map(shown, names))))
-    return Changes(named(found), not unseen, "; ".join(notes))
+    return Changes(named(found), not (unseen or changed), "; ".join(notes))
+
+
+def _matters(path: str) -> bool:
+    return path.rpartition("/")[2] not in CACHES
 
 
 def git_folder(path: str, *trees: Tree) -> str:

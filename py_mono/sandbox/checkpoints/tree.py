@@ -23,7 +23,7 @@ class Tree:
         entries: By path (``os.fsdecode``): what ``manifest.scan`` says of it.
         contents: By path: the digest of a file's bytes, or the target of a link; missing for folders and what is not kept.
         unkept: By path: why the content of what is there is not kept.
-        left_out: Folders that were not looked into, by path.
+        left_out: Folders that were not looked into, by path: when they last changed, as ``installed.stamps`` tells.
     """
 
     __slots__ = ("contents", "entries", "left_out", "unkept")
@@ -32,7 +32,7 @@ class Tree:
         self.entries: dict[str, Entry] = {}
         self.contents: dict[str, bytes] = {}
         self.unkept: dict[str, str] = {}
-        self.left_out: frozenset[str] = frozenset()
+        self.left_out: dict[str, int] = {}
 
     def copy(self) -> "Tree":
         """Another that can be changed without this one."""
