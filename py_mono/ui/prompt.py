@@ -54,7 +54,11 @@ class InputLine:
         questions: Takes the line for an answer.
     """
 
+    pending: "Callable[[int], Rows]"
+    numbers: "Callable[[int], Rows]"
     _running: asyncio.Future[str]
+    _leaving = False
+    _redrawing = False
 
     def __init__(
         self,
@@ -79,14 +83,12 @@ class InputLine:
             redact: Takes secrets out of what is kept on the disk.
         """
         self.above = AbovePrompt(stdout, self._erase, self._draw)
-        self.pending: Callable[[int], Rows] = lambda _: []
-        self.numbers: Callable[[int], Rows] = lambda _: []
+        self.pending = self.numbers = lambda _: []
         self.queued: Callable[[], Sequence[str]] = lambda: ()
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
         self.editing = Editing(lambda: self._session.default_buffer, self.above)
         self.questions = Questions(lambda: self._session.default_buffer, self.redraw)
-        self._leaving = self._redrawing = False
         self._stdout = stdout
         self._typed: asyncio.Queue[str] = asyncio.Queue()
         self._session: PromptSession[str] = PromptSession(
@@ -199,7 +201,8 @@ class InputLine:
 
     def _redraw(self) -> None:
         self._redrawing = False
-        self._session.app.invalidate()
+        if not self.above.drain():
+            self._session.app.invalidate()
 
     def _stay(self) -> None:
         self._leaving = False

@@ -1,6 +1,7 @@
 """The test program in a real terminal, with a screen to look at."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -18,13 +19,17 @@ LIMIT_S = 12
 class Terminal:
     """The program in a real terminal, with a screen to look at."""
 
-    def __init__(self, folder: Path, columns: int, rows: int, **environment: str) -> None:
+    def __init__(self, folder: Path, columns: int, rows: int, *, around: str = "", **environment: str) -> None:
+        """``around`` is a shell's line round ``PROGRAM``, run with job control."""
+        program = shlex.join([sys.executable, str(PROGRAM)])
+        arguments = ["-mc", around.replace("PROGRAM", program)] if around else [str(PROGRAM)]
+
         self.screen = pyte.HistoryScreen(columns, rows, history=1000)
         self.raw = ""
         self._stream = pyte.Stream(self.screen)
         self.child = pexpect.spawn(
-            sys.executable,
-            [str(PROGRAM)],
+            "bash" if around else sys.executable,
+            arguments,
             dimensions=(rows, columns),
             cwd=folder,
             env={

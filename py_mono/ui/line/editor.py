@@ -63,7 +63,7 @@ async def edit(text: str, command: list[str]) -> str:
 
 def _write(path: str, text: str) -> None:
     with open(path, "x", encoding="utf-8", errors="replace") as file:
-        file.write(text)
+        file.write(text + "\n")
 
 
 def _read(path: str) -> str:

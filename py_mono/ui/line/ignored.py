@@ -21,7 +21,8 @@ _MOST_STARS_IN_A_NAME = 3
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 _STARS = re.compile(r"\*+")
-_MARK = re.compile(r"\?P<\w+>")
+_FOLDER_MARK = re.compile(r"\(\?P<\w+>/\)")
+"""Where the library's expressions go on to match what lies below a folder: that is left out with its folder, or not at all."""
 
 
 class Rules(NamedTuple):
@@ -109,7 +110,7 @@ def _pattern(line: str) -> tuple[re.Pattern[str], bool] | None:
         rule = _translator()(line)
         if rule.include is None or rule.regex is None:
             return None
-        text = _MARK.sub("", rule.regex.pattern)
+        text = _FOLDER_MARK.sub("/$", rule.regex.pattern)
         if line.rstrip().endswith("/**"):
             text += "."  # what is below the folder, not the folder
         return re.compile(text), rule.include

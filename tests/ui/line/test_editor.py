@@ -39,7 +39,7 @@ def test_an_editor_that_is_not_there_is_said(environment: dict[str, str], said: 
 
 async def test_what_the_editor_makes_of_the_text_comes_back(tmp_path: Path) -> None:
     program = script(tmp_path, "ed", 'printf "%s|" "$1" >> "$2"; printf "more\\r\\n\\n" >> "$2"')
-    assert await edit("typed ü\nhalf \ud800", [str(program), "--wait now"]) == "typed ü\nhalf ?--wait now|more"
+    assert await edit("typed ü\nhalf \ud800", [str(program), "--wait now"]) == "typed ü\nhalf ?\n--wait now|more"
 
 
 @pytest.mark.parametrize(

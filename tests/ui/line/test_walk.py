@@ -3,7 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from py_mono.ui.line.walk import MOST_PATHS, Walk
@@ -50,6 +50,7 @@ patterns = st.lists(st.sampled_from(PATTERNS), max_size=5).map("\n".join)
     ignores=st.dictionaries(st.sampled_from(["", "a", "b", "a/b", "build"]), patterns, max_size=3),
     exclude=patterns,
 )
+@example(wanted=["build/y.log"], ignores={}, exclude="*.log\n!/build")
 def test_what_is_found_is_what_git_shows(
     tmp_path_factory: pytest.TempPathFactory, wanted: list[str], ignores: dict[str, str], exclude: str
 ) -> None:
