@@ -10,6 +10,7 @@ from py_mono.agent.guards import Limits
 from py_mono.agent.turn import Compose, Review
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
+from py_mono.protocol.jobs import Jobs
 from py_mono.protocol.ports import (
     NOTHING,
     Branch,
@@ -121,6 +122,7 @@ class Rig:
         compose: Compose | None = None,
         review: Review | None = None,
         mode: BranchMode = "direct",
+        jobs: Jobs | None = None,
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = sandbox or FakeSandbox(self.branch)
@@ -143,6 +145,7 @@ class Rig:
             last_seq=past[-1].seq if past else 0,
             review=review,
             mode=mode,
+            jobs=jobs,
         )
 
     async def _sync(self) -> None:

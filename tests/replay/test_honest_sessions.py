@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -12,6 +12,7 @@ from py_mono.agent.guards import Limits
 from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import Envelope, MessageSteered, StepStarted, TurnFinished, TurnStarted
+from py_mono.protocol.jobs import JobEnded, JobProgress, JobStarted
 from py_mono.protocol.ports import BranchMode
 from py_mono.protocol.tools import ToolCall
 from py_mono.security.redact import Redactor
@@ -35,13 +36,17 @@ RESULTS = ("same", "error: no", *SECRETS, "count")
 
 
 class Play(Struct, frozen=True):
-    """What happens in and round one turn; moments are counted in rounds of the event loop."""
+    """What happens in and round one turn; moments are counted in rounds of the event loop.
+
+    At those of ``jobs`` a background command begins or ends; -1 is before the turn.
+    """
 
     cleared: bool = False
     locked_out: bool = False
     limits: Limits = Limits()
     interrupt: int | None = None
     steered: tuple[int, ...] = ()
+    jobs: tuple[int, ...] = ()
     keeps_queue: bool = True
 
 
@@ -62,6 +67,7 @@ plays = st.builds(
     limits=st.builds(Limits, st.integers(0, 8), st.none() | st.integers(1, 100), st.none() | st.just(0.02)),
     interrupt=st.none() | moments,
     steered=st.lists(moments, max_size=3).map(tuple),
+    jobs=st.lists(st.integers(-1, 60), max_size=4).map(tuple),
     keeps_queue=st.booleans(),
 )
 stories = st.builds(
@@ -71,6 +77,38 @@ stories = st.builds(
     processes=st.lists(st.lists(plays, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(tuple),
     lost=st.integers(0, 12),
 )
+
+
+class Background:
+    """Background commands without a sandbox: every second thing that happens is the end of one."""
+
+    def __init__(self) -> None:
+        self._emit: Callable[[JobStarted | JobEnded], None] = lambda _: None
+        self._last = 0
+        self._running = False
+
+    def watch(self, last: int, emit: Callable[[JobStarted | JobEnded], None]) -> None:
+        self._last, self._emit = last, emit
+
+    def happen(self) -> None:
+        self._last += not self._running
+        if self._running:
+            self._emit(JobEnded(self._last, "exited", 1, 2.0, 9, f"so {SECRETS[0]}"))
+        else:
+            self._emit(JobStarted(self._last, f"serve {SECRETS[1]}", "/tmp/job.log"))
+        self._running = not self._running
+
+    async def progress(self) -> Mapping[int, JobProgress]:
+        return {}
+
+    async def show(self, job: int) -> str:
+        return str(job)
+
+    async def kill(self, job: int) -> None:
+        del job
+
+    def leave(self) -> None:
+        """Nothing runs."""
 
 
 class Lockable(FakeSandbox):
@@ -97,18 +135,20 @@ async def recorded(story: Story) -> list[Envelope]:
     facts: list[Envelope] = []
     for process in story.processes:
         sandbox = Lockable(Rig("text: unused", handlers={"look": answer, "act": answer}).branch)
-        rig = Rig("\n---\n".join(story.blocks), past=facts, redact=redact, sandbox=sandbox)
+        rig = Rig("\n---\n".join(story.blocks), past=facts, redact=redact, sandbox=sandbox, jobs=(jobs := Background()))
         for play in process:
-            await _play(rig, sandbox, play)
+            await _play(rig, sandbox, jobs, play)
         written = [envelope for envelope in rig.journal if is_fact(envelope.event)]
         facts += _read_back(written[: max(1, len(written) - story.lost)], redact)
         facts += healing(facts, next_seq=facts[-1].seq + 1, at=0.5)
     return facts
 
 
-async def _play(rig: Rig, sandbox: Lockable, play: Play) -> None:
+async def _play(rig: Rig, sandbox: Lockable, jobs: Background, play: Play) -> None:
     sandbox.locked_out = play.locked_out
     rig.agent.limits = play.limits
+    if -1 in play.jobs and rig.agent.history.session is not None:
+        jobs.happen()
     if play.cleared:
         await rig.agent.clear()
     turn = asyncio.ensure_future(rig.agent.prompt(f"go, with {SECRETS[0]}"))
@@ -117,6 +157,8 @@ async def _play(rig: Rig, sandbox: Lockable, play: Play) -> None:
             break
         if moment == play.interrupt:
             rig.agent.interrupt()
+        if moment in play.jobs and rig.agent.history.session is not None:
+            jobs.happen()
         if moment in play.steered:
             rig.agent.steer(f"at {moment}, {SECRETS[1]}")
         await asyncio.sleep(0)
@@ -146,6 +188,10 @@ steps in a row bring nothing new."""
 @example(Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(), Play()),)))
 @example(Story(blocks=CYCLE, processes=((Play(steered=tuple(range(60))), Play()),)))
 @example(Story(blocks=CYCLE, processes=((Play(limits=Limits(max_steps=3)), Play()),)))
+@example(Story(processes=((Play(jobs=(3, 5)), Play(jobs=(4,)), Play(jobs=(5,), cleared=True), Play()), (Play(),))))
+@example(
+    Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(jobs=tuple(range(-1, 60))), Play(jobs=(-1,))), (Play(),)))
+)
 def test_every_request_of_a_session_is_asked_again_by_its_replay(story: Story) -> None:
     facts = asyncio.run(recorded(story))
     assume(any(isinstance(fact.event, TurnStarted) for fact in facts))
@@ -164,5 +210,7 @@ def test_the_stories_hold_what_they_are_about() -> None:
     assert names[-2:] == [MessageSteered, TurnFinished]
     secretive = tell(Story(blocks=CYCLE, results=NO_CIRCLE))
     assert not any(isinstance(fact.event, MessageSteered) for fact in secretive)
+    told = tell(Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(jobs=tuple(range(5, 60))), Play()),)))
+    assert {fact.event.origin for fact in told if isinstance(fact.event, MessageSteered)} == {"job"}
     unasked = tell(Story(processes=((Play(interrupt=1),),)))
     assert not any(isinstance(fact.event, StepStarted) for fact in unasked)

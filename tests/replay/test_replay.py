@@ -1,8 +1,19 @@
 """A recorded session is played once more, offline."""
 
 from py_mono.protocol.codec import is_fact
-from py_mono.protocol.events import Envelope, MessageSteered, ModelBound, PromptFrozen, StepStarted, TurnStarted
-from py_mono.protocol.messages import AssistantMessage, UserMessage
+from py_mono.protocol.events import (
+    Envelope,
+    Event,
+    HistoryCleared,
+    MessageSteered,
+    ModelBound,
+    PromptFrozen,
+    StepStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from py_mono.protocol.jobs import JobEnded, JobStarted
+from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.security.redact import Redactor
 from py_mono.session.replay import (
@@ -49,6 +60,31 @@ def test_a_recording_is_told_turn_by_turn() -> None:
             stop_reason="end",
         ),
     ]
+
+
+def test_what_background_commands_did_belongs_to_the_request_after_it() -> None:
+    begun, other = JobStarted(1, "serve", "/o"), JobStarted(2, "watch", "/o")
+    ended, lost = JobEnded(1, "exited"), JobEnded(2, "lost")
+    turn = TurnFinished("end", Usage(), 2)
+    events: list[Event] = [
+        TurnStarted(1, UserMessage("go")), begun, StepStarted(1, "m", "a"), ended, StepStarted(2, "m", "b"), other, turn, lost,
+        TurnStarted(2, UserMessage("on")), StepStarted(1, "m", "c"),
+        HistoryCleared(), TurnStarted(3, UserMessage("anew")),
+    ]  # fmt: skip
+    first, second, third = turns_of(Envelope(number, 1.0, event) for number, event in enumerate(events))
+    assert (first.jobs, first.jobs_after(0), first.jobs_after(1), first.jobs_after(2)) == ((), (begun,), (ended,), ())
+    assert (second.jobs, second.jobs_after(0), third.jobs) == ((other, lost), (), ())
+
+
+def test_the_end_of_a_background_command_that_was_cleared_away_is_told_to_nobody() -> None:
+    events: list[Event] = [
+        JobStarted(1, "serve", "/o"),
+        JobEnded(1, "lost"),
+        HistoryCleared(),
+        TurnStarted(1, UserMessage("anew")),
+    ]
+    (turn,) = turns_of(Envelope(number, 1.0, event) for number, event in enumerate(events))
+    assert turn.jobs == (JobStarted(1, "serve", "/o"),)
 
 
 def test_a_recording_cut_short_has_a_step_without_reply() -> None:

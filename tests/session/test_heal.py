@@ -3,6 +3,7 @@
 from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.events import (
     Envelope,
+    Event,
     HistoryCleared,
     MessageFinished,
     StepStarted,
@@ -12,6 +13,7 @@ from py_mono.protocol.events import (
     TurnStarted,
 )
 from py_mono.protocol.history import History
+from py_mono.protocol.jobs import JobEnded, JobStarted
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.session.heal import INTERRUPTED, healing
@@ -54,6 +56,19 @@ def test_a_call_that_had_started_and_one_that_had_not_are_both_closed_in_order()
         Envelope(44, 9.5, interrupted(TWO)),
         Envelope(45, 9.5, TurnFinished("cancelled", Usage(10, 5, cost_usd=None), 1)),
     ]
+
+
+def test_a_background_command_without_its_end_is_lost_and_the_model_will_be_told() -> None:
+    started: list[Event] = [
+        JobStarted(1, "serve", "/tmp/job-1.log"),
+        JobStarted(2, "watch", "/tmp/job-2.log"),
+        JobEnded(1, "exited"),
+    ]
+    facts = [*FACTS, *(Envelope(50 + index, 1.0, event) for index, event in enumerate(started))]
+    closing = healing(facts, next_seq=60, at=9.5)
+    assert closing == [Envelope(60, 9.5, JobEnded(2, "lost"))]
+    assert "[job 2 (watch) is gone: the sandbox it ran in ended]" in fold([*facts, *closing]).jobs.note()
+    assert healing([*facts, *closing], next_seq=61, at=9.5) == []
 
 
 def test_a_turn_cut_before_its_reply_is_cancelled() -> None:
