@@ -3,8 +3,6 @@
 import asyncio
 import gc
 import os
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from py_mono.llm.registry import create
@@ -20,6 +18,7 @@ from py_mono.utils.version import VERSION
 from py_mono.wiring.assembly import make_app
 from py_mono.wiring.choices import Notices, choose_session, provider_settings, recorded_replies, redactor
 from py_mono.wiring.first_start import FirstLook
+from py_mono.wiring.leaving import leave
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -32,14 +31,14 @@ _SWEEP_AFTER_S = 3.0
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """The REPL, or with ``-p`` one shot; ends the process with its exit status."""
     sandbox = WorkerSandbox(launcher, worker, _snapshots(settings), one_scratch=settings.dry_run)
-    _leave(asyncio.run(guarded(lambda signals: _run(arguments, settings, sandbox, signals))))
+    leave(asyncio.run(guarded(lambda signals: _run(arguments, settings, sandbox, signals))))
 
 
 def tool(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """``py-mono tool``; ends the process with its exit status."""
     del settings
     sandbox = WorkerSandbox(launcher, worker)
-    _leave(asyncio.run(guarded(lambda signals: _tool(arguments, sandbox, signals))))
+    leave(asyncio.run(guarded(lambda signals: _tool(arguments, sandbox, signals))))
 
 
 def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
@@ -48,7 +47,7 @@ def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
     settings.workspace = load("py_mono.ui.demo:fresh_copy")()
     settings.provider, settings.script = "scripted", load("py_mono.ui.demo:SCRIPT")
     settings.extra_roots = ()
-    _leave(asyncio.run(guarded(lambda signals: _demo(settings, signals))))
+    leave(asyncio.run(guarded(lambda signals: _demo(settings, signals))))
 
 
 def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
@@ -57,7 +56,7 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
     redact = redactor(settings)
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     command = load("py_mono.ui.sessions_command:run")
-    _leave(command(store, arguments, settings.workspace, settings.environment))
+    leave(command(store, arguments, settings.workspace, settings.environment))
 
 
 def _snapshots(settings: "Settings") -> ThreadedSnapshots:
@@ -74,14 +73,6 @@ def _sweep(state_folder: str) -> None:
     """Remove what killed sessions left, in a thread, once there is time for it."""
     sweep, copies = load("py_mono.sandbox.leftovers:sweep"), os.path.join(state_folder, "scratch")
     asyncio.get_running_loop().run_in_executor(None, lambda: (sweep(temporary_base()), sweep(copies)))
-
-
-def _leave(status: int) -> NoReturn:
-    """End at once: tearing the interpreter down takes longer than a step, and there is nothing left to save."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # the reader is gone, and with it whoever could be told
-            stream.flush()
-    os._exit(status)
 
 
 async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox, signals: Signals) -> int:

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_mono.config import Folders, Settings, read
 from py_mono.llm.registry import names
@@ -25,6 +25,7 @@ from py_mono.utils.lazy import load
 from py_mono.utils.stdout import lost
 from py_mono.utils.version import VERSION
 from py_mono.wiring.choices import provider_settings, redactor
+from py_mono.wiring.leaving import leave
 
 if TYPE_CHECKING:
     from py_mono.llm.settings import ProviderSettings
@@ -37,10 +38,10 @@ Problems = tuple[tuple[str, str], ...]
 LockReport = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-def doctor(arguments: Arguments) -> int:
-    """``py-mono doctor``: what is found on stdout; 0, or 1 where something does not work. It reads the settings itself."""
+def doctor(arguments: Arguments) -> NoReturn:
+    """``py-mono doctor``; it reads the settings itself, and ends the process with 0, or 1 where something does not work."""
     settings, problems = readable_settings(arguments, os.environ)
-    return asyncio.run(guarded(lambda signals: _doctor(arguments, settings, problems, signals)))
+    leave(asyncio.run(guarded(lambda signals: _doctor(arguments, settings, problems, signals))))
 
 
 def readable_settings(arguments: Arguments, environ: Mapping[str, str]) -> tuple[Settings, Problems]:
