@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shlex
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,47 @@ def test_a_cloud_is_looked_for_and_not_asked(program: Program) -> None:
     assert found["server"]["verdict"] == "not_checked"
     assert missing.status == 1
     assert "GROQ_API_KEY is not set" in checks(missing)["model"]["detail"]
+
+
+def test_settings_that_make_no_sense_are_a_fault_and_not_the_end(program: Program) -> None:
+    config = program.home / "config"
+    config.mkdir(parents=True)
+    (config / "config.toml").write_text("[checkpoints\n", encoding="utf-8")
+    played = examine(program, "--json", OLLAMA_HOST=f"127.0.0.1:{closed_port()}")
+    assert (played.status, checks(played)["settings"]["verdict"]) == (1, "fault")
+    assert "config.toml" in checks(played)["settings"]["detail"]
+    assert checks(played)["workspace"]["verdict"] != "not_checked"
+
+
+def test_a_workspace_whose_name_is_no_text(program: Program) -> None:
+    folder = os.fsencode(program.workspace) + b"/odd-\xff"
+    os.mkdir(folder)
+    as_json_ = examine(program, "--json", "-C", os.fsdecode(folder), OLLAMA_HOST=f"127.0.0.1:{closed_port()}")
+    as_text = examine(program, "-C", os.fsdecode(folder), OLLAMA_HOST=f"127.0.0.1:{closed_port()}")
+    assert "odd-\ufffd" in checks(as_json_)["workspace"]["detail"]
+    assert "odd-\ufffd" in as_text.stdout
+    assert (as_json_.stderr, as_text.stderr) == ("", "")
+
+
+def test_a_reader_that_has_enough_is_no_failure_of_ours(program: Program) -> None:
+    words = shlex.join(program.command("doctor"))
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {words} | head -c 1"],
+        cwd=program.workspace,
+        env=program.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (b"o", b"")
+
+
+def test_a_password_in_the_address_is_not_shown(program: Program) -> None:
+    url = f"http://me:hunter2hunter2@127.0.0.1:{closed_port()}"
+    played = examine(program, "--json", OLLAMA_BASE_URL=url, OLLAMA_HOST="http://me:otherother@127.0.0.2:1")
+    assert "hunter2" not in played.stdout
+    assert "otherother" not in played.stdout
+    assert checks(played)["address"]["verdict"] == "warning"
 
 
 def test_a_usage_error_is_2(program: Program) -> None:

@@ -66,4 +66,10 @@ def status(found: Iterable[Finding]) -> int:
 
 def as_object(found: Sequence[Finding], *, version: str) -> dict[str, Any]:
     """What ``--json`` prints."""
-    return {"version": version, "status": status(found), "checks": [msgspec.to_builtins(one) for one in found]}
+    checks = [{name: _text(said) for name, said in msgspec.to_builtins(one).items()} for one in found]
+    return {"version": version, "status": status(found), "checks": checks}
+
+
+def _text(said: str) -> str:
+    """Names of files need not be UTF-8; JSON is."""
+    return said.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

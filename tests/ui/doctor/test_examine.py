@@ -169,10 +169,14 @@ def test_the_summary_and_the_status(found: list[Finding], said: str, number: int
 
 
 def test_the_object_for_programs() -> None:
-    assert as_object([WARNING], version="9") == {
+    odd = Finding("odd", "ok", "/home/\udcff")
+    assert as_object([WARNING, odd], version="9") == {
         "version": "9",
         "status": 0,
-        "checks": [{"name": "two", "verdict": "warning", "detail": "strange", "remedy": "mend --it"}],
+        "checks": [
+            {"name": "two", "verdict": "warning", "detail": "strange", "remedy": "mend --it"},
+            {"name": "odd", "verdict": "ok", "detail": "/home/\ufffd", "remedy": ""},
+        ],
     }
 
 
