@@ -11,6 +11,9 @@ from py_mono.ui.terminal import harmless
 BATCH_S = 0.03
 """Output is gathered for so long, in seconds: each write above the input line erases and redraws it."""
 
+_PACE_S = 0.12
+"""And so long lies between two writes: a stream that is faster than anybody reads need not cost more."""
+
 
 class AbovePrompt:
     """A text stream whose whole lines appear above the input line, or plainly where none is shown.
@@ -31,6 +34,7 @@ class AbovePrompt:
         self._loop = asyncio.get_running_loop()
         self._pending: list[str] = []
         self._scheduled = False
+        self._drawn_at = 0.0
 
     @property
     def encoding(self) -> str:
@@ -42,14 +46,15 @@ class AbovePrompt:
         self._pending.append(text)
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon_threadsafe(self._loop.call_later, BATCH_S, self.drain)
+            soonest = max(self._loop.time() + BATCH_S, self._drawn_at + _PACE_S)
+            self._loop.call_soon_threadsafe(self._loop.call_at, soonest, self.drain)
         return len(text)
 
-    def drain(self) -> None:
-        """Write what is pending now."""
+    def drain(self) -> bool:
+        """Write what is pending now; returns whether that was anything, and so the input line was drawn."""
         self._scheduled = False
         if self.held:
-            return
+            return False
         text = "".join(self._pending)
         self._pending.clear()
         if text:
@@ -59,6 +64,8 @@ class AbovePrompt:
                 self._stream.write(text.encode(encoding, "replace").decode(encoding))
                 self._stream.flush()
             self._draw()
+            self._drawn_at = self._loop.time()
+        return bool(text)
 
     def flush(self) -> None:
         """Nothing to do: text is gathered for a moment on purpose."""

@@ -33,10 +33,13 @@ class Live:
         self._meter = meter
         self._pulse = Pulse(draw, lambda: bool(view.status) or meter.runs)
         self._loaded = False
+        self._version = 0
+        self._shown: tuple[tuple[int, ...], Rows] = ((), [])
         view.on_change = self.changed
 
     def changed(self) -> None:
         """The view has changed."""
+        self._version += 1
         self._pulse.changed()
 
     def __call__(self, envelope: Envelope) -> None:
@@ -48,7 +51,13 @@ class Live:
             loop.call_later(_LOADED_AFTER_S, lambda: loop.run_in_executor(None, load, RENDERER))
 
     def rows(self, columns: int) -> Rows:
-        """The last rows of the open block, and what is waited for."""
+        """The last rows of the open block, and what is waited for; asked for several times for each drawing."""
+        state = (self._version, int(time.monotonic() / BEAT_S), columns)
+        if self._shown[0] != state:
+            self._shown = (state, self._rows(columns))
+        return self._shown[1]
+
+    def _rows(self, columns: int) -> Rows:
         text, style = self._view.text.open_text()
         open_rows = [row for line in text.split("\n")[-_ROWS:] for row in _tail(line, columns)][-_ROWS:] if text else []
         shown: Rows = [(style or "", row) for row in open_rows]
