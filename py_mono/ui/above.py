@@ -11,7 +11,7 @@ from py_mono.ui.terminal import harmless
 BATCH_S = 0.03
 """Output is gathered for so long, in seconds: each write above the input line erases and redraws it."""
 
-_PACE_S = 0.12
+_PACE_S = 0.15
 """And so long lies between two writes: a stream that is faster than anybody reads need not cost more."""
 
 

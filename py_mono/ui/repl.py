@@ -65,7 +65,7 @@ class Repl:
         self._line = line
         self._files = files
         self._view = Renderer(screen, on_change=line.redraw)
-        self._live = Live(self._view, Meter(app.provider.model, app.past), line.redraw)
+        self._live = Live(self._view, Meter(lambda: app.provider.model, app.account), line.redraw)
         self._turn: asyncio.Task[None] | None = None
         self._prepared: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None

@@ -1,57 +1,36 @@
 """The line that says which model answers, how full its window is, and what the session took so far."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from py_mono.protocol.events import (
-    ContextChecked,
-    Envelope,
-    HistoryCleared,
-    MessageFinished,
-    ModelBound,
-    TurnFinished,
-    TurnStarted,
-)
+from py_mono.protocol.events import Envelope, TurnFinished, TurnStarted
 from py_mono.protocol.messages import Usage
 from py_mono.ui.rendering.words import money, short_count, short_fullness, ticking
 from py_mono.ui.terminal import cell_width, clip, one_line
+
+if TYPE_CHECKING:
+    from py_mono.ui.account import Account
 
 _LONGEST_MODEL = 40
 _SEPARATOR = " · "
 
 
 class Meter:
-    """A subscriber that counts: tokens and money of the session, seconds of the turn."""
+    """A subscriber that measures the seconds of a turn; tokens and money are those of the session's account."""
 
-    def __init__(self, model: str, past: Iterable[Envelope] = ()) -> None:
-        """``past`` are the facts of the session that goes on."""
+    def __init__(self, model: Callable[[], str], account: "Account") -> None:
+        """``model`` names the one that answers now."""
         self._model = model
-        self._usage = Usage(cost_usd=0.0)
-        self._context: ContextChecked | None = None
+        self._account = account
         self._began: float | None = None
         self._seconds = 0.0
-        for envelope in past:
-            self(envelope)
-        self._began, self._seconds = None, 0.0
 
     def __call__(self, envelope: Envelope) -> None:
         """Take one event."""
-        event = envelope.event
-        if isinstance(event, MessageFinished):
-            usage = event.message.usage
-            known = usage if usage.cost_usd is not None else replace(usage, cost_usd=0.0)
-            self._usage += known
-        elif isinstance(event, ContextChecked):
-            self._context = event
-        elif isinstance(event, ModelBound):
-            self._model = event.model
-        elif isinstance(event, HistoryCleared):
-            self._context = None
-        elif isinstance(event, TurnStarted):
+        if isinstance(envelope.event, TurnStarted):
             self._began = time.monotonic()
-        elif isinstance(event, TurnFinished) and self._began is not None:
+        elif isinstance(envelope.event, TurnFinished) and self._began is not None:
             self._seconds, self._began = time.monotonic() - self._began, None
 
     @property
@@ -61,15 +40,15 @@ class Meter:
 
     def line(self, width: int) -> str:
         """As much as fits into ``width`` columns; what matters less stands further to the right."""
-        parts = [clip(one_line(self._model), _LONGEST_MODEL), *self._parts()]
+        parts = [clip(one_line(self._model()), _LONGEST_MODEL), *self._parts()]
         while len(parts) > 1 and cell_width(_SEPARATOR.join(parts)) > width:
             parts.pop()
         return clip(_SEPARATOR.join(parts), width)
 
     def _parts(self) -> Iterator[str]:
-        usage = self._usage
-        if self._context is not None and self._context.window:
-            yield short_fullness(self._context)
+        usage = sum(self._account.usage.values(), Usage(cost_usd=0.0))
+        if self._account.context is not None and self._account.context.window:
+            yield short_fullness(self._account.context)
         if usage.input_tokens or usage.output_tokens:
             cached = f" ({short_count(usage.cached_tokens)} cached)" if usage.cached_tokens else ""
             yield f"{short_count(usage.input_tokens)} in{cached}"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-BEAT_S = 0.125
+BEAT_S = 0.15
 """Between two drawings, in seconds, however much changes and whatever is animated."""
 
 
