@@ -233,3 +233,11 @@ def test_whatever_comes_is_judged_and_what_passes_fits_the_schema(arguments: dic
         assert isinstance(meant.get("offset", 1), int)
         assert isinstance(meant.get("all", True), bool)
         assert set(meant) <= {"path", "offset", "all"}
+
+
+async def test_without_a_source_there_is_no_tool_and_nothing_to_dispatch_to() -> None:
+    registry = ToolRegistry([])
+    assert await registry.specs() == ()
+    for name in ("shell", "call_tool"):
+        result = await registry.call(ToolCall("1", name, {"name": "shell"}), print)
+        assert (result.is_error, result.content) == (True, "there are no tools in this session; answer in words")

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from py_mono.protocol.approvals import ApprovalDecided
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import decode_envelope
 from py_mono.protocol.events import (
@@ -21,7 +22,7 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import Change
-from py_mono.ui.json_mode import EventLines, TurnRecord, error_status, exit_status, print_object, result_object
+from py_mono.ui.json_mode import EventLines, TurnRecord, denial, error_status, exit_status, print_object, result_object
 from py_mono.ui.output import Output
 
 
@@ -46,6 +47,37 @@ def test_every_way_a_turn_ends_has_its_status() -> None:
 def test_an_error_has_the_status_of_its_kind(kind: str, status: int) -> None:
     assert exit_status(TurnFinished("error", Usage(), 1, ErrorInfo(kind, "x"))) == status
     assert error_status(kind) == status
+
+
+def test_what_was_denied_outdoes_only_a_turn_that_went_well() -> None:
+    denied = [ApprovalDecided("1", "network", "git push", "denied", "no")]
+    statuses = {stop: exit_status(TurnFinished(stop, Usage(), 1), denied) for stop in get_args(TurnStop)}
+    plain = {stop: exit_status(TurnFinished(stop, Usage(), 1)) for stop in get_args(TurnStop)}
+    assert statuses == {**plain, "end": 4}
+
+
+def test_what_was_denied_is_told_with_every_way_to_allow_it() -> None:
+    push = ApprovalDecided("1", "network", "git\npush", "denied")
+    assert denial([]) is None
+    assert denial([push]) == ErrorInfo(
+        "needs_approval", "not approved: git push", "allow it with --allow network, or run it where you can be asked"
+    )
+    more = [push, ApprovalDecided("2", "outside", "cat ../x", "denied"), ApprovalDecided("3", "call", "ls", "denied")]
+    assert denial(more) == ErrorInfo(
+        "needs_approval",
+        "not approved: git push (and 2 more)",
+        "allow it with --allow network,outside and leave out --tools ask, or run it where you can be asked",
+    )
+
+
+def test_a_turn_keeps_what_was_denied_in_it_and_not_what_was_before() -> None:
+    record, denied = TurnRecord(), ApprovalDecided("1", "network", "git push", "denied")
+    record(Envelope(1, 0.0, denied))
+    record(Envelope(2, 0.0, TurnStarted(2, UserMessage("go"))))
+    record(Envelope(3, 0.0, ApprovalDecided("1", "network", "git push", "once")))
+    assert record.denied == []
+    record(Envelope(4, 0.0, denied))
+    assert record.denied == [denied]
 
 
 def test_each_event_is_one_line_that_can_be_read_back() -> None:
