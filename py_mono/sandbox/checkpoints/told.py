@@ -31,7 +31,8 @@ def told(before: Tree, after: Tree) -> Changes:
     if changed:
         more = f" and {len(changed) - _MAX_NAMED} more" if len(changed) > _MAX_NAMED else ""
         notes.append("changed, and not kept: " + ", ".join(map(shown, changed[:_MAX_NAMED])) + more)
-    names = {path.rpartition("/")[2] for path in (*before.left_out, *after.left_out, *git)}
+    same = {*before.left_out, *after.left_out, *git}.difference(changed)
+    names = {path.rpartition("/")[2] for path in same}
     if names:
         notes.append("not looked into: " + ", ".join(sorted(map(shown, names))))
     return Changes(named(found), not (unseen or changed), "; ".join(notes))
