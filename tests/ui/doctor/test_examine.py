@@ -57,7 +57,7 @@ async def test_who_stops_listening_ends_all_checks() -> None:
 
     async def endless(_: Case) -> Sequence[Finding]:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             ended.set()
         return []
@@ -67,7 +67,8 @@ async def test_who_stops_listening_ends_all_checks() -> None:
 
     findings = examine(case(), [(("one",), quick), (("two",), endless)])
     assert await anext(findings) == OK
-    await findings.aclose()
+    async with asyncio.timeout(10):
+        await findings.aclose()
     assert ended.is_set()
 
 

@@ -34,6 +34,7 @@ def program(folder: Path, name: str, says: str) -> Path:
     [
         ("A=1\n# a comment\n\nexport B='2'\n", 0o600, "ok", "2 variables", ""),
         ("A=1\n", 0o644, "warning", "1 variable; others can read it (mode 644)", "chmod 600 "),
+        ("A=1\n", 0o640, "warning", "1 variable; others can read it (mode 640)", "chmod 600 "),
         ("", 0o644, "ok", "0 variables", ""),
         (
             "A=1\nwhat is this\nB=2\n",
