@@ -38,7 +38,7 @@ class WorkerSandbox:
         transaction goes on in the copy of the one before it.
         """
         self._one_scratch = one_scratch
-        self._lasting: ScratchBranch | None = None
+        self._copied: ScratchBranch | None = None
         self._launcher = launcher
         self.snapshots = snapshots
         self._open: Branch | None = None
@@ -63,15 +63,15 @@ class WorkerSandbox:
         return self._open
 
     async def _scratch(self) -> "ScratchBranch":
-        if self._lasting is not None:
-            await self._lasting.again()
-            return self._lasting
+        if self._copied is not None and self._one_scratch:
+            await self._copied.again()
+            return self._copied
         if self.snapshots is None:
             raise SandboxError("no copy of the workspace can be made: no checkpoints are kept")
         made: ScratchBranch = await self.snapshots.load("py_mono.sandbox.scratch:make")(
             self._launcher, self.snapshots, self.jobs, self._forget, lasts=self._one_scratch
         )
-        self._lasting = made if self._one_scratch else None
+        self._copied = made
         return made
 
     async def lock(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class WorkerSandbox:
         """End every process the sandbox started, and remove its private folder; may be called twice."""
         if self.snapshots is not None:
             self.snapshots.leave()
-        if self._lasting is not None:
-            await self._lasting.discard()
+        if self._copied is not None:
+            await self._copied.discard()
         await self.workers.close()
         self._launcher.remove_private()

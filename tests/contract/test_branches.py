@@ -1,0 +1,271 @@
+"""The contract of both kinds of branch: what they tell, keep, take back and leave alone, whatever the tools do."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.ports import BranchMode, Changes, Grant
+from py_mono.protocol.tools import Change
+from tests.contract.branches import TOOLS, Call, Place
+
+CALLS = st.lists(TOOLS, min_size=1, max_size=5)
+QUICK = settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+FEWER = settings(QUICK, max_examples=8)
+_numbers = itertools.count()
+
+
+@pytest.fixture(params=["direct", "scratch"])
+def mode(request: pytest.FixtureRequest) -> BranchMode:
+    found: BranchMode = request.param
+    return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    place.close()
+
+
+def fresh(tmp_path: Path) -> Place:
+    return Place(tmp_path / f"{next(_numbers)}")
+
+
+@QUICK
+@given(before=CALLS, calls=CALLS)
+def test_discard_leaves_the_tree_as_it_was_to_the_byte(
+    tmp_path: Path, mode: BranchMode, before: list[Call], calls: list[Call]
+) -> None:
+    place = fresh(tmp_path)
+    try:
+        place.begin(before)
+        was = place.state
+        branch = place.open(mode)
+        place.call(branch, calls)
+        place.runner.run(branch.discard())
+        place.runner.run(branch.close())
+        assert place.state == was
+    finally:
+        place.close()
+
+
+@QUICK
+@given(before=CALLS, calls=CALLS)
+def test_undo_after_a_commit_is_the_identity_and_redo_too(
+    tmp_path: Path, mode: BranchMode, before: list[Call], calls: list[Call]
+) -> None:
+    place = fresh(tmp_path)
+    try:
+        place.begin(before)
+        was = place.state
+        branch = place.open(mode)
+        place.call(branch, calls)
+        committed = place.runner.run(branch.commit())
+        place.runner.run(branch.close())
+        now = place.state
+        if committed is None:
+            assert {path: each[:2] for path, each in now.items()} == {path: each[:2] for path, each in was.items()}
+            return
+        restore = place.snapshots.restore
+        undone = place.runner.run(restore(committed.before, since=committed.after, confirmed=False))
+        assert (place.state, undone.conflicts, undone.not_kept) == (was, (), {})
+        place.runner.run(restore(undone.before, since=undone.after, confirmed=False))
+        assert place.state == now
+    finally:
+        place.close()
+
+
+@FEWER
+@given(before=CALLS, calls=CALLS, chance=st.randoms(use_true_random=False))
+def test_a_scratch_branch_merges_what_a_direct_one_would_have_done_all_or_by_file(
+    tmp_path: Path,
+    before: list[Call],
+    calls: list[Call],
+    chance: "st.Random",  # type: ignore[name-defined]
+) -> None:
+    left = []
+    keep: frozenset[str] | None = None
+    kinds: tuple[BranchMode, ...] = ("direct", "scratch")
+    for kind in kinds:
+        place = fresh(tmp_path)
+        try:
+            place.begin(before)
+            branch = place.open(kind)
+            place.call(branch, calls)
+            changes = place.runner.run(branch.changes())
+            if kind == "direct" and chance.random() < 0.5:
+                keep = frozenset(each.path for each in changes.changes if chance.random() < 0.5)
+            committed = place.runner.run(branch.commit(keep))
+            place.runner.run(branch.close())
+            left.append((changes.changes, place.timeless(), committed.conflicts if committed else ()))
+        finally:
+            place.close()
+    assert left[0] == left[1]
+
+
+def test_what_the_calls_did_is_told_by_path_and_by_line(place: Place, mode: BranchMode) -> None:
+    place.begin(
+        [("shell", {"command": "mkdir -p .git old .venv/bin; echo ref > .git/HEAD; echo 1 > old/x; echo one > f"})]
+    )
+    branch = place.open(mode)
+    place.shell(branch, "rm -rf .git old; echo two > f; mkdir empty")
+    changes = place.runner.run(branch.changes())
+    assert changes.changes == (Change("empty", "added"), Change("f", "modified"), Change("old/x", "deleted"))
+    assert changes.complete
+    assert "not looked into: .git, .venv" in changes.note
+    files = {file.path: file for file in place.runner.run(branch.diff())}
+    assert list(files) == [".git", "empty", "f", "old", "old/x"]
+    assert files["f"].text == "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+two\n"
+    assert (files[".git"].kind, files[".git"].note) == ("deleted", "git's own files, 2 of them")
+
+
+def test_where_nothing_is_done_nothing_is_committed_discarded_or_told(place: Place, mode: BranchMode) -> None:
+    place.begin([("write_file", {"path": "f", "content": "one\n"})])
+    was = place.state
+    branch = place.open(mode)
+    place.call(branch, [("read_file", {"path": "f"})])
+    assert place.runner.run(branch.changes()) == Changes(())
+    assert list(place.runner.run(branch.diff())) == []
+    assert place.runner.run(branch.commit()) is None
+    place.runner.run(branch.discard())
+    place.runner.run(branch.close())
+    assert place.state == was
+
+
+def test_what_is_neither_committed_nor_discarded_stands_or_is_thrown_away(place: Place, mode: BranchMode) -> None:
+    branch = place.open(mode)
+    place.shell(branch, "echo 1 > f")
+    place.runner.run(branch.close())
+    assert list(place.state) == (["f"] if mode == "direct" else [])
+
+
+def test_the_absolute_path_is_the_workspaces_own(place: Place, mode: BranchMode) -> None:
+    branch = place.open(mode)
+    assert place.shell(branch, "pwd") == str(place.workspace)
+    place.runner.run(branch.close())
+
+
+def test_what_somebody_changed_meanwhile_is_a_conflict_and_stays(place: Place) -> None:
+    place.begin([("shell", {"command": "for f in mine theirs both; do echo one > $f; done"})])
+    branch = place.open("scratch")
+    place.shell(branch, "echo two > mine; echo two > both; echo two > new; rm theirs; mkdir d; echo 1 > d/x")
+    (place.workspace / "both").write_text("somebody's\n")
+    (place.workspace / "theirs").write_text("somebody's\n")
+    (place.workspace / "new").write_text("somebody's\n")
+    committed = place.runner.run(branch.commit())
+    assert committed is not None
+    assert committed.conflicts == ("both", "new", "theirs")
+    contents = {path: content for path, (_, content) in place.timeless().items()}
+    somebody = b"somebody's\n"
+    assert contents == {
+        "mine": b"two\n",
+        "both": somebody,
+        "theirs": somebody,
+        "new": somebody,
+        "d": b"",
+        "d/x": b"1\n",
+    }
+    restored = place.runner.run(place.snapshots.restore(committed.before, since=committed.after, confirmed=False))
+    assert restored.conflicts == ()
+    assert (place.workspace / "both").read_text() == "somebody's\n"
+    assert (place.workspace / "mine").read_text() == "one\n"
+    assert not (place.workspace / "d").exists()
+
+
+def test_what_somebody_changed_after_the_turn_is_not_taken_back_by_a_review(place: Place) -> None:
+    place.begin([("shell", {"command": "echo one > a; echo one > b"})])
+    branch = place.open("direct")
+    place.shell(branch, "echo two > a; echo two > b")
+    place.runner.run(branch.changes())
+    (place.workspace / "b").write_text("somebody's\n")
+    committed = place.runner.run(branch.commit(frozenset()))
+    assert committed is not None
+    assert committed.conflicts == ("b",)
+    assert {path: content for path, (_, content) in place.timeless().items()} == {"a": b"one\n", "b": b"somebody's\n"}
+
+
+def test_two_sessions_merge_what_each_did_and_neither_loses_anything(tmp_path: Path) -> None:
+    one = Place(tmp_path)
+    two = Place(tmp_path, beside=one)
+    one.begin([("shell", {"command": "for f in a b c; do echo 0 > $f; done"})])
+    first, second = one.open("scratch"), two.open("scratch")
+    one.shell(first, "echo first > a; echo first > c; echo first > new")
+    two.shell(second, "echo second > b; echo second > c; rm -f a")
+    begun, followed = one.runner.run(first.commit()), two.runner.run(second.commit())
+    assert begun is not None
+    assert followed is not None
+    assert (begun.conflicts, followed.conflicts) == ((), ("a", "c"))
+    contents = {path: content for path, (_, content) in one.timeless().items()}
+    assert contents == {"a": b"first\n", "b": b"second\n", "c": b"first\n", "new": b"first\n"}
+    one.runner.run(one.snapshots.restore(begun.before, since=begun.after, confirmed=False))
+    contents = {path: content for path, (_, content) in one.timeless().items()}
+    assert contents == {"a": b"0\n", "b": b"second\n", "c": b"0\n"}
+    one.close()
+    two.close()
+
+
+def test_where_no_checkpoint_can_be_had_the_calls_run_and_it_is_said(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (tmp_path / "state").write_text("in the way")
+    branch = place.open("direct")
+    assert place.shell(branch, "echo 1 > f; echo done") == "done"
+    assert place.runner.run(branch.changes()).changes == (Change("f", "added"),)
+    committed = place.runner.run(branch.commit())
+    assert committed is not None
+    assert committed.before == ""
+    assert "The store of checkpoints cannot be used" in committed.note
+    for refused in (branch.diff(), branch.discard(), branch.commit(frozenset())):
+        with pytest.raises(SandboxError, match="There is no checkpoint"):
+            place.runner.run(refused)
+    place.runner.run(branch.close())
+    with pytest.raises(SandboxError, match="cannot be used"):
+        place.open("scratch")
+    place.close()
+
+
+def test_links_owners_and_pipes_are_in_the_copy_and_keys_are_not(place: Place) -> None:
+    place.begin(
+        [("shell", {"command": "echo 1 > a; ln a hard; ln -s a soft; mkfifo pipe; mkdir -m 2750 d; mkdir empty"})]
+    )
+    (place.workspace / ".keys.enc").write_text("secret")
+    branch = place.open("scratch")
+    said = place.shell(branch, "stat -c '%n %h %F %a' hard soft pipe d empty; cat .keys.enc; ls -A | wc -l")
+    assert said.splitlines()[:5] == [
+        "hard 2 regular file 644", "soft 1 symbolic link 777", "pipe 1 fifo 644", "d 2 directory 2750",
+        "empty 2 directory 755",
+    ]  # fmt: skip
+    assert "secret" not in said
+    assert place.runner.run(branch.changes()).changes == ()
+    place.shell(branch, "echo mine > .keys.enc")
+    assert place.runner.run(branch.commit()) is None
+    place.runner.run(branch.close())
+    assert (place.workspace / ".keys.enc").read_text() == "secret"
+
+
+def test_a_discarded_copy_is_gone_and_takes_no_more_calls(place: Place, tmp_path: Path) -> None:
+    branch = place.open("scratch")
+    place.shell(branch, "mkdir -m 0 closed; echo 1 > f")
+    place.runner.run(branch.discard())
+    assert os.listdir(tmp_path / "state" / "scratch") == []
+    with pytest.raises(SandboxError, match="thrown away"):
+        place.shell(branch, "true")
+    place.runner.run(branch.close())
+
+
+def test_from_a_copy_nothing_outside_is_changed(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    branch = place.open("scratch")
+    assert "nothing outside it is changed" in place.shell(branch, f"touch {outside}/x", Grant(writes=(str(outside),)))
+    assert os.listdir(outside) == []
+    place.runner.run(branch.close())
+    place.close()

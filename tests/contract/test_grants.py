@@ -1,0 +1,122 @@
+"""A call with a grant runs in a wider lock: no wider than was granted, and for that call alone."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from py_mono.protocol.ports import NOTHING, Grant
+from py_mono.protocol.tools import Change
+from tests.contract.branches import Place
+
+READ, WRITE = "cat {0}/note", "echo more >> {0}/note"
+
+
+class Outside:
+    """A workspace, two folders outside it, and a server that the network alone leads to."""
+
+    def __init__(self, base: Path) -> None:
+        self.place = Place(base)
+        self.branch = self.place.open("direct")
+        self.granted, self.other = base / "granted", base / "other"
+        for folder in (self.granted, self.other):
+            folder.mkdir()
+            (folder / "note").write_text("outside\n")
+        self.server = socket.create_server(("127.0.0.1", 0))
+
+    def reaches(self, grant: Grant) -> set[str]:
+        """What a call can do."""
+        port = self.server.getsockname()[1]
+        tried = {
+            "read": READ.format(self.granted), "write": WRITE.format(self.granted), "read other": READ.format(self.other),
+            "write other": WRITE.format(self.other), "network": f"exec 3<>/dev/tcp/127.0.0.1/{port}",
+        }  # fmt: skip
+        found = set()
+        for name, command in tried.items():
+            before = [path.read_text() for path in (self.granted / "note", self.other / "note")]
+            said = self.place.shell(self.branch, f"bash -c '{command}' 2>/dev/null && echo could", grant)
+            did = "could" in said
+            if "read" in name:  # inside, /tmp is another folder, in which there may be such a path
+                did = "outside" in said
+            elif "write" in name:
+                did = before != [path.read_text() for path in (self.granted / "note", self.other / "note")]
+            if did:
+                found.add(name)
+        return found
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Outside]:
+    made = Outside(tmp_path)
+    with contextlib.closing(made.server):
+        yield made
+        made.place.close()
+
+
+def test_a_call_gets_what_was_granted_and_the_next_one_nothing(outside: Outside) -> None:
+    folder = (str(outside.granted),)
+    cases = [
+        (Grant(reads=folder), {"read"}),
+        (Grant(writes=folder), {"read", "write"}),
+        (Grant(network=True), {"network"}),
+        (Grant(network=True, reads=folder), {"network", "read"}),
+    ]
+    assert outside.reaches(NOTHING) == set()
+    for grant, reached in cases:
+        assert outside.reaches(grant) == reached, grant
+        assert outside.reaches(NOTHING) == set()
+
+
+def test_the_tools_that_name_paths_know_what_was_granted(outside: Outside) -> None:
+    path = str(outside.granted / "note")
+    read, write = ("read_file", {"path": path}), ("write_file", {"path": path, "content": "new\n"})
+    place, branch = outside.place, outside.branch
+    assert [result.is_error for result in place.call(branch, [read, write])] == [True, True]
+    assert [result.is_error for result in place.call(branch, [read, write], Grant(reads=(str(outside.granted),)))] == [
+        False, True,
+    ]  # fmt: skip
+    assert [result.is_error for result in place.call(branch, [read, write], Grant(writes=(str(outside.granted),)))] == [
+        False, False,
+    ]  # fmt: skip
+    assert Path(path).read_text() == "new\n"
+
+
+def test_what_a_wider_call_did_belongs_to_the_transaction(outside: Outside) -> None:
+    place, branch = outside.place, outside.branch
+    place.shell(branch, "echo 1 > wide", Grant(network=True))
+    place.shell(branch, "echo 1 > narrow")
+    assert place.runner.run(branch.changes()).changes == (Change("narrow", "added"), Change("wide", "added"))
+    place.runner.run(branch.discard())
+    assert place.state == {}
+
+
+def test_the_same_grant_has_the_same_worker_and_all_of_them_end_with_the_sandbox(outside: Outside) -> None:
+    place, branch, grant = outside.place, outside.branch, Grant(network=True)
+    place.call(branch, [("shell", {"command": "sleep 600", "background": True})], grant)
+    first, second = (place.shell(branch, "readlink /proc/self/ns/pid", grant) for _ in range(2))
+    assert first == second != place.shell(branch, "readlink /proc/self/ns/pid")
+    links = [worker.link for worker in place.sandbox.workers._workers.values()]
+    assert len(links) == 2
+    place.runner.run(place.sandbox.close())
+    assert all(link.dead for link in links)
+
+
+def test_a_grant_that_no_lock_can_be_had_for_is_a_result_and_the_turn_goes_on(outside: Outside) -> None:
+    place, branch = outside.place, outside.branch
+    missing = Grant(writes=(str(outside.granted / "missing"),))
+    assert place.shell(branch, f"touch {outside.granted}/missing; echo went on", missing).endswith("went on")
+    assert not os.path.exists(outside.granted / "missing")
+    assert place.shell(branch, "echo on") == "on"
+
+
+def test_a_wider_worker_of_a_copy_works_on_the_copy(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    branch = place.open("scratch")
+    assert place.shell(branch, "pwd; echo 1 > f", Grant(network=True)) == str(place.workspace)
+    assert place.runner.run(branch.changes()).changes == (Change("f", "added"),)
+    place.runner.run(branch.close())
+    assert place.state == {}
+    place.close()
