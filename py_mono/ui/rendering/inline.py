@@ -35,7 +35,7 @@ def spans(tokens: Sequence["Token"], palette: "Palette", style: str = "") -> lis
         elif token.type == "code_inline":
             made.append(palette.code_span(token.content, styles))
         elif token.type == "image":
-            made += [(f"[{token.content or 'image'}]", ";".join(styles)), *_address(str(token.attrs["src"]), "")]
+            made += [(f"[{harmless(token.content) or 'image'}]", ";".join(styles)), *_address(str(token.attrs["src"]), "")]
         elif token.type == "link_open":
             address, began = str(token.attrs["href"]), len(made)
             styles.append("4")
@@ -45,8 +45,8 @@ def spans(tokens: Sequence["Token"], palette: "Palette", style: str = "") -> lis
             styles.pop()
             if token.type == "link_close":
                 made += _address(address, "".join(text for text, _ in made[began:]))
-        else:  # text, or HTML as it stands
-            made.append((token.content, ";".join(styles)))
+        else:  # text, whose entities may have become anything, or HTML as it stands
+            made.append((harmless(token.content), ";".join(styles)))
     return made
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 100
 """Prose is not made wider: long rows are hard to read."""
-_NARROWEST = 10
+_NARROWEST = 6
 _RULE = "─" * 3
 
 
