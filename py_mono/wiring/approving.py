@@ -21,13 +21,15 @@ def make_approvals(
     """Who is asked, and what was agreed to; the arguments are those of ``LateGate``, with what gives its ``ask``."""
     folders = settings.folders
     home = settings.environment.get("HOME") or os.path.expanduser("~")
+    inside = make_environment(profile, {})
     places = Places(
         workspace=profile.workspace,
         writable=profile.writable,
         readable=profile.readable,
         never=(folders.config, folders.state, *profile.hidden),
         home=home,
-        programs=make_environment(profile, {})["PATH"].split(os.pathsep),
+        programs=inside["PATH"].split(os.pathsep),
+        lock_home=inside["HOME"],
     )
     return Approvals(
         places,

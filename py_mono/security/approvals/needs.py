@@ -26,8 +26,8 @@ _READ = frozenset(
 _WRITE = frozenset({"mkdir", "rmdir", "touch", "rm", "tee", "truncate"})
 _COPY = frozenset({"cp", "mv", "ln", "install"})
 _BUILTIN = frozenset({"echo", "printf", "true", "false", "pwd", "test", "[", "cd", "pushd", ":"})
-_HARMLESS = frozenset({*_READ, *_WRITE, *_COPY, "grep", "sort", "uniq", "cut", "tr", "sleep"}) - {"less", "more"}
-"""Programs that can neither reach the network nor start another program, whatever their arguments."""
+_HARMLESS = frozenset({"cat", "head", "tail", "ls", "wc", "diff", "cmp", "stat", "du", "grep", "cut", "tr", "sleep"})
+"""Programs that can neither write, nor reach the network, nor start another program, whatever their arguments."""
 _HARMLESS_GIT = frozenset({"add", "commit", "status", "diff", "log", "show", "tag", "branch", "rev-parse", "switch",
                            "checkout", "stash"})  # fmt: skip
 
@@ -104,13 +104,11 @@ def _of_shell(line: str, places: Places) -> Needs:
     for command in commands:
         reach = reach_of(command)
         if reach is not None:
-            own = places.own_program(command.program) if command.program else ""
+            own = places.planted(command.program) if command.program else ""
             keys = tuple(f"{key} ({own})" if own else key for key in reach.keys) if coverable else ()
             found.append(Need(reach.kind, keys, reach.reason, Grant(network=True)))
             if own:
-                notes.append(
-                    f"{command.program} is the workspace's own ({own}): whatever changed it decides what it does"
-                )
+                notes.append(f"{command.program} goes by {own}, which an earlier command may have written")
         for wish, writes in _paths(command, places):
             if wish.path:
                 need = _outside(wish.path, writes=writes)
@@ -158,14 +156,17 @@ def _coverable(line: str, commands: Sequence[SimpleCommand], places: Places) -> 
     seen = [tuple(word.text for word in command.words) for command in commands]
     if plain is None or list(plain) != seen or any(command.reads for command in commands):
         return False
-    return all(_known(command, places) for command in commands)
+    asked = [command for command in commands if reach_of(command) is not None]
+    by_git = all(command.program == "git" for command in asked)
+    return all(command in asked or _does_nothing(command, places, by_git=by_git) for command in commands)
 
 
-def _known(command: SimpleCommand, places: Places) -> bool:
-    """Whether a command is one that is asked about itself, or one that can do nothing with what the line gets."""
+def _does_nothing(command: SimpleCommand, places: Places, *, by_git: bool) -> bool:
+    """Whether a command can do nothing with what the line gets.
+
+    ``by_git``: only git gets it, whose hooks run with it anyway, so that its other subcommands may stand beside.
+    """
     name = command.program
-    if reach_of(command) is not None:
-        return True
-    if name == "git" and not (len(command.words) > 1 and command.words[1].text in _HARMLESS_GIT):
+    if name == "git" and not (by_git and len(command.words) > 1 and command.words[1].text in _HARMLESS_GIT):
         return False
-    return name in _BUILTIN or (name in {*_HARMLESS, "git"} and not places.own_program(name))
+    return name in _BUILTIN or (name in {*_HARMLESS, "git"} and not places.planted(name))

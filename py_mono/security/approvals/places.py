@@ -13,6 +13,8 @@ _NEVER_NAMES = frozenset({
 _HOME_SIGNS = (".ssh", ".gnupg", ".aws")
 """A folder that holds one of these is somebody's home."""
 _NEVER_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/var/run", "/boot", "/etc")
+_SETTINGS = {"curl": (".curlrc", ".config/curlrc"), "wget": (".wgetrc",)}
+"""What says whom a program talks to, beside its command."""
 _OWN_IN_LOCK = ("/tmp", "/var/tmp", "/proc", "/dev", "/sys")  # noqa: S108 - the lock shows its own there
 _LEAST_DEPTH = 2
 
@@ -40,6 +42,7 @@ class Places:
         never: Sequence[str],
         home: str,
         programs: Sequence[str],
+        lock_home: str,
     ) -> None:
         """Take what the lock is made from.
 
@@ -50,6 +53,7 @@ class Places:
             never: What no answer of a person opens: where keys and the program's own state lie.
             home: The person's home, which is never opened whole.
             programs: The folders in which the lock's shell looks for programs, in that order.
+            lock_home: What commands in the lock have for a home, and can write.
         """
         self.workspace = os.path.realpath(workspace)
         self._writable = tuple(os.path.realpath(path) for path in writable)
@@ -57,6 +61,7 @@ class Places:
         self._never = tuple(os.path.realpath(path) for path in never)
         self._home = os.path.realpath(home)
         self._programs = tuple(programs)
+        self._lock_home = lock_home
 
     def reading(self, path: str) -> Granted:
         """What it takes to read a path, relative to the workspace or absolute. Of one that does not exist, nothing."""
@@ -90,8 +95,11 @@ class Places:
         """Whether the lock shows something of its own there, such as ``/tmp``."""
         return self._within(os.path.normpath(path), _OWN_IN_LOCK)
 
-    def own_program(self, name: str) -> str:
-        """The path of a program that a command of the model's could have put there; empty for one of the system's."""
+    def planted(self, name: str) -> str:
+        """The path of a program, or of its settings, that a command of the model's could have put there; or empty."""
+        for settings in _SETTINGS.get(name, ()):
+            if os.path.lexists(path := os.path.join(self._lock_home, settings)):
+                return path
         for folder in self._programs:
             path = os.path.join(folder, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):

@@ -46,6 +46,7 @@ class Desk:
             never=[],
             home="/home/me",
             programs=[],
+            lock_home="/nowhere",
         )
         rules = Rules(str(self.base / "state"), str(self.workspace), notice=print, clock=lambda: 1.0)
         return Approvals(places, rules, ask=self.asker, **options)  # type: ignore[arg-type]  # each test gives what fits

@@ -32,6 +32,7 @@ class Machine:
             never=[str(self.state)],
             home=str(self.home),
             programs=[str(self.workspace / ".venv/bin"), str(self.system)],
+            lock_home=str(self._folder("private/home")),
         )
 
     def _folder(self, name: str) -> Path:
@@ -108,6 +109,10 @@ def test_what_the_lock_can_undo_needs_nobody(machine: Machine, line: str) -> Non
     ("export PATH=.; git push", "network", ()),
     ("git -c core.sshCommand=evil push", "network", ()),
     ("git push; git evil", "network", ()),
+    ("cp evil .venv/bin/git && git push", "network", ()),
+    ("git commit -m x && curl https://example.org", "network", ()),
+    ("sort -o .venv/bin/git evil; git push", "network", ()),
+    ("uniq evil .venv/bin/git; git push", "network", ()),
     ("git\u00a0push; git push", "network", ()),
     ("curl -K evil https://example.org", "network", ()),
     ("curl -x evil:1 https://example.org", "network", ()),
@@ -135,13 +140,20 @@ def test_a_program_that_lies_in_the_workspace_has_a_name_of_its_own(machine: Mac
     planted = os.path.join(machine.workspace, ".venv/bin/git")
     needs = machine.shell("git push")
     assert needs.asked[0].keys == (f"git push ({planted})",)
-    assert f"git is the workspace's own ({planted})" in needs.note
+    assert f"git goes by {planted}, which an earlier command may have written" in needs.note
 
 
 def test_a_program_beside_the_one_that_was_agreed_to_must_not_be_the_workspaces_own(machine: Machine) -> None:
     assert machine.shell("ls && git push").asked[0].keys == ("git push",)
     machine.program("projects/mine/.venv/bin", "ls")
     assert machine.shell("ls && git push").asked[0].keys == ()
+
+
+def test_settings_that_a_command_may_have_written_make_another_name_of_a_program(machine: Machine) -> None:
+    assert machine.shell("curl https://example.org").asked[0].keys == ("curl example.org",)
+    settings = machine.base / "private/home/.curlrc"
+    settings.write_text("proxy = evil")
+    assert machine.shell("curl https://example.org").asked[0].keys == (f"curl example.org ({settings})",)
 
 
 def outside(path: Path, *, writes: bool = False, keys: bool = True) -> Needs:
@@ -175,7 +187,7 @@ def test_a_command_that_names_files_outside_is_asked_about(machine: Machine) -> 
     assert machine.shell("cd ../other && ls") == outside(other)
     assert machine.shell("grep x < ../other/notes.txt") == outside(notes, keys=False)
     assert machine.shell("echo x >> ../other/notes.txt") == outside(other, writes=True, keys=False)
-    assert machine.shell("cp a ../other/new") == outside(other, writes=True)
+    assert machine.shell("cp a ../other/new") == outside(other, writes=True, keys=False)
     assert machine.shell("git clone ../other x") == outside(other, keys=False)
 
 
