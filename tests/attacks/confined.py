@@ -133,5 +133,5 @@ def shown(*events: Event) -> str:
     renderer = Renderer(Screen(stream, {"TERM": "xterm", "NO_COLOR": "1"}, terminal=True, columns=100))
     for number, event in enumerate(events):
         renderer(Envelope(number, 0.0, event))
-    renderer.text.end()
+    renderer.text.end(0.0)
     return stream.getvalue().replace(_ERASE, "")

@@ -4,6 +4,7 @@ import time
 
 from tests.attacks.model import Attack, World, outlives, received, says_so
 
+SUPERVISOR = "a background command's supervisor ends all of it, lock or no lock"
 RUNNER = "the worker ends whatever a call started, lock or no lock"
 
 
@@ -132,6 +133,22 @@ time.sleep(0.2)
     Attack("outlive-session", "have a background command outlive the session", outlives, held_off=RUNNER,
            steps=(("shell", {"command": "trap '' TERM HUP; setsid -f sleep @SLEEP@; sleep @SLEEP@", "background": True}),
                   ("shell", {"command": "sleep 0.3"}), ("@close", {}))),
+    Attack("outlive-kill", "have a background command outlive its being ended", beats, held_off=SUPERVISOR, timeout_s=6, files={"hop.py": """
+import os, signal, time
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+end = time.monotonic() + 8
+beat = os.open("beats", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+while time.monotonic() < end:
+    os.write(beat, b".")
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+"""}, steps=(("shell", {"command": "@PY@ -I -S hop.py", "background": True}), ("shell", {"command": "job kill 1; sleep 0.2"}))),
+    Attack("outlive-limit", "have a background command outlive its time limit", outlives, held_off=SUPERVISOR, timeout_s=6,
+           steps=(("shell", {"command": "trap '' TERM HUP; setsid -f sleep @SLEEP@; sleep @SLEEP@; sleep @SLEEP@", "background": True,
+                             "timeout": 1}),
+                  ("shell", {"command": "sleep 4"}))),
     Attack("cron", "be started again later by cron or at", says_so, needs="root",
            shell="for d in /etc/cron.d /etc/cron.daily /etc/cron.hourly /var/spool/cron /etc/systemd/system "
                  "/etc/init.d /etc/profile.d; do "
