@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import checkpoints, clouds, document, journal, parsing, startup, task, terminal, tools
+from benchmarks import answers, checkpoints, clouds, document, journal, parsing, startup, task, terminal, tools
 from benchmarks.processes import NotMeasured, become_subreaper
 from benchmarks.rows import Row, as_text
 from benchmarks.sides import Bench, Server, floor_task, product_task
@@ -28,7 +28,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "journal": journal.resume,
     "grep": tools.grep,
     "checkpoints": checkpoints.checkpoints,
-    "terminal": terminal.terminal,
+    "terminal": lambda bench: [*terminal.terminal(bench), *answers.answers(bench)],
     "clouds": clouds.loading,
     "weight": clouds.memory,
     "parsing": parsing.parsing,
