@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
+    ContextChecked,
     Envelope,
     Event,
     HistoryCleared,
@@ -38,6 +39,37 @@ from py_mono.ui.signals import Signals, guarded
 if TYPE_CHECKING:
     from py_mono.protocol.errors import SandboxError
     from py_mono.security.approvals.questions import Ask
+
+
+LONG = """\
+# Two causes
+
+- the **first** one, which says why with so many words that it is wrapped
+- the second 文字文字文字
+
+```python
+def f(x):
+    return x¦ + 1
+```
+
+| file | why it is looked at again |
+|------|---------------------------|
+| a.py | 文字 and e\u0301 and 👩\u200d💻 |
+
+The end.
+"""
+TOOLS = (
+    (
+        ToolCall("1", "read_file", {"path": "a.py"}),
+        ToolResult("1", "read_file", "".join(f"row {n}\n" for n in range(9))),
+    ),
+    (
+        ToolCall("2", "edit_file", {"path": "a.py"}),
+        ToolResult(
+            "2", "edit_file", "ok", details={"diff": "--- a.py\n+++ a.py\n@@ -9,2 +9,2 @@\n same\n-old\n+new\n"}
+        ),
+    ),
+)
 
 
 class FakeAgent:
@@ -135,6 +167,8 @@ class FakeAgent:
         elif kind == "flood":
             for number in range(20_000):
                 self._say(f"line {number} of many\n" if number % 2 else "x" * 20)
+        elif kind == "long":
+            await self._long()
         elif kind == "print":
             sys.stdout.write("stray \x1b[31mprint\n")
         else:
@@ -164,6 +198,23 @@ class FakeAgent:
         self._emit(ToolOutput("1", "50 %\n"))
         await asyncio.sleep(0.2)
         self._emit(ToolFinished(ToolResult("1", "shell", "no rule\n\x1b[2Jmore", is_error=True), 200))
+
+    async def _long(self) -> None:
+        """Thinks, says half of an answer, waits until something is typed, says the rest, reads and edits."""
+        self._emit(ReasoningDelta("let me see\nwhat there is"))
+        await asyncio.sleep(0.2)
+        said, rest = LONG.split("¦")
+        for word in said.split(" "):
+            self._say(word + " ")
+        await self._steered.wait()
+        self.take_queued()
+        self._say(rest)
+        usage = Usage(12_345, 678, 9_000, 0.00002)
+        self._emit(ContextChecked("seen", 12_000, 12_345, 32_768))
+        self._emit(MessageFinished(AssistantMessage("done", usage=usage)))
+        for call, result in TOOLS:
+            self._emit(ToolStarted(call))
+            self._emit(ToolFinished(result, 20))
 
     def _say(self, text: str) -> None:
         self._emit(TextDelta(text))
@@ -205,9 +256,12 @@ class FakeApp:
         self.workspace = os.getcwd()
         self.redact = str
         self.account = Account()
+        self.agent.subscribe(self.account)
         self.past: tuple[Envelope, ...] = ()
         self.signals = signals or Signals()
         self.gate = FakeGate(self.workspace)
+        self.review = None
+        self.dry_run = False
         self.version = "0"
         self.environment = dict(os.environ)
         self.history_file = os.environ.get("TEST_HISTORY", "")
