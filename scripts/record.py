@@ -54,6 +54,26 @@ SCENES = (
         keys=(("lock:", f"{PROMPT}\r"), ("All four tests pass.", "/undo\r"), ("Turn 1 is undone", "/redo\r")),
         end="Turn 1 is redone",
     ),
+    Scene(
+        "undo",
+        "py-mono",
+        keys=(("lock:", "Tidy up this project.\r"), ("tidy now", "/undo\r")),
+        end="Turn 1 is undone",
+    ),
+    Scene(
+        "review",
+        "py-mono --review",
+        ("--review",),
+        keys=(("lock:", "Fix the discount.\r"), ("f>", "2\r")),
+        end="done ·",
+    ),
+    Scene("dry_run", "py-mono -p --dry-run", ("-p", "Fix the discount.", "--dry-run")),
+    Scene(
+        "approve",
+        "py-mono",
+        keys=(("lock:", "Push it.\r"), ("1 to 5>", "5\r"), ("why>", "not before the tests ran\r")),
+        end="done ·",
+    ),
 )
 
 
@@ -80,6 +100,13 @@ class Terminal:
                 sys.exit(f"{what} did not come; the screen is:\n{self.text()}")
             if not self._read():
                 return
+
+    def settle(self) -> None:
+        """Read until nothing comes any more."""
+        shown = ""
+        while shown != self.text():
+            shown = self.text()
+            self._read()
 
     def type(self, keys: str) -> None:
         """Press keys, and let the program answer."""
@@ -131,12 +158,14 @@ def record(scene: Scene, folder: Path) -> str:
         terminal.wait(lambda text, before=before: before in text, repr(before))  # type: ignore[misc]  # mypy cannot infer a default's type
         terminal.type(keys)
     terminal.wait(lambda text: bool(scene.end) and scene.end in text, repr(scene.end))
+    terminal.settle()
     rows = terminal.rows()
     terminal.close()
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
     for row in rows:
         console.print(row, soft_wrap=True)
-    return console.export_svg(title=scene.title, unique_id=scene.name).replace(str(folder), "~")
+    picture = console.export_svg(title=scene.title, unique_id=scene.name).replace(str(folder), "~")
+    return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else some viewers take blanks away
 
 
 def _row(cells: Iterable[Char]) -> Text:
