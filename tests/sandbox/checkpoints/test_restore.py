@@ -31,7 +31,7 @@ def opened(folder: str) -> tuple[Checkpoints, str]:
     return Checkpoints(os.path.join(folder, "state"), workspace), workspace
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(scripts, scripts)
 def test_restoring_gives_back_what_was_taken_and_can_be_taken_back(earlier: list[str], later: list[str]) -> None:
     with place() as folder:
@@ -73,7 +73,7 @@ def test_undo_after_a_turn_is_the_identity_and_so_is_redo_after_undo(
             assert snapshot(workspace) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scripts, scripts, scripts)
 def test_undo_touches_nothing_that_somebody_changed_after_the_turn(
     earlier: list[str], turn: list[str], later: list[str]

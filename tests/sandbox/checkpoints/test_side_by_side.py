@@ -109,8 +109,8 @@ def test_no_write_is_missed_where_times_move_in_ticks(scene: Callable[[str], Non
     assert done.returncode == 0, done.stderr
 
 
-AGE_S = 0.5
-WORK_S = 1.5
+AGE_S = 0.4
+WORK_S = 1.2
 
 
 class Hammer:
