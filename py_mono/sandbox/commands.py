@@ -110,14 +110,22 @@ class WorkerCommands:
             raise
         line = self._first_moment(job, control, cancelled)
         if line is None:
-            self.jobs.add(job, control)
-            return Started(job.path, job.output(_FIRST_BYTES), job=job.number)
+            return self._kept(job, control)
         code, reason, _ = ending(line)
         job.over = reason != "lost"
         said = Started(job.path, job.output(_FIRST_BYTES), ended=at_once(line), exit_code=code, reason=reason)
         self.jobs.release(job)
         control.close()
         return said
+
+    def _kept(self, job: Job, control: socket.socket) -> Started:
+        try:
+            self.jobs.add(job, control)
+        except RuntimeError:
+            control.close()  # whereupon its supervisor ends it
+            self.jobs.release(job)
+            raise ToolFailure("not started: the limit on processes is reached; end some first") from None
+        return Started(job.path, job.output(_FIRST_BYTES), job=job.number)
 
     def _start_job(self, argv: "Sequence[str]", cwd: str, job: Job, details: "dict[str, Any]") -> socket.socket:
         """Have a runner start it; the supervisor's line. Raises ToolFailure."""

@@ -111,9 +111,9 @@ def test_their_handles_complete() -> None:
     assert choices(app(Running())) == []
 
 
-def lines(*events: Event) -> list[str]:
+def lines(*events: Event, final_text: bool = True) -> list[str]:
     stream = io.StringIO()
-    render = Renderer(Screen(stream, {"TERM": "xterm"}, terminal=False, columns=80))
+    render = Renderer(Screen(stream, {"TERM": "xterm"}, terminal=False, columns=80), final_text=final_text)
     for number, event in enumerate(events):
         render(Envelope(number + 1, float(number), event))
     return stream.getvalue().splitlines()
@@ -133,4 +133,5 @@ def test_an_interrupted_turn_says_which_go_on() -> None:
     cancelled = TurnFinished("cancelled", Usage(), 1)
     assert lines(*FACTS, cancelled)[-1] == "still in the background: job 1, 12; /jobs shows and ends them"
     assert "background" not in lines(cancelled)[-1]
+    assert "still" not in lines(*FACTS, cancelled, final_text=False)[-1]  # one shot: they end with it
     assert "still" not in lines(*FACTS, TurnFinished("end", Usage(), 1))[-1]

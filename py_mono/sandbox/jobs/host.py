@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from py_mono.sandbox.link import Link
 
 _TELLABLE = frozenset(get_args(JobEnd)) - {"session_ended"}
-_MOST = 32
+_MOST = 64  # twice what an honest worker has, which may tell of a beginning before an end
 _GREATEST = 1 << 31
 _GREATEST_SIZE = 1 << 62
 _GREATEST_STATUS = 255

@@ -125,14 +125,15 @@ class Jobs:
             self._last -= job.number == self._last
 
     def add(self, job: Job, control: socket.socket) -> None:
-        """It runs, and is looked after from here on."""
+        """It runs, and is looked after from here on. Raises RuntimeError where there can be no thread for that."""
         with self._lock:
-            self._running[job.number] = job
-            self._controls[job.number] = control
             if not self._watching:
-                _thread.start_new_thread(self._watch, ())  # before anybody is told: without a thread it is no job
+                _thread.start_new_thread(self._watch, ())
                 self._watching = True
         self.say("job_started", job=job.number, command=job.command, output=job.path)
+        with self._lock:  # not before: its end must not be told first
+            self._running[job.number] = job
+            self._controls[job.number] = control
         os.write(self._wake_end, b"\0")
 
     def answer(self, identifier: str, number: int, action: str) -> None:

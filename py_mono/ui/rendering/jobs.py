@@ -23,7 +23,7 @@ def job_ended(view: View, event: JobEnded) -> None:
 
 
 def jobs_go_on(view: View) -> None:
-    """An interrupted turn leaves them."""
-    if view.jobs:
+    """An interrupted turn leaves them, where the session goes on."""
+    if view.jobs and view.final_text:
         names = ", ".join(map(str, view.jobs))
         view.say(f"still in the background: job {names}; /jobs shows and ends them", "dim")

@@ -79,9 +79,9 @@ def test_no_more_can_begin_than_calls_were_made_nor_while_none_runs() -> None:
     with pytest.raises(WireError, match="no call can have started job 2 now"):
         Told().take({**STARTED, "job": 2}, calls=9, open_calls=0)
     crowd = Told()
-    with pytest.raises(WireError, match="no call can have started job 33 now"):
+    with pytest.raises(WireError, match="no call can have started job 65 now"):
         crowd.take(*({**STARTED, "job": number} for number in range(1, 99)), calls=99)
-    assert len(crowd.events) == 32
+    assert len(crowd.events) == 64
 
 
 async def test_the_jobs_of_a_worker_that_lies_are_lost_with_it() -> None:
