@@ -100,6 +100,10 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     environment = settings.environment = {**_dotenv(settings.folders.config), **environ}
     settings.checkpoints = _checkpoints(settings.folders.config)
     settings.workspace = _workspace(flags, environment, settings.folders)
+    if flags.command == "run" and os.path.isfile(os.path.join(settings.workspace, ".env")):
+        agreed = load("py_mono.ui.workspace_env:agreed_variables")
+        found = agreed(settings.workspace, settings.folders.state, may_ask=not flags.print_)
+        environment.update({name: value for name, value in found.items() if name not in environ})
     settings.extra_roots = tuple(_folder(path, "--add-dir") for path in flags.add_dir)
     settings.provider = flags.provider or environment.get("LLM_PROVIDER") or "ollama"
     settings.model = flags.model or ""

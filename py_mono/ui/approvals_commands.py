@@ -1,6 +1,7 @@
 """``/approvals``: what was agreed to for this workspace, and to forget it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from py_mono.ui.rendering.exact import spelled
@@ -17,30 +18,32 @@ async def approvals(app: "App", arguments: str) -> str:
     """What ``/approvals`` says."""
     known = _known(app)
     words = arguments.split()
+    if not known:
+        return _NOTHING
     if not words:
-        if not known:
-            return _NOTHING
         width = len(str(len(known)))
-        return "\n".join(f"{n:>{width}}  {_said(key)}{till}" for n, (key, till) in enumerate(known, 1))
+        return "\n".join(f"{number:>{width}}  {said}" for number, (said, _) in enumerate(known, 1))
     number = words[1] if len(words) == 2 and words[0] == "forget" else ""  # noqa: PLR2004 - forget and its number
     if not (number.isascii() and number.isdecimal() and 0 < int(number[:6]) <= len(known)):
-        return f"{_USAGE} There {'are' if len(known) > 1 else 'is'} 1 to {len(known)}." if known else _NOTHING
-    key, _ = known[int(number) - 1]
-    app.gate.rules.forget(key)
-    return f"You are asked about {_said(key)} again."
+        return f"{_USAGE} There {'are' if len(known) > 1 else 'is'} 1 to {len(known)}."
+    said, forget = known[int(number) - 1]
+    forget()
+    return f"Forgotten: {said}. You are asked again."
 
 
 def choices(app: "App") -> Sequence[tuple[str, str]]:
     """What may stand after the command."""
-    return [("forget", "no longer agree to one")] if _known(app) else []
+    return [("forget", "ask me again about one")] if _known(app) else []
 
 
-def _known(app: "App") -> list[tuple[str, str]]:
-    """Each name, with until when it holds where that is not for ever."""
-    rules = app.gate.rules
+def _known(app: "App") -> list[tuple[str, Callable[[], None]]]:
+    """What was said, each with what forgets it: rules, those of this session, and consents to a content."""
+    rules, consents = app.gate.rules, app.gate.consents
     kept = [rule.key for rule in rules.rules]
-    return [*((key, "") for key in kept), *((key, "  (this session)") for key in rules.session if key not in kept)]
-
-
-def _said(key: str) -> str:
-    return one_line(spelled(key))
+    keys = [*((key, "") for key in kept), *((key, " (this session)") for key in rules.session if key not in kept)]
+    found: list[tuple[str, Callable[[], None]]] = []
+    found += [(one_line(spelled(key)) + till, partial(rules.forget, key)) for key, till in keys]
+    for kind, name, yes in consents.known():
+        said = f"{name} is {'' if yes else 'not '}read, as it was when you were asked ({kind})"
+        found.append((one_line(spelled(said)), partial(consents.forget, kind, name)))
+    return found

@@ -9,6 +9,7 @@ from py_mono.ui.rendering.exact import question_rows, spelled
 from py_mono.ui.terminal import Screen
 
 if TYPE_CHECKING:
+    from py_mono.security.approvals.consents import Consents
     from py_mono.security.approvals.rules import Rules
 
 
@@ -24,6 +25,10 @@ class Asking(Protocol):
     @property
     def rules(self) -> "Rules":
         """What was agreed to."""
+
+    @property
+    def consents(self) -> "Consents":
+        """What was agreed to by its content."""
 
 
 def options(question: Question) -> list[tuple[str, str]]:

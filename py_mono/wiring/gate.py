@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from py_mono.protocol.ports import Emit, Grant, Verdict
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.security.approvals.consents import Consents
 from py_mono.utils.lazy import load
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class LateGate:
     def rules(self) -> "Rules":
         """What was agreed to."""
         return self._approvals.rules
+
+    @property
+    def consents(self) -> Consents:
+        """What was agreed to by its content."""
+        return Consents(self._settings.folders.state, self._profile.workspace)
 
     @property
     def _approvals(self) -> "Approvals":

@@ -82,7 +82,7 @@ def test_always_is_remembered_listed_and_forgotten(program: Program, start: Call
     terminal.say("/approvals")
     terminal.wait_for("1  git ls-remote")
     terminal.say("/approvals forget 1")
-    terminal.wait_for("You are asked about git ls-remote again.")
+    terminal.wait_for("Forgotten: git ls-remote. You are asked again.")
     terminal.say("/approvals")
     terminal.wait_for("You agreed to nothing beforehand")
 

@@ -29,6 +29,7 @@ from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.security.approvals.consents import Consents
 from py_mono.security.approvals.rules import Rules
 from py_mono.ui.account import Account
 from py_mono.ui.app import App
@@ -54,7 +55,7 @@ def f(x):
 
 | file | why it is looked at again |
 |------|---------------------------|
-| a.py | 文字 and e\u0301 and 👩\u200d💻 |
+| a.py | 文字 and e\u0301 and 👩 |
 
 The end.
 """
@@ -155,8 +156,8 @@ class FakeAgent:
             self._say("not listening\n")
             await self._interrupted.wait()
             return True
-        if kind == "tool":
-            await self._tool()
+        if kind in {"tool", "long"}:
+            await (self._tool() if kind == "tool" else self._long())
         elif kind == "evil":
             self._say("\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b5m \u202egnp.exe\n")
             self._say("split \x1b")
@@ -167,8 +168,6 @@ class FakeAgent:
         elif kind == "flood":
             for number in range(20_000):
                 self._say(f"line {number} of many\n" if number % 2 else "x" * 20)
-        elif kind == "long":
-            await self._long()
         elif kind == "print":
             sys.stdout.write("stray \x1b[31mprint\n")
         else:
@@ -204,12 +203,12 @@ class FakeAgent:
         self._emit(ReasoningDelta("let me see\nwhat there is"))
         await asyncio.sleep(0.2)
         said, rest = LONG.split("¦")
-        for word in said.split(" "):
-            self._say(word + " ")
+        for at in range(0, len(said), 3):
+            self._say(said[at : at + 3])
         await self._steered.wait()
         self.take_queued()
         self._say(rest)
-        usage = Usage(12_345, 678, 9_000, 0.00002)
+        usage = Usage(12_345, 678, 9_000)
         self._emit(ContextChecked("seen", 12_000, 12_345, 32_768))
         self._emit(MessageFinished(AssistantMessage("done", usage=usage)))
         for call, result in TOOLS:
@@ -246,6 +245,7 @@ class FakeGate:
 
     def __init__(self, workspace: str) -> None:
         self.ask: Ask | None = None
+        self.consents = Consents(os.path.join(workspace, "state"), workspace)
         self.rules = Rules(os.path.join(workspace, "state"), workspace, notice=print, clock=lambda: 1.0)
 
 

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from py_mono.utils.digests import blake2b
+from py_mono.security.approvals.folder import FOLDER, workspace_name, write_whole
 
-_FOLDER = "approvals"
 _MOST = 1000
 _LARGEST = 1 << 20
 
@@ -49,8 +48,8 @@ class Rules:
     ) -> None:
         """``clock`` gives seconds since 1970."""
         self._workspace = os.path.realpath(workspace)
-        self._folder = os.path.join(state_folder, _FOLDER)
-        self._path = os.path.join(self._folder, f"{_name(self._workspace)}.json")
+        self._folder = os.path.join(state_folder, FOLDER)
+        self._path = os.path.join(self._folder, f"{workspace_name(self._workspace)}.json")
         self._notice = notice
         self._clock = clock
         self._session: set[str] = set()
@@ -91,7 +90,7 @@ class Rules:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             with self._locked():
                 rules = sorted(change(list(self._load())), key=lambda rule: rule.key)[:_MOST]
-                self._write(msgspec.json.encode(_File(_text(self._workspace), rules=rules)))
+                write_whole(self._path, msgspec.json.encode(_File(_text(self._workspace), rules=rules)))
         except OSError as error:
             self._notice(
                 f"what you agreed to holds for this session only: {self._path} cannot be written ({error.strerror})"
@@ -105,15 +104,6 @@ class Rules:
             yield
         finally:
             os.close(descriptor)
-
-    def _write(self, data: bytes) -> None:
-        temporary = f"{self._path}.{os.getpid()}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self._path)
 
     def _refresh(self) -> None:
         try:
@@ -156,15 +146,6 @@ class Rules:
         self._notice(
             f"what you agreed to before is damaged ({why}), and you are asked again; the file is kept as {aside}"
         )
-
-
-def _name(workspace: str) -> str:
-    """The name of a workspace's file."""
-    try:
-        inode = os.stat(workspace).st_ino
-    except OSError:
-        inode = 0
-    return blake2b(os.fsencode(workspace) + b"\0%d" % inode, digest_size=16).hexdigest()
 
 
 def _text(path: str) -> str:
