@@ -197,7 +197,8 @@ class InputLine:
     def _draw(self) -> None:
         app = self._session.app
         if app.is_running and not app.is_done:
-            app.renderer.render(app, app.layout)
+            app.render_counter += 1  # it is the key of what is remembered of the rows above the line
+            app._redraw()  # noqa: SLF001 - as ``invalidate`` does, but now: the renderer alone draws what it drew before
 
     def _redraw(self) -> None:
         self._redrawing = False
