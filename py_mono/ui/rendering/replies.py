@@ -108,6 +108,7 @@ def notice(view: View, event: Notice) -> None:
 
 def turn_finished(view: View, event: TurnFinished) -> None:
     """The turn in one line, and what went wrong."""
+    view.text.end(view.at)
     view.running.clear()
     view.wait("")
     usage = event.usage

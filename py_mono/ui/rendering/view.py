@@ -87,8 +87,7 @@ class View:
         self.status = status
 
     def line(self, text: str, style: Style | None = None) -> None:
-        """Show a line of its own, already harmless."""
-        self.text.end(self.at)
+        """Show a line of its own, already harmless; a reply that still comes goes on after it."""
         self.screen.write(self.screen.paint(text, style) + "\n")
 
     def say(self, text: str, style: Style | None = None) -> None:
