@@ -1,4 +1,4 @@
-"""Checkpoints: the first, an unchanged one, taking back 1,000 changed files. In this process, for they work in one."""
+"""Checkpoints: the first, an unchanged one, a copy, taking back 1,000 changed files. In this process, for they work in one."""
 
 import random
 import shutil
@@ -22,6 +22,7 @@ def checkpoints(bench: Bench) -> list[Row]:
     first = best(rounds, lambda number: lambda: _checkpoints(bench, workspace, f"first{number}").take())
     kept = _checkpoints(bench, workspace, "first0")
     unchanged = best(rounds * 3, lambda _: kept.take)
+    copied = best(rounds, lambda number: _copy(kept, bench.folder("copies") / f"{number}"))
     undo = best(rounds, lambda number: _undo(kept, workspace, number))
     shutil.rmtree(workspace)
     workspace = _made(bench.folder("many"), MANY, 100)
@@ -33,6 +34,7 @@ def checkpoints(bench: Bench) -> list[Row]:
         _row("first checkpoint of 10,000 files, 200 MB", first, 1000),
         _row("unchanged checkpoint of 10,000 files", unchanged, 80),
         _row("unchanged checkpoint of 100,000 files", many, 700),
+        _row("scratch copy of 10,000 files, 200 MB", copied, 1500),
         _row("undo of 1,000 changed files", undo, 500),
     ]
 
@@ -55,6 +57,18 @@ def best(rounds: int, prepared: Callable[[int], Callable[[], object]]) -> tuple[
 
 def _checkpoints(bench: Bench, workspace: Path, name: str) -> Checkpoints:
     return Checkpoints(str(bench.folder("state") / name), str(workspace))
+
+
+def _copy(kept: Checkpoints, folder: Path) -> Callable[[], None]:
+    name = kept.take().id
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+    def copy() -> None:
+        if len(kept.copy(name, str(folder)).entries) < FILES:
+            raise NotMeasured("the copy does not hold every file")
+
+    return copy
 
 
 def _undo(kept: Checkpoints, workspace: Path, number: int) -> Callable[[], None]:
