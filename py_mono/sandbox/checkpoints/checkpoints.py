@@ -18,7 +18,7 @@ from py_mono.sandbox.checkpoints.restore import Restorer, Unfinished
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 from py_mono.sandbox.checkpoints.store import Store
 from py_mono.sandbox.checkpoints.take import note
-from py_mono.sandbox.checkpoints.told import told
+from py_mono.sandbox.checkpoints.told import named_git, told
 from py_mono.sandbox.checkpoints.tree import differing, kinds, named, shown, slashes
 from py_mono.utils.ids import new_id
 
@@ -85,7 +85,7 @@ class Checkpoints:
             target: What is wanted.
             since: What is to be taken back; where it is empty, everything that is not as in ``target``.
             only: These paths and what is below them; empty for all.
-            but: Not these, nor what is below them; both as ``changes`` names them.
+            but: Not these; both as ``changes`` and ``diff`` name them.
             confirmed: Whether what somebody changed after ``since`` may be overwritten. It can be had back from ``before``.
         """
         store = self._store
@@ -94,7 +94,7 @@ class Checkpoints:
             before, now = store.take()
             wanted = store.tree(target)
             planner = Planner(wanted, store.tree(since) if since else now, now)
-            plan = planner.plan(_chosen(only, but), confirmed=confirmed)
+            plan = planner.plan(_restored(only, but), confirmed=confirmed)
             kept, not_kept = planner.conflicts, planner.not_kept
             if not plan.empty():
                 restorer = self._work(lambda restorer: restorer.run(plan, new_id()))
@@ -182,11 +182,24 @@ class Checkpoints:
             ) from error
 
 
-def _chosen(only: Collection[str], but: Collection[str] = ()) -> Callable[[str], bool]:
-    wanted, spared = ({path.rstrip("/") for path in paths} for paths in (only, but))
+def _chosen(only: Collection[str]) -> Callable[[str], bool]:
+    wanted = {path.rstrip("/") for path in only}
+    return lambda path: not wanted or not wanted.isdisjoint(_ways(path))
 
-    def chosen(path: str) -> bool:
-        ways = {shown(path), *(shown(path[:end]) for end in slashes(path))}
-        return not (spared & ways) and (not wanted or bool(wanted & ways))
 
-    return chosen
+def _restored(only: Collection[str], but: Collection[str]) -> Callable[[str], bool]:
+    """Which paths a restore may touch: a folder stays with what stays in it."""
+    chosen, spared = _chosen(only), {*but, *(name[:end] for name in but for end in slashes(name))}
+
+    def touched(path: str) -> bool:
+        name = shown(path)
+        if name in spared or any(way in but for way in _ways(path) if named_git(way)):
+            return False
+        return chosen(path)
+
+    return touched
+
+
+def _ways(path: str) -> list[str]:
+    """The names of a path and of the folders above it."""
+    return [*(shown(path[:end]) for end in slashes(path)), shown(path)]
