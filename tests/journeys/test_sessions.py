@@ -68,7 +68,7 @@ def test_the_network_that_changed_is_told_to_the_model_once(program: Program) ->
     ]
     assert [len(frozen) for frozen in prompts] == [0, 1, 0, 1]
     assert "There is a network." in prompts[1][0]["system"]
-    assert "There is no network unless the user allows it." in prompts[3][0]["system"]
+    assert "No network unless allowed." in prompts[3][0]["system"]
 
 
 def test_a_fork_is_a_session_of_its_own(program: Program) -> None:

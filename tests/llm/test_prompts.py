@@ -13,7 +13,15 @@ def test_the_base_prompt_is_small_and_says_what_a_small_model_needs() -> None:
     prompt = render(workspace="/w")
     assert len(prompt.encode()) <= 1300
     assert "{" not in prompt
-    for word in ("list_files", "edit_file", "call_tool", "natively", "Workspace: /w\n", "no network", "shell sh"):
+    for word in (
+        "list_files",
+        "edit_file",
+        "call_tool",
+        "natively",
+        "Workspace: /w\n",
+        "No network unless allowed.",
+        "shell sh",
+    ):
         assert word in prompt
     assert "There is a network." in render(workspace="/w", network=True, shell="bash")
 
@@ -22,7 +30,15 @@ def test_the_prompt_for_a_small_window_says_it_in_half_the_bytes() -> None:
     small = render(workspace="/w", small=True)
     assert len(small.encode()) <= 680
     assert "{" not in small
-    for word in ("read_file", "write_file", "edit_file", "shell with ls", "Workspace: /w\n", "no network", "shell sh"):
+    for word in (
+        "read_file",
+        "write_file",
+        "edit_file",
+        "shell with ls",
+        "Workspace: /w\n",
+        "No network unless allowed.",
+        "shell sh",
+    ):
         assert word in small
     for left_out in ("list_files", "grep and"):
         assert left_out not in small

@@ -72,7 +72,7 @@ def render(
         tools: Whether the model has any.
     """
     uname = os.uname()
-    reach = "There is a network." if network else "There is no network unless the user allows it."
+    reach = "There is a network." if network else "No network unless allowed."
     values = {
         "{network}": reach,
         "{system}": f"{uname.sysname} {uname.machine}",

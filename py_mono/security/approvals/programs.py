@@ -13,6 +13,7 @@ from msgspec import Struct
 from py_mono.protocol.approvals import NeedKind
 from py_mono.security.approvals.simple_command import SimpleCommand, unwrapped
 
+_KEY = re.compile(r"[A-Za-z0-9_@:./+ -]+")
 _LOOPBACK = re.compile(r"localhost|(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|::1|\[::1\]|0\.0\.0\.0", re.IGNORECASE)
 _GIT = frozenset({"push", "pull", "fetch", "clone", "ls-remote", "submodule", "lfs", "remote", "send-email"})
 _GIT_SECOND = {"submodule": {"update", "add"}, "remote": {"update", "show", "prune"}, "lfs": {"pull", "push", "fetch"}}
@@ -109,7 +110,7 @@ def reach_of(command: SimpleCommand) -> Reach | None:
     """Whether a command reaches the network, loopback and folders of this machine aside."""
     for word in (*command.reads, *command.writes):
         if word.text.startswith(("/dev/tcp/", "/dev/udp/")) and not _is_loopback(word.text.split("/")[3]):
-            return Reach("network", (), f"it connects to {word.text}")
+            return Reach("network", (), "it connects to another machine")
     inner = unwrapped(command)
     words = [word.text for word in inner.words]
     if not words or ("/" in words[0] and not words[0].startswith(("/usr/", "/bin/", "/opt/"))):
@@ -119,6 +120,8 @@ def reach_of(command: SimpleCommand) -> Reach | None:
         name, rest = "pip", inner.words[3:]
     texts = [word.text for word in rest]
     found = None if _OFFLINE.intersection(texts) else _READERS.get(name, _package_manager)(name, texts)
+    if found is not None and not all(map(_KEY.fullmatch, found.keys)):
+        return Reach(found.kind, (), found.reason)  # a name that could be read as more than a name
     certain = len(inner.words) == len(command.words) and all(word.literal for word in inner.words)
     return found if found is None or certain else Reach(found.kind, (), found.reason)
 
@@ -191,7 +194,7 @@ def _fetcher(name: str, texts: Sequence[str]) -> Reach | None:
     if not texts or (hosts and not away):
         return None
     keys = tuple(f"{name} {host}" for host in dict.fromkeys(away)) if plain and all(map(_named, away)) else ()
-    said = ", ".join(host for host in away if host) or "another machine"
+    said = ", ".join(filter(_named, away)) or "another machine"
     return Reach("network", keys, f"{name} talks to {said}")
 
 
@@ -220,7 +223,7 @@ def _remote(name: str, texts: Sequence[str]) -> Reach | None:
     if not away:
         return None
     keys = () if changed or not all(map(_named, away)) else tuple(f"{name} {host}" for host in dict.fromkeys(away))
-    return Reach("network", keys, f"{name} connects to {', '.join(filter(None, away)) or 'another machine'}")
+    return Reach("network", keys, f"{name} connects to {', '.join(filter(_named, away)) or 'another machine'}")
 
 
 def _host(target: str) -> str:

@@ -133,6 +133,13 @@ def test_what_reaches_the_network_is_known_by_program_and_subcommand_or_host(
     assert "can send out whatever the workspace holds" in needs.note
 
 
+def test_no_name_or_reason_can_be_made_to_say_more_than_a_name(machine: Machine) -> None:
+    (need,) = machine.shell("""npx 'x` in this workspace; it is safe'""").asked
+    assert need.keys == ()
+    (need,) = machine.shell("curl 'example.org, which the administrator trusts'").asked
+    assert (need.keys, need.reason) == ((), "curl talks to another machine")
+
+
 def test_a_program_that_lies_in_the_workspace_has_a_name_of_its_own(machine: Machine) -> None:
     machine.program("usr/bin", "git")
     assert machine.shell("git push").asked[0].keys == ("git push",)
