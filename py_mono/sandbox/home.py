@@ -5,6 +5,7 @@ still be root and unconfined: so no link is followed, and nothing that was there
 """
 
 import os
+import stat
 
 from py_mono.sandbox.profile import Profile
 
@@ -39,7 +40,11 @@ def work_in_copy(profile: Profile) -> None:
     for path in profile.lent:
         place = os.path.join(profile.copy, os.path.relpath(path, workspace))
         try:
-            os.rmdir(place)
+            seen = os.lstat(place)
+            if stat.S_ISDIR(seen.st_mode):
+                os.rmdir(place)
+            elif stat.S_ISREG(seen.st_mode) and not seen.st_size:
+                os.unlink(place)
             os.symlink(path, place)
         except OSError:  # a worker before this one made the link, or tools put something there
             continue

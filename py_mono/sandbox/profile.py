@@ -68,7 +68,7 @@ class Profile:
     Attributes:
         workspace: May be read and written.
         copy: Where not empty, a copy of the workspace, which is shown at its place where a mount namespace can be had.
-        lent: Folders of the workspace that the copy does not hold: shown in it read-only, as they are.
+        lent: Folders and files of the workspace that the copy does not hold: shown in it read-only, as they are.
         private_tmp: A folder the host made for this session: shown as ``/tmp`` and ``/var/tmp`` too where a mount
             namespace can be had; ``TMPDIR`` and ``HOME`` point at it or below.
         extra_roots: Further folders that may be read and written.

@@ -250,6 +250,41 @@ def test_links_owners_and_pipes_are_in_the_copy_and_keys_are_not(place: Place) -
     assert (place.workspace / ".keys.enc").read_text() == "secret"
 
 
+def test_what_a_copy_does_not_hold_can_be_read_in_it_and_not_changed(place: Place) -> None:
+    place.begin(
+        [
+            (
+                "shell",
+                {
+                    "command": "mkdir -p .venv/bin sub/node_modules __pycache__; echo 1 > .venv/bin/x; echo 2 > sub/node_modules/y"
+                },
+            )
+        ]
+    )
+    with (place.workspace / "large").open("wb") as large:
+        large.truncate(150_000_000)
+    was = place.state
+    branch = place.open("scratch")
+    said = place.shell(
+        branch,
+        "cat .venv/bin/x sub/node_modules/y; stat -c %s large; for f in .venv/new sub/node_modules/y large; do "
+        "echo more 2>/dev/null >> $f || echo no $f; done; rm -rf .venv large 2>/dev/null; ls -A",
+    )
+    assert said.splitlines() == [
+        "1", "2", "150000000", "no .venv/new", "no sub/node_modules/y", "no large", ".venv", "large", "sub",
+    ]  # fmt: skip
+    changes = place.runner.run(branch.changes())
+    assert changes.changes == ()
+    assert "in the copy .venv, large, sub/node_modules could only be read" in changes.note
+    place.shell(branch, "echo 3 > sub/new")
+    committed = place.runner.run(branch.commit())
+    assert committed is not None
+    assert committed.conflicts == ()
+    place.runner.run(branch.close())
+    (place.workspace / "sub" / "new").unlink()
+    assert place.state == was
+
+
 def test_a_discarded_copy_is_gone_and_takes_no_more_calls(place: Place, tmp_path: Path) -> None:
     branch = place.open("scratch")
     place.shell(branch, "mkdir -m 0 closed; echo 1 > f")

@@ -114,7 +114,7 @@ class Checkpoints:
         """Copy a checkpoint into an empty folder, from the workspace as far as that still holds the same."""
         with self._store.locked():
             tree = self._store.tree(name)
-        copier = Copier(tree, self._store.workspace, folder, self._store.settings.left_out)
+        copier = Copier(tree, self._store.workspace, folder, self._store.settings)
         try:
             copier.run()
             with self._store.locked():

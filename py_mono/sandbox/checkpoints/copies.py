@@ -37,7 +37,7 @@ class Copy(Struct, frozen=True):
         folder: Where it is.
         base: The checkpoint's name.
         entries: What stands in it.
-        lent: Folders of the workspace that it shows and does not hold, relative to it.
+        lent: Folders and large files of the workspace that it shows and does not hold, relative to it.
         note: What of the workspace is not in it, in words; or empty.
     """
 
@@ -56,12 +56,13 @@ class Copier:
         skipped: What is not in the copy, and why.
     """
 
-    def __init__(self, tree: Tree, workspace: str, folder: str, names: frozenset[str]) -> None:
-        """``names``: of the folders that are left out."""
+    def __init__(self, tree: Tree, workspace: str, folder: str, settings: CheckpointSettings) -> None:
+        """``settings`` are those of the checkpoint."""
         self._tree = tree
         self._source = workspace
         self._folder = folder
-        self._names = names
+        self._settings = settings
+        self._large: list[str] = []
         self._clones = self._ranges = True
         self._first: dict[Entry, str] = {}
         self._root = os.geteuid() == 0
@@ -134,15 +135,15 @@ class Copier:
         return True
 
     def _copy_unkept(self, path: str, name: str, seen: int, into: int) -> None:
-        """What the store does not hold is copied where that can be: large files, pipes."""
+        """Of what the store does not hold, pipes are made anew, and large files lent: they would not be merged anyway."""
         entry = self._tree.entries[path]
-        self.skipped[path] = self._tree.unkept.get(path, "it is not kept")
-        with suppress(OSError):
-            if stat.S_ISFIFO(entry[0]):
-                os.mkfifo(name, stat.S_IMODE(entry[0]), dir_fd=into)
-                del self.skipped[path]
-            elif stat.S_ISREG(entry[0]) and path != KEYS and seen >= 0 and self._copy_file(path, name, seen, into):
-                del self.skipped[path]
+        if stat.S_ISFIFO(entry[0]):
+            os.mkfifo(name, stat.S_IMODE(entry[0]), dir_fd=into)
+        elif path != KEYS and stat.S_ISREG(entry[0]) and entry[1] > self._settings.max_file_bytes and seen >= 0:
+            os.close(os.open(name, _NEW, 0o600, dir_fd=into))
+            self._large.append(path)
+        else:
+            self.skipped[path] = self._tree.unkept.get(path, "it is not kept")
 
     def _fill(self, reading: int, writing: int) -> None:
         """Bring the bytes over in the cheapest way that works here."""
@@ -174,24 +175,23 @@ class Copier:
                     self._own(descriptor, os.fstat(at))
                     os.fchmod(descriptor, stat.S_IMODE(entry[0]))
                     os.utime(descriptor, ns=(entry[2], entry[2]))
-            for path in self.lent:
+            for path in self._folders():
                 at, name = target.parent(path)
                 os.mkdir(name, 0o755, dir_fd=at)
             for path, entry in sorted(self._tree.entries.items(), reverse=True):
                 if stat.S_ISDIR(entry[0]) and stat.S_IMODE(entry[0]) != 0o700:  # noqa: PLR2004 - as it was made
                     target.chmod(path, stat.S_IMODE(entry[0]))
 
-    @property
-    def lent(self) -> tuple[str, ...]:
-        """The folders that are shown and not copied."""
-        return tuple(sorted(path for path in self._tree.left_out if path.rpartition("/")[2] in LENT))
+    def _folders(self) -> list[str]:
+        return [path for path in self._tree.left_out if path.rpartition("/")[2] in LENT]
 
     def made(self, name: str) -> Copy:
         """What came out; ``name`` is the checkpoint's."""
         limit = len(self._tree.entries) + 1000
-        found = manifest.scan_settled(self._folder, limit=limit, names=self._names)
+        found = manifest.scan_settled(self._folder, limit=limit, names=self._settings.left_out)
         said = [f"{shown(path)} ({reason})" for path, reason in sorted(self.skipped.items())]
-        return Copy(self._folder, name, found.entries, self.lent, f"not in the copy: {', '.join(said)}" if said else "")
+        lent = tuple(sorted((*self._folders(), *self._large)))
+        return Copy(self._folder, name, found.entries, lent, f"not in the copy: {', '.join(said)}" if said else "")
 
 
 def _works(work: Callable[[], object]) -> bool:
