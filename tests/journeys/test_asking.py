@@ -22,11 +22,11 @@ def calling(*commands: str, then: str = "text: Ended well.") -> str:
 def start(program: Program) -> Iterator[Callable[..., Terminal]]:
     started: list[Terminal] = []
 
-    def begin(script: str, *, term: str = "xterm-256color", columns: int = 90, rows: int = 40) -> Terminal:
+    def begin(script: str, *flags: str, term: str = "xterm-256color", columns: int = 90, rows: int = 40) -> Terminal:
         program.script(script)
         environment = program.environment(TERM=term)
         del environment["PATH"]
-        terminal = Terminal(program.workspace, columns, rows, around=str(BIN), **environment)
+        terminal = Terminal(program.workspace, columns, rows, around=" ".join([str(BIN), *flags]), **environment)
         started.append(terminal)
         terminal.wait_for("/help")
         return terminal
@@ -176,3 +176,35 @@ def test_a_command_of_the_persons_own_is_asked_about_too(program: Program, start
     answer(terminal, "n")
     terminal.wait_for("not approved")
     assert decided(program) == [("denied", "")]
+
+
+def test_who_wants_to_be_asked_before_each_change_can_say_so_once_for_a_session(
+    program: Program, start: Callable[..., Terminal]
+) -> None:
+    terminal = start(calling("touch one", "touch two"), "--tools", "ask")
+    terminal.say("!echo mine")  # their own is not asked about
+    terminal.wait_for("mine")
+    terminal.wait_input(">")
+    terminal.say("go on")
+    terminal.wait_for("why: you want to be asked before each change (--tools ask)")
+    terminal.wait_for("2  yes, for `call shell` until this session ends")
+    terminal.wait_input("answer 1 to 4>")
+    terminal.type("2\r")
+    terminal.wait_for("Ended well.")
+    assert sorted(path.name for path in program.workspace.iterdir()) == ["one", "two"]
+    assert [decision for decision, _ in decided(program)] == ["always", "rule"]
+
+
+def test_a_persons_own_commands_run_where_the_model_has_no_tools(start: Callable[..., Terminal]) -> None:
+    terminal = start("text: no turn", "--tools", "off")
+    terminal.say("!echo $((6 * 7))")
+    terminal.wait_for("42")
+
+
+def test_leaving_while_a_question_stands_is_a_no(program: Program, start: Callable[..., Terminal]) -> None:
+    terminal = start(calling("git ls-remote http://example.test/x"))
+    terminal.say("push it")
+    terminal.wait_input(ASK)
+    terminal.type("\x04")
+    assert terminal.status() == 0
+    assert decided(program) == [("denied", "interrupted")]
