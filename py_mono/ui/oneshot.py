@@ -6,6 +6,7 @@ from typing import Any
 
 from py_mono.ui.app import App
 from py_mono.ui.json_mode import FAILED, LIMIT, EventLines, TurnRecord, denial, exit_status, print_object, result_object
+from py_mono.ui.line.mentions import spelled_out
 from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
 from py_mono.ui.piped import STDIN_LIMIT, combine
@@ -23,7 +24,7 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
         ConfigError: There is no prompt, or what is piped in is no text or too long.
     """
     screen = Screen(sys.stderr, app.environment, redact=app.redact)
-    text = combine(prompt, await _piped(screen))
+    text = combine(spelled_out(prompt or "", app.workspace), await _piped(screen))
     output = Output(sys.stdout.buffer)
     record = TurnRecord()
     app.agent.subscribe(record)

@@ -9,6 +9,7 @@ from py_mono.ui.asking import Asker
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import Leave, is_command, run_command
 from py_mono.ui.json_mode import CANCELLED, DONE, TurnRecord, exit_status
+from py_mono.ui.line.mentions import spelled_out
 from py_mono.ui.lines import LineReader
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
@@ -72,16 +73,22 @@ class _Plain:
         """Take the prompt and then every line; where nobody types them, all of them at once as the prompt's context."""
         try:
             if prompt and not typed:
-                await self.take(combine(prompt, await self._wait(self._reader.read_all(STDIN_LIMIT + 1))), typed=typed)
+                await self.take(
+                    combine(self._spelled(prompt), await self._wait(self._reader.read_all(STDIN_LIMIT + 1))),
+                    typed=typed,
+                )
                 return
-            await self.take(prompt or "", typed=typed)
+            await self.take(self._spelled(prompt or ""), typed=typed)
             while True:
                 self._screen.write(self._mark)
-                await self.take(await self._wait(self._reader.read_line()), typed=typed)
+                await self.take(self._spelled(await self._wait(self._reader.read_line())), typed=typed)
         except (EOFError, Leave):
             return
         except asyncio.CancelledError:
             self.status = CANCELLED
+
+    def _spelled(self, text: str) -> str:
+        return spelled_out(text, self._app.workspace)
 
     async def take(self, text: str, *, typed: bool) -> None:
         """Do what a line says.

@@ -316,3 +316,14 @@ def test_what_the_lock_leaves_open_is_said_before_the_first_turn(start: Start) -
     terminal.say("hello")
     terminal.wait_for("you said hello")
     assert terminal.text().index("lock: pretended") < terminal.text().index("A gap.")
+
+
+def test_a_mentioned_file_is_its_path_for_the_model_wherever_it_is_said(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "file.py").write_text("")
+    done = run_piped(b"see @file.py\n", folder=tmp_path)
+    assert done.stdout.startswith(b"you said see file.py\n")
+    done = run_piped(b"@file.py in the context\n", "see @file.py", folder=tmp_path)
+    assert done.stdout.startswith(b"you said see file.py||<stdin>|@file.py in the context|</stdin>\n")
+    terminal = start(TERM="dumb")
+    terminal.type("see @file.py\r")
+    terminal.wait_for("you said see file.py")
