@@ -5,7 +5,7 @@ import fcntl
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import NOTHING, Changes, Committed, FileDiff, Grant, Taken
@@ -104,6 +104,11 @@ class ScratchBranch:
         """See ``Branch``."""
         return await self._calls.specs()
 
+    async def lock(self) -> dict[str, Any]:
+        """What its worker reports of its lock. Raises SandboxError."""
+        lock: dict[str, Any] = (await (await self._workers.living()).hello())["lock"]
+        return lock
+
     async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
         """See ``Branch``."""
         if self._over:
@@ -119,8 +124,15 @@ class ScratchBranch:
         if self._over or not self._calls.acted:
             return Changes(())
         found = (await self._looked())[1]
+        where = "" if await self._at_its_place() else f"the copy was worked on at {self.folder}"
         lent = f"in the copy {', '.join(self._copy.lent)} could only be read" if self._copy.lent else ""
-        return Changes(found.changes, found.complete, "; ".join(filter(None, (found.note, self._copy.note, lent))))
+        return Changes(
+            found.changes, found.complete, "; ".join(filter(None, (found.note, self._copy.note, lent, where)))
+        )
+
+    async def _at_its_place(self) -> bool:
+        """Whether it was shown where the workspace is."""
+        return str((await self.lock())["layers"]["namespaces"]).startswith("on")
 
     async def diff(self) -> Sequence[FileDiff]:
         """See ``Branch``."""

@@ -12,6 +12,7 @@ from py_mono.protocol.ports import NOTHING, Branch, BranchMode, Grant
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
+from py_mono.sandbox.profile import LAYERS, Profile
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.utils.lazy import load
 
@@ -55,14 +56,22 @@ Call = tuple[str, dict[str, Any]]
 class Place:
     """A workspace and its sandbox, for code that is not async; what happens in it stays until ``close``."""
 
-    def __init__(self, base: Path, *, backend: str = "auto", beside: "Place | None" = None) -> None:
-        """``beside``: another session's, of the same workspace."""
+    def __init__(
+        self, base: Path, *, backend: str = "auto", layers: tuple[str, ...] = LAYERS, beside: "Place | None" = None
+    ) -> None:
+        """``layers`` of the lock; ``beside``: another session's, of the same workspace."""
         base.mkdir(parents=True, exist_ok=True)
         self.workspace = base / "workspace"
         if beside is None:
             self.workspace.mkdir()
         self.snapshots = ThreadedSnapshots(str(base / "state"), str(self.workspace), load)
-        self.sandbox = WorkerSandbox(Launcher(str(self.workspace), backend=backend), snapshots=self.snapshots)
+
+        def adjust(profile: Profile) -> Profile:
+            profile.layers = layers
+            return profile
+
+        launcher = Launcher(str(self.workspace), backend=backend, adjust=adjust)
+        self.sandbox = WorkerSandbox(launcher, snapshots=self.snapshots)
         self.runner = asyncio.Runner()
 
     def open(self, mode: BranchMode) -> Branch:

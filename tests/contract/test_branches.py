@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import BranchMode, Changes, Grant
 from py_mono.protocol.tools import Change
+from py_mono.sandbox.profile import LAYERS
+from py_mono.sandbox.scratch import ScratchBranch
 from tests.contract.branches import TOOLS, Call, Place
 
 CALLS = st.lists(TOOLS, min_size=1, max_size=5)
@@ -302,5 +304,24 @@ def test_from_a_copy_nothing_outside_is_changed(tmp_path: Path) -> None:
     branch = place.open("scratch")
     assert "nothing outside it is changed" in place.shell(branch, f"touch {outside}/x", Grant(writes=(str(outside),)))
     assert os.listdir(outside) == []
+    place.runner.run(branch.close())
+    place.close()
+
+
+def test_without_mounts_a_copy_is_worked_on_at_its_own_path_and_that_is_said(tmp_path: Path) -> None:
+    place = Place(tmp_path, layers=tuple(layer for layer in LAYERS if layer != "namespaces"))
+    place.begin([("shell", {"command": "mkdir -p .venv/bin d; echo 1 > .venv/bin/x; echo 1 > d/f; echo 1 > f"})])
+    was = place.state
+    branch = place.open("scratch")
+    said = place.shell(branch, "pwd; cat .venv/bin/x; echo 2 > f; rm -r d; (echo > .venv/bin/y) 2>/dev/null || echo no")
+    copy, *rest = said.splitlines()
+    assert copy.startswith(str(tmp_path / "state" / "scratch"))
+    assert isinstance(branch, ScratchBranch)
+    lock = place.runner.run(branch.lock())
+    assert rest == ["1", "no"] if lock["layers"]["landlock"].startswith("on") else ["1"]
+    assert f"The copy of the workspace is at {copy}: no mount namespace can show it at its place." in lock["open"]
+    assert place.runner.run(branch.changes()).changes == (Change("d/f", "deleted"), Change("f", "modified"))
+    assert {path: each for path, each in place.state.items() if path != ".venv/bin/y"} == was  # no Landlock, no wall
+    place.runner.run(branch.discard())
     place.runner.run(branch.close())
     place.close()
