@@ -113,14 +113,13 @@ class Approvals:
         return AGAIN
 
     def _needs(self, call: ToolCall, spec: ToolSpec) -> Needs:
-        needs = needs_of(call, spec, self._places) if self._confined else Needs()
-        asked = [need for need in needs.asked if not (self._network and need.grant == Grant(network=True))]
+        needs = needs_of(call, spec, self._places, network=self._network) if self._confined else Needs()
         command = str(call.arguments.get("command", "")) if call.name == "shell" else ""
-        note = needs.note if any(need.grant.network for need in asked) else ""
-        if command in self._failed and not any(need.grant.network for need in asked):
-            asked.append(Need("network", (), "it failed before for lack of the network", Grant(network=True)))
-            note = WITH_NETWORK
-        return Needs(tuple(asked), needs.free, needs.refusal, note)
+        if command not in self._failed or any(need.grant.network for need in needs.asked):
+            return needs
+        again = Need("network", (), "it failed before for lack of the network", Grant(network=True))
+        note = "; ".join(filter(None, (needs.note, WITH_NETWORK)))
+        return Needs((*needs.asked, again), needs.free, needs.refusal, note)
 
     def _covered(self, need: Need) -> bool:
         return need.kind in self._allowed or (bool(need.keys) and self.rules.cover(need.keys))

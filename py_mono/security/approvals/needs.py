@@ -18,6 +18,7 @@ from py_mono.security.approvals.simple_command import SimpleCommand, unwrapped
 WITH_NETWORK = (
     "with the network, this command can send out whatever the workspace holds, and reach what this machine serves"
 )
+BACKGROUND = "it goes on in the background, and keeps this until the session ends"
 _OUTSIDE = r"""(?:\A|[\s'"=<>;|&(])(?:/(?!usr/|bin/|dev/null|tmp/|proc/|lib)|\.\.(?:/|\s|\Z))|/\.\.(?:/|\s|\Z)"""
 """Where neither this nor ``MENTIONED`` is found, a line needs nothing, and is not parsed."""
 _READ = frozenset(
@@ -66,12 +67,13 @@ class Needs(Struct, frozen=True):
     note: str = ""
 
 
-def needs_of(call: ToolCall, spec: ToolSpec, places: Places) -> Needs:
-    """What a call would take whose arguments were checked. Never raises."""
+def needs_of(call: ToolCall, spec: ToolSpec, places: Places, *, network: bool = False) -> Needs:
+    """What a call would take whose arguments were checked; no network where the lock gives it anyway. Never raises."""
     if spec.source != "builtin":
         return Needs()
     if call.name == "shell":
-        return _of_shell(str(call.arguments.get("command", "")), places)
+        needs = _of_shell(str(call.arguments.get("command", "")), places, network=network)
+        return _lasting(needs) if needs.asked and call.arguments.get("background") else needs
     path = call.arguments.get("path")
     if not isinstance(path, str) or "\0" in path or not path.strip() or path.startswith("~"):
         return Needs()  # the tool itself says what is wrong with it
@@ -94,7 +96,7 @@ def _outside(path: str, *, writes: bool) -> Need:
     return Need("outside", (f"read {path}",), f"{path} lies outside the workspace", Grant(reads=(path,)))
 
 
-def _of_shell(line: str, places: Places) -> Needs:
+def _of_shell(line: str, places: Places, *, network: bool) -> Needs:
     if not _compiled(MENTIONED).search(line) and not _compiled(_OUTSIDE).search(line):
         return Needs()
     commands = commands_of(line)
@@ -102,7 +104,7 @@ def _of_shell(line: str, places: Places) -> Needs:
     found: list[Need] = []
     notes: list[str] = []
     for command in commands:
-        reach = reach_of(command)
+        reach = reach_of(command) if not network else None
         if reach is not None:
             own = places.planted(command.program) if command.program else ""
             keys = tuple(f"{key} ({own})" if own else key for key in reach.keys) if coverable else ()
@@ -116,6 +118,12 @@ def _of_shell(line: str, places: Places) -> Needs:
     if any(need.grant.network for need in found):
         notes.insert(0, WITH_NETWORK)
     return Needs(tuple(dict.fromkeys(found)), note="; ".join(dict.fromkeys(notes)))
+
+
+def _lasting(needs: Needs) -> Needs:
+    """What a command takes that goes on in the background: it keeps it, so it is asked about each time."""
+    asked = tuple(Need(need.kind, (), need.reason, need.grant) for need in needs.asked)
+    return Needs(asked, needs.free, needs.refusal, "; ".join(filter(None, (BACKGROUND, needs.note))))
 
 
 def _paths(command: SimpleCommand, places: Places) -> Iterator[tuple[Granted, bool]]:

@@ -5,7 +5,7 @@ import pytest
 
 from py_mono.protocol.ports import NOTHING, Grant
 from py_mono.protocol.tools import ToolCall, ToolSpec
-from py_mono.security.approvals.needs import Need, Needs, needs_of
+from py_mono.security.approvals.needs import BACKGROUND, WITH_NETWORK, Need, Needs, needs_of
 from py_mono.security.approvals.places import Granted, Places
 
 SHELL = ToolSpec("shell", "Run.", {}, "write")
@@ -131,6 +131,22 @@ def test_what_reaches_the_network_is_known_by_program_and_subcommand_or_host(
     needs = machine.shell(line)
     assert [(need.kind, need.keys, need.grant) for need in needs.asked] == [(kind, keys, Grant(network=True))]
     assert "can send out whatever the workspace holds" in needs.note
+
+
+def test_what_goes_on_in_the_background_keeps_what_it_got_and_is_asked_about_each_time(machine: Machine) -> None:
+    call = ToolCall("1", "shell", {"command": "git fetch", "background": True})
+    needs = needs_of(call, SHELL, machine.places)
+    assert [need.keys for need in needs.asked] == [()]
+    assert needs.note == f"{BACKGROUND}; {WITH_NETWORK}"
+    call = ToolCall("1", "shell", {"command": "make", "background": True})
+    assert needs_of(call, SHELL, machine.places) == Needs()
+
+
+def test_where_the_lock_gives_the_network_only_paths_are_asked_about(machine: Machine) -> None:
+    call = ToolCall("1", "shell", {"command": "git push; cat ../other/notes.txt"})
+    needs = needs_of(call, SHELL, machine.places, network=True)
+    assert [(need.kind, need.grant.network) for need in needs.asked] == [("outside", False)]
+    assert needs.note == ""
 
 
 def test_no_name_or_reason_can_be_made_to_say_more_than_a_name(machine: Machine) -> None:
