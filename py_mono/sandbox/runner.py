@@ -19,7 +19,7 @@ import struct
 import time
 
 from py_mono.sandbox import processes
-from py_mono.sandbox.jobs.supervise import Listener, Log, Supervisor
+from py_mono.sandbox.jobs.supervise import Door, Log, Supervisor
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
@@ -118,14 +118,14 @@ class _Runner:
         self, request: "dict[str, Any]", details: "dict[str, Any]", control: socket.socket, log: int
     ) -> "NoReturn":
         """Supervise a background command, and end with it. Raises OSError and ValueError where it cannot be started."""
-        listener = Listener(details["folder"], details["name"] + ".sock")
+        door = Door(details["folder"], details["name"], details["command"])
         output, output_end = os.pipe()
         try:
             os.chdir(request["cwd"])
             command = _spawn(request["argv"], request["environment"], output_end)
         except (OSError, ValueError):
             os.close(output)
-            listener.close()
+            door.close()
             raise
         finally:
             os.close(output_end)
@@ -133,10 +133,9 @@ class _Runner:
         os.write(self._notes, _PID.pack(os.getpid()))  # killed before this it is replaced: rather one too many
         supervisor = Supervisor(
             command,
-            details["command"],
             control=control,
             init=self._init,
-            listener=listener,
+            door=door,
             timeout_s=details["timeout_s"],
         )
         _report(control, supervisor.attend(output, Log(log)))

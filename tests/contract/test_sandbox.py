@@ -307,6 +307,15 @@ async def test_a_background_command_lives_across_calls_and_turns_and_ends_with_t
     assert processes(mark) == []
 
 
+async def test_a_background_command_is_waited_for_and_ended_from_another(box: Box, mark: str) -> None:
+    await box.shell(f"echo up; sleep {mark}", background=True)
+    assert (await box.shell("job")).content == f"job 1 runs: echo up; sleep {mark}"
+    killed = await box.shell("(sleep 0.2; job kill 1 >/dev/null) & job wait 1; echo and $?")
+    assert killed.content.startswith("up\n\n[ended: stopped, exit code 143 after")
+    assert killed.content.endswith("and 143")
+    assert processes(mark) == []
+
+
 async def test_a_background_daemon_lives_on_when_its_starter_has_ended(box: Box, mark: str) -> None:
     await box.shell(f"(setsid sleep {mark} >/dev/null &) ; exit 0", background=True)
     await until(lambda: len(processes(mark)) == 1)

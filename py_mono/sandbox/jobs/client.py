@@ -6,13 +6,13 @@ own, it imports nothing of ours.
 
 import os
 import re
-import socket
+import select
 import sys
 from contextlib import suppress
 
 TYPE_CHECKING = False  # spelled out: importing typing costs 4 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 FOLDER = "PY_MONO_JOBS"
 """The variable that names the folder of the logs; ``commands`` sets it."""
@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"%?([1-9][0-9]{0,8})")
 _CODE = re.compile(rb"\[ended: (?:[a-z ]+, )?exit code (\d{1,3}) after \d+ s\]\n\Z")
 _SHOWN = {"": 8192, "wait": 2048, "kill": 512}
 """How many bytes of a log are shown."""
+_COMMAND = 200  # bytes of a command
 _LOST = 137  # what a shell says of a killed program
 
 
@@ -42,7 +43,7 @@ def main(arguments: "Sequence[str]") -> int:
         return 1
     word = words[0] if words else ""
     if word:
-        _ask(number, word.encode())
+        _wait(number, word)
     code = _show(number, _SHOWN[word])
     return code if word == "wait" else 0
 
@@ -53,11 +54,17 @@ def _jobs() -> list[int]:
 
 def _list() -> int:
     for number in _jobs():
-        words = _ask(number, b"ask")
         ending = _tail(number, 256).rpartition(b"\n[")[2].decode("utf-8", "replace").strip().rstrip("]")
-        state = f"runs: {words}" if words else ending if ending.startswith("ended: ") else "ended"
+        ended = ending if ending.startswith("ended: ") else "ended"
+        state = f"runs: {_command(number)}" if _runs(number) else ended
         sys.stdout.write(f"job {number} {state}\n")
     return 0
+
+
+def _command(number: int) -> str:
+    with suppress(OSError), open(f"job-{number}.command", "rb") as file:
+        return file.read(_COMMAND).decode("utf-8", "replace")
+    return "?"
 
 
 def _show(number: int, size: int) -> int:
@@ -65,7 +72,7 @@ def _show(number: int, size: int) -> int:
     tail = _tail(number, size)
     sys.stdout.buffer.write(tail)
     sys.stdout.buffer.flush()
-    if _ask(number, b"ask"):
+    if _runs(number):
         sys.stdout.write(f"[job {number} runs on]\n")
         return 0
     found = _CODE.search(tail)
@@ -85,18 +92,32 @@ def _tail(number: int, size: int) -> bytes:
     return b""
 
 
-def _ask(number: int, word: bytes) -> str:
-    """What the supervisor answers; empty where there is none any more."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.connect(f"job-{number}.sock")
-        line.sendall(word)
-        return b"".join(_pieces(line)).decode("utf-8", "replace")
-    return ""
+def _door(number: int) -> int:
+    """The way to the supervisor; -1 where there is none any more."""
+    try:
+        return os.open(f"job-{number}.door", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return -1
 
 
-def _pieces(line: socket.socket) -> "Iterator[bytes]":
-    while piece := line.recv(4096):
-        yield piece
+def _runs(number: int) -> bool:
+    door = _door(number)
+    if door >= 0:
+        os.close(door)
+    return door >= 0
+
+
+def _wait(number: int, word: str) -> None:
+    """Wait for its end; first ask for it, where the word is ``kill``."""
+    door = _door(number)
+    if door < 0:
+        return
+    if word == "kill":
+        with suppress(BlockingIOError):  # somebody filled it: the supervisor hears them first
+            os.write(door, b"kill")
+    poll = select.poll()
+    poll.register(door, 0)  # tells, unasked, that nobody reads any more
+    poll.poll()
 
 
 if __name__ == "__main__":

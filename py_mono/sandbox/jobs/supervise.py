@@ -1,8 +1,8 @@
 """GUEST. What a runner becomes for a background command: its supervisor, until nothing of it is left.
 
-The command writes into a pipe; what comes goes to a log that is kept to a bounded size. Who wants to know its end, or to
-end it, connects to a socket beside the log and says ``wait`` or ``kill`` (``ask`` for what runs); at the end each gets
-one line. The server has its own line, the control socket, which it alone holds.
+The command writes into a pipe; what comes goes to a log that is kept to a bounded size. Who wants to end it writes
+``kill`` into a named pipe beside the log; who waits opens that, and sees it closed. The server has its own line, the
+control socket, which it alone holds.
 """
 
 import os
@@ -27,7 +27,6 @@ ENDED: "Final" = b"\n[ended: "
 _PIECE = 65536
 _GRACE_S = 2.0
 _REAP_S = 1.0  # how long a process that was adopted and ended may stay a zombie
-_LISTENERS = 16
 _WORDS = 200  # bytes of a command that are told
 _NICENESS = 10  # of who copies the output, not of the command: a flood should not hold up the tools
 
@@ -80,60 +79,67 @@ def whole_lines(piece: bytes) -> bytes:
     return piece[piece.find(b"\n", 0, -1) + 1 :]
 
 
-class Listener:
-    """The socket where others ask; made from within its folder, for its path may be too long for an address.
+class Door:
+    """The named pipe through which others say ``kill``; it is open as long as the supervisor lives.
+
+    Sockets there are none where the network cannot be kept apart.
 
     Attributes:
-        socket: The socket itself.
+        descriptor: To be read.
     """
 
-    def __init__(self, folder: str, name: str) -> None:
-        """Changes the working directory of this process. Raises OSError."""
-        self._path = os.path.join(folder, name)
-        os.chdir(folder)
-        _clear(name)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(name)
-        self.socket.listen(_LISTENERS)
-        self.socket.settimeout(0)
+    def __init__(self, folder: str, name: str, words: str) -> None:
+        """Also writes down what the command is. Raises OSError."""
+        self._path = os.path.join(folder, f"{name}.door")
+        self._told = os.path.join(folder, f"{name}.command")
+        for path in (self._path, self._told):
+            _clear(path)
+        os.mkfifo(self._path, 0o600)
+        self.descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        told = os.open(self._told, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.write(told, words.encode("utf-8", "surrogateescape")[:_WORDS])
+        os.close(told)
+
+    def asked(self) -> bool:
+        """Whether somebody wants it to end."""
+        try:
+            return b"kill" in os.read(self.descriptor, _PIECE)
+        except BlockingIOError:
+            return False
 
     def close(self) -> None:
-        """Nobody can ask any more."""
-        self.socket.close()
-        with suppress(OSError):
-            os.unlink(self._path)
+        """Nobody can ask any more, and who waits is told so."""
+        for path in (self._path, self._told):
+            with suppress(OSError):
+                os.unlink(path)
+        os.close(self.descriptor)
 
 
 class Supervisor:
     """Attends to one background command."""
 
-    def __init__(
-        self, command: int, words: str, *, control: socket.socket, init: int, listener: "Listener", timeout_s: float
-    ) -> None:
+    def __init__(self, command: int, *, control: socket.socket, init: int, door: Door, timeout_s: float) -> None:
         """Take a command that was just started.
 
         Args:
             command: Its pid.
-            words: The command as it was given.
             control: The server's line.
             init: A pidfd of init's, without which nothing may be left.
-            listener: Where others ask.
+            door: Where others ask.
             timeout_s: How long it may run; 0 is for as long as it likes.
         """
         self._command = command
-        self._words = words
         self._control = control
         self._init = init
-        self._listener = listener
+        self._door = door
         self._began = time.monotonic()
         self._deadline = self._began + timeout_s if timeout_s else 0.0
         self._kill_at = 0.0
         self._reason = "exited"
         self._statuses: dict[int, int] = {}
         self._watched: set[int] = set()
-        self._asking: dict[int, socket.socket] = {}
         self._poll = select.poll()
-        for descriptor in (control.fileno(), init, listener.socket.fileno()):
+        for descriptor in (control.fileno(), init, door.descriptor):
             self._poll.register(descriptor, select.POLLIN)
 
     def attend(self, output: int, log: Log) -> bytes:
@@ -158,10 +164,7 @@ class Supervisor:
         words = f"{told(self._reason, code if code >= 0 else 128 - code)} after {time.monotonic() - self._began:.0f} s"
         total = log.total
         log.close(ENDED + words.encode() + b"]\n")
-        self._listener.close()
-        for asking in self._asking.values():
-            with suppress(OSError):
-                asking.sendall(words.encode() + b"\n")
+        self._door.close()
         return b"ended %d %s %d\n" % (status, self._reason.encode(), total)
 
     def _watch(self) -> None:
@@ -189,31 +192,8 @@ class Supervisor:
             self._end("stopped")
         if self._init in ready:
             processes.end_descendants()
-        if self._listener.socket.fileno() in ready:
-            self._accept()
-        for descriptor in ready & self._asking.keys():
-            self._hear(descriptor)
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            asking, _ = self._listener.socket.accept()
-            asking.settimeout(0)
-            if len(self._asking) < _LISTENERS:
-                self._asking[asking.fileno()] = asking
-                self._poll.register(asking, select.POLLIN)
-
-    def _hear(self, descriptor: int) -> None:
-        try:
-            word = self._asking[descriptor].recv(64)
-            if word == b"ask":
-                self._asking[descriptor].sendall(self._words.encode("utf-8", "surrogateescape")[:_WORDS])
-        except OSError:
-            word = b""
-        if word == b"kill":
+        if self._door.descriptor in ready and self._door.asked():
             self._end("stopped")
-        if word not in {b"kill", b"wait"}:
-            self._poll.unregister(descriptor)
-            self._asking.pop(descriptor).close()
 
     def _look_at_the_time(self) -> None:
         now = time.monotonic()
@@ -238,14 +218,14 @@ def told(reason: str, code: int) -> str:
     return {"stopped": "stopped", "timed_out": "timed out"}[reason] + f", exit code {code}"
 
 
-def _clear(name: str) -> None:
-    """Take away what a tool put where the socket is to be."""
+def _clear(path: str) -> None:
+    """Take away what a tool put where something of ours is to be."""
     try:
-        os.unlink(name)
+        os.unlink(path)
     except FileNotFoundError:
         return
     except OSError:  # a folder, say
-        os.rename(name, f"{name}.{os.urandom(4).hex()}")
+        os.rename(path, f"{path}.{os.urandom(4).hex()}")
 
 
 def _copy(output: int, log: Log) -> bool:

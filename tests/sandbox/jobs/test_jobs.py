@@ -200,11 +200,13 @@ async def test_what_the_tools_do_to_its_files_harms_nobody(rig: Rig, mark: str) 
     (started,) = rig.told
     assert isinstance(started, JobStarted)
     log = started.output
-    await rig.shell(f"rm {log} {log[:-4]}.sock; ln -s /etc/passwd {log}; mkfifo {log[:-4]}.sock")
+    await rig.shell(f"rm {log} {log[:-4]}.door; ln -s /etc/passwd {log}; mkfifo {log[:-4]}.door")
     assert await rig.sandbox.jobs.show(job) == "mine\n"
     await rig.sandbox.jobs.kill(job)
     assert (await rig.ended(job)).tail == "mine"
-    await rig.shell(f"mkdir -p {log[:-5]}2.sock/full; echo kept > {log[:-5]}2.log; ln -s /etc {log[:-5]}3.sock")
+    await rig.shell(
+        f"mkdir -p {log[:-5]}3.door/full; echo kept > {log[:-5]}2.log; ln -s /etc {log[:-5]}4.door; touch {log[:-5]}3.command"
+    )
     assert await rig.start(f"echo yours; sleep {mark}") == 3  # a number whose log is somebody's is passed over
     assert await rig.start(f"echo theirs; sleep {mark}") == 4
     assert (await rig.shell("job 3")).content == "yours\n[job 3 runs on]"
