@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
@@ -37,10 +38,11 @@ class ThreadedSnapshots:
         self._made: Checkpoints | None = None
         self._tidying: asyncio.Future[None] | None = None
         self._left = False
+        self._took = False
 
     async def take(self) -> Taken:
         """See ``Snapshots``."""
-        return await asyncio.to_thread(lambda: self._checkpoints().take(self._is_left))
+        return await asyncio.to_thread(self._take)
 
     async def take_after(self, before: str) -> tuple[Taken, Changes]:
         """A checkpoint, and what became of the one named. Raises SandboxError."""
@@ -81,6 +83,10 @@ class ThreadedSnapshots:
 
         return await asyncio.to_thread(work)
 
+    def _take(self) -> Taken:
+        self._took = True
+        return self._checkpoints().take(self._is_left)
+
     def leave(self) -> None:
         """The program ends: a checkpoint that is being taken is given up."""
         self._left = True
@@ -89,7 +95,10 @@ class ThreadedSnapshots:
         return self._left
 
     def tidy_later(self, after_s: float, keep: Callable[[], Collection[str]], notice: Callable[[str], None]) -> None:
-        """In so many seconds, finish a restore in which a process died, and prune all but ``keep``; a failure is a notice."""
+        """In so many seconds, finish a restore in which a process died, and prune all but ``keep``; a failure is a notice.
+
+        Then, where no turn did, take the first checkpoint.
+        """
         loop = asyncio.get_running_loop()
 
         def say(text: str) -> None:
@@ -106,6 +115,9 @@ class ThreadedSnapshots:
             if checkpoints.heal():
                 notice("An undo that was cut off was brought to its end.")
             checkpoints.prune(keep)
+            if not self._took:  # no turn has begun: the first checkpoint is the slow one, and there is time for it
+                with suppress(SandboxError):  # the turn that needs it says what is wrong
+                    self._take()
         except SandboxError as error:
             notice(f"{error} {error.remedy}".rstrip())
 

@@ -56,14 +56,11 @@ Call = tuple[str, dict[str, Any]]
 class Place:
     """A workspace and its sandbox, for code that is not async; what happens in it stays until ``close``."""
 
-    def __init__(
-        self, base: Path, *, backend: str = "auto", layers: tuple[str, ...] = LAYERS, beside: "Place | None" = None
-    ) -> None:
-        """``layers`` of the lock; ``beside``: another session's, of the same workspace."""
+    def __init__(self, base: Path, *, backend: str = "auto", layers: tuple[str, ...] = LAYERS) -> None:
+        """``layers`` of the lock."""
         base.mkdir(parents=True, exist_ok=True)
         self.workspace = base / "workspace"
-        if beside is None:
-            self.workspace.mkdir()
+        self.workspace.mkdir(exist_ok=True)
         self.snapshots = ThreadedSnapshots(str(base / "state"), str(self.workspace), load)
 
         def adjust(profile: Profile) -> Profile:

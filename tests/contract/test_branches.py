@@ -196,7 +196,7 @@ def test_what_somebody_changed_after_the_turn_is_not_taken_back_by_a_review(plac
 
 def test_two_sessions_merge_what_each_did_and_neither_loses_anything(tmp_path: Path) -> None:
     one = Place(tmp_path)
-    two = Place(tmp_path, beside=one)
+    two = Place(tmp_path)
     one.begin([("shell", {"command": "for f in a b c; do echo 0 > $f; done"})])
     first, second = one.open("scratch"), two.open("scratch")
     one.shell(first, "echo first > a; echo first > c; echo first > new")
@@ -325,3 +325,20 @@ def test_without_mounts_a_copy_is_worked_on_at_its_own_path_and_that_is_said(tmp
     place.runner.run(branch.discard())
     place.runner.run(branch.close())
     place.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work for another user")
+def test_a_copy_for_another_user_is_theirs(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)  # this user has to come as far as the workspace
+    (tmp_path / "workspace").mkdir()
+    os.chown(tmp_path / "workspace", 1000, 1000)
+    place = Place(tmp_path)
+    place.begin([("shell", {"command": "mkdir d; echo 1 > d/f; chmod 700 d; id -u"})])
+    branch = place.open("scratch")
+    assert place.shell(branch, "id -u; echo 2 > d/f; echo 1 > new; stat -c %u . d d/f").splitlines() == ["1000"] * 4
+    place.runner.run(branch.commit())
+    place.runner.run(branch.close())
+    owners = {path.name: path.lstat().st_uid for path in place.workspace.rglob("*")}
+    place.close()
+    assert owners == {"d": 1000, "f": 1000, "new": 1000}

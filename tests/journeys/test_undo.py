@@ -52,11 +52,15 @@ def test_a_person_undoes_redoes_and_compares_what_the_shell_did(program: Program
     see(child, "Turn 1 is undone in part.")
     see(child, "! f")
     assert contents(program.workspace) == {**before, "f": b"mine"}
+    child.send("look\r")
+    see(child, "Looked.")
     child.send("\x04")
     child.expect(pexpect.EOF)
     child.close()
     name = program.run("sessions", "list").stdout.split()[0]
-    assert program.run("sessions", "replay", name).status == 0
+    journal = next((program.home / "state" / "sessions").rglob(f"*{name}*")).read_text("utf-8")
+    assert '"type":"changes_undone"' in journal
+    assert program.run("sessions", "replay", name).status == 0  # the model was told of it then, and is now
 
 
 def contents(workspace: Path) -> dict[str, bytes]:
