@@ -124,3 +124,32 @@ def test_a_command_of_the_persons_own_is_run_told_to_the_model_and_can_be_undone
         child.close(force=True)
     name = program.run("sessions", "list").stdout.split()[0]
     assert program.run("sessions", "replay", name).status == 0
+
+
+@pytest.mark.timeout(60)
+def test_a_command_of_the_persons_own_shows_its_exit_code_and_ends_at_a_key(program: Program) -> None:
+    program.script("text: not asked")
+    child = pexpect.spawn(
+        program.command()[0],
+        cwd=str(program.workspace),
+        env=program.environment(TERM="xterm-256color", LANG="C.UTF-8"),
+        dimensions=(40, 100),
+        encoding="utf-8",
+        timeout=20,
+    )
+    try:
+        see(child, "/help")
+        child.send("!printf 'no end'; exit 3\r")
+        see(child, "no end")
+        see(child, "✗ exit code 3")
+        child.send("!!echo begun; sleep 300; echo $((6 * 7))\r")
+        child.expect("begun\r")
+        child.send("\x03")
+        see(child, "✗ ended")
+        child.send("/diff\r")
+        see(child, "No turn has changed files.")
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+    assert child.exitstatus == 0
