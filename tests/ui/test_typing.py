@@ -158,6 +158,13 @@ def test_files_are_found_by_a_few_letters_and_what_git_ignores_is_not(start: Sta
     terminal.wait_for('you said see src/deep/module_one.py and "with blank/a b.py" ünïcode')
 
 
+def test_in_a_command_of_ones_own_a_file_completes_to_what_a_shell_reads(start: Start, tmp_path: Path) -> None:
+    files(tmp_path, "with blank/a b.py")
+    terminal = start()
+    terminal.type("!cat @ab\t")
+    terminal.wait_input("> !cat 'with blank/a b.py'")
+
+
 def test_a_file_made_by_a_turn_is_found_after_it(start: Start, tmp_path: Path) -> None:
     terminal = start()
     terminal.type("@fresh\t")

@@ -1,6 +1,7 @@
 """What completes: commands, their arguments, and ``@file``."""
 
 import re
+import shlex
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -53,8 +54,9 @@ class Words(Completer):
                 yield completion
             return
         said, letters = mention
+        own = document.text.startswith("!")  # a shell reads it, to which @ means nothing, or something else
         for path in await self._files.search(letters, _MOST):
-            text = written(path)
+            text = shlex.quote(path) if own else written(path)
             if text:
                 yield Completion(text, -len(said), display=path)
 

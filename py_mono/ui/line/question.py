@@ -16,10 +16,12 @@ class Questions:
         mark: What is waited for, in a few words; empty where nothing is.
     """
 
-    def __init__(self, buffer: Callable[[], Buffer], redraw: Callable[[], None]) -> None:
+    def __init__(self, buffer: Callable[[], Buffer], redraw: Callable[[], None], held: Callable[[], bool]) -> None:
+        """``held`` says whether the line is being written elsewhere, in an editor."""
         self.mark = ""
         self._buffer = buffer
         self._redraw = redraw
+        self._held = held
         self._key = asyncio.Event()
         self._answer: asyncio.Future[str] | None = None
 
@@ -44,7 +46,7 @@ class Questions:
             try:
                 await asyncio.wait_for(self._key.wait(), _QUIET_S)
             except TimeoutError:
-                goes_on = True
+                goes_on = not self._held()
         buffer = self._buffer()
         began = buffer.document
         buffer.reset()

@@ -3,7 +3,6 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import NamedTuple
 
 from py_mono.ui.line.ignored import Rules, ignored, outer_rules, parse, read
@@ -11,7 +10,7 @@ from py_mono.ui.line.ignored import Rules, ignored, outer_rules, parse, read
 LEFT_OUT = frozenset({
     ".git", ".hg", ".svn", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache",
 })  # fmt: skip
-MOST_PATHS = 300_000
+_MOST_PATHS = 300_000
 """Of a larger tree the paths nearest to its root are known."""
 
 _PIECE = 200
@@ -43,10 +42,8 @@ class _Folder(NamedTuple):
 class Walk:
     """Looks at a workspace, again and again. Used by one thread at a time."""
 
-    def __init__(self, workspace: str, *, stopped: Callable[[], bool] = lambda: False) -> None:
-        """``stopped`` ends a look early; what it found so far counts."""
+    def __init__(self, workspace: str) -> None:
         self._workspace = workspace
-        self._stopped = stopped
         self._known: dict[str, _Folder] = {}
         self._outer: tuple[Rules, ...] = ()
 
@@ -61,7 +58,7 @@ class Walk:
         known: dict[str, _Folder] = {}
         found: list[str] = []
         waiting = deque([("", self._outer)])
-        while waiting and len(found) < MOST_PATHS and not self._stopped():
+        while waiting and len(found) < _MOST_PATHS:
             path, above = waiting.popleft()
             folder = self._look(path, above)
             if folder is not None:
@@ -70,7 +67,7 @@ class Walk:
                 found += folder.files
                 waiting.extend((name, folder.rules) for name in folder.folders)
         self._known = known
-        return found[:MOST_PATHS]
+        return found[:_MOST_PATHS]
 
     def _look(self, path: str, above: tuple[Rules, ...]) -> _Folder | None:
         place = os.path.join(self._workspace, path)
@@ -107,7 +104,7 @@ def _read(place: str, path: str, rules: tuple[Rules, ...]) -> tuple[list[str], l
     folders: list[str] = []
     with os.scandir(place) as entries:
         for number, entry in enumerate(entries):
-            if number >= MOST_PATHS:
+            if number >= _MOST_PATHS:
                 break
             if number % _PIECE == _PIECE - 1:
                 time.sleep(_BREATH_S)

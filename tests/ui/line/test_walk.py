@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from py_mono.ui.line.walk import MOST_PATHS, Walk
+from py_mono.ui.line.walk import Walk
 
 NAMES = ("a", "b", "build", "x.py", "y.log", "keep.log", ".env")
 PATTERNS = (
@@ -113,9 +113,3 @@ def test_a_pattern_made_to_take_for_ever_is_passed_over(tmp_path: Path) -> None:
     tree(tmp_path, "a" * 200)
     (tmp_path / ".gitignore").write_text("*a" * 40 + "b\n")
     assert files(tmp_path) == [".gitignore", "a" * 200]
-
-
-def test_a_look_that_is_stopped_ends(tmp_path: Path) -> None:
-    tree(tmp_path, "a/b/c")
-    assert Walk(str(tmp_path), stopped=lambda: True).paths() == []
-    assert MOST_PATHS >= 100_000
