@@ -88,7 +88,7 @@ class InputLine:
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
         self.editing = Editing(lambda: self._session.default_buffer, self.above)
-        self.questions = Questions(lambda: self._session.default_buffer, self.redraw)
+        self.questions = Questions(lambda: self._session.default_buffer, self.redraw, lambda: self.above.held)
         self._stdout = stdout
         self._typed: asyncio.Queue[str] = asyncio.Queue()
         self._session: PromptSession[str] = PromptSession(

@@ -208,3 +208,20 @@ def test_leaving_while_a_question_stands_is_a_no(program: Program, start: Callab
     terminal.type("\x04")
     assert terminal.status() == 0
     assert decided(program) == [("denied", "interrupted")]
+
+
+def test_what_is_written_in_an_editor_meanwhile_is_kept(
+    program: Program, start: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    editor = tmp_path / "slow-editor"
+    editor.write_text('#!/bin/sh\nsleep 2\necho "a long thought" > "$1"\n')
+    editor.chmod(0o755)
+    program.more["EDITOR"] = str(editor)
+    terminal = start(calling("sleep 1", "git ls-remote http://example.test/x"))
+    terminal.say("push it")
+    terminal.wait_for("running")
+    terminal.type("\x07")  # Ctrl-G
+    answer(terminal, "no")
+    terminal.wait_for("Ended well.")
+    terminal.wait_input("> a long thought")
+    assert decided(program) == [("denied", "")]
