@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from py_mono.protocol.ports import Branch, Emit, Grant, Verdict
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
-
 Review = Callable[[ToolCall, ToolSpec, Emit], Awaitable[Verdict]]
 """See ``Gate.review_call``."""
 
