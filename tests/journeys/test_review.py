@@ -81,9 +81,10 @@ def test_a_conversation_asks_in_the_line_tells_the_model_and_can_undo_what_was_k
         child.send(f"{answer}\r")
         see(child, f"{'keeping' if answer == 'y' else 'taking back'} {path}")
     see(child, "kept 2 of 5")
-    assert contents(program) == {".git/HEAD": "ref\n", "a": "two\n"}
+    see(child, "done")
     child.send("go on\r")
     see(child, "I see.")
+    assert contents(program) == {".git/HEAD": "ref\n", "a": "two\n"}
     child.send("/undo\r")
     see(child, "Turn 1 is undone.")
     assert contents(program) == BEFORE
