@@ -8,7 +8,7 @@ from py_mono.agent.guards import Limits, RepeatGuard, StepGuard
 from py_mono.agent.own_command import OwnCommand
 from py_mono.agent.stream import Stream, Subscriber
 from py_mono.agent.turn import Compose, Review, Turn, TurnPorts
-from py_mono.protocol.changes import ChangesUndone
+from py_mono.protocol.changes import ChangesDiscarded, ChangesUndone
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import ProviderError, SandboxError
 from py_mono.protocol.events import Envelope, HistoryCleared, MessageSteered, Notice, SessionStarted, TurnFinished
@@ -83,6 +83,7 @@ class Agent:
         self._session, self._monotonic = session, monotonic
         for envelope in past:
             self.history.apply(envelope.event)
+        self._gone = tuple(self.history.dry.values())  # the copy they are in was another process's
         self._stream = Stream(wall_clock, last_seq=last_seq)
         self._stream.subscribe(journal)
         self._stream.subscribe(lambda envelope: self.history.apply(envelope.event))
@@ -234,6 +235,9 @@ class Agent:
         """What a transaction is given; the session begins with the first."""
         if self.history.session is None:
             self._stream.emit(self._session)
+        if self._gone:
+            self._stream.emit(ChangesDiscarded(self.history.turns, "ended", self._gone))
+            self._gone = ()
         return TurnPorts(
             provider=self.provider,
             sandbox=self._sandbox,

@@ -43,12 +43,13 @@ class ChangesDiscarded(TaggedEvent, frozen=True):
 
     Attributes:
         turn: Which.
-        reason: A dry run, or what the operator said on seeing it.
+        reason: A dry run; what the operator said on seeing it; or the copy that a dry run's turns shared is gone
+            (``ended``), which comes before the next turn.
         changes: What was taken back.
     """
 
     turn: int
-    reason: Literal["dry_run", "review"]
+    reason: Literal["dry_run", "review", "ended"]
     changes: tuple[Change, ...]
 
 

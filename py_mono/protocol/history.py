@@ -15,7 +15,7 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.job_list import JobList
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage
-from py_mono.protocol.tools import ToolCall
+from py_mono.protocol.tools import Change, ToolCall
 from py_mono.protocol.undo import UndoStack
 
 _MAX_NAMED = 10
@@ -32,6 +32,7 @@ class History:
         turns: How many turns were started, and commands run between them.
         undo: What can be undone and redone.
         jobs: The background commands.
+        dry: What the turns of a dry run did; the model counts on it as long as their copy is there.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class History:
         self.turns = 0
         self.undo = UndoStack()
         self.jobs = JobList()
+        self.dry: dict[str, Change] = {}
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing to the model are passed over."""
@@ -57,6 +59,7 @@ class History:
                 self.messages.append(ToolMessage(event.result))
             case HistoryCleared():
                 self.messages.clear()
+                self.dry.clear()
                 self.prompt = None
             case PromptFrozen():
                 self.prompt = event
@@ -64,10 +67,19 @@ class History:
                 self.model = event
             case SessionStarted():
                 self.session = event
-            case ChangesUndone() | ChangesDiscarded() if told := _told(event):
-                self.messages.append(UserMessage(told))
+            case ChangesUndone() | ChangesDiscarded():
+                self._take_back(event)
             case _:
                 pass
+
+    def _take_back(self, event: ChangesUndone | ChangesDiscarded) -> None:
+        if isinstance(event, ChangesDiscarded) and event.reason == "dry_run":
+            self.dry |= {change.path: change for change in event.changes}
+            return
+        if event.changes:
+            self.messages.append(UserMessage(_told(event)))
+        if isinstance(event, ChangesDiscarded) and event.reason == "ended":
+            self.dry.clear()
 
     def open_calls(self) -> tuple[ToolCall, ...]:
         """The calls of the newest reply that have no result yet, in order."""
@@ -81,11 +93,11 @@ class History:
 
 
 def _told(event: ChangesUndone | ChangesDiscarded) -> str:
-    """What the model must know to trust its memory of the files; empty where that still holds."""
+    """What the model must know to trust its memory of the files."""
     paths = [change.path for change in event.changes]
-    if not paths or (isinstance(event, ChangesDiscarded) and event.reason == "dry_run"):
-        return ""
     named = ", ".join(paths[:_MAX_NAMED]) + (f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else "")
+    if isinstance(event, ChangesDiscarded) and event.reason == "ended":
+        return f"[That was a dry run, and it is over: these files are as they were before it: {named}]"
     if isinstance(event, ChangesDiscarded):
         return f"[The user did not keep what turn {event.turn} did to these files: {named}]"
     did = "brought back" if event.redone else "took back"

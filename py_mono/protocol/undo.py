@@ -37,7 +37,7 @@ class UndoStack:
             self.done.append(step)
             self.undone.clear()
             self.turns[event.turn] = step
-        elif isinstance(event, ChangesDiscarded):
+        elif isinstance(event, ChangesDiscarded) and event.reason == "review":
             if self.done and self.done[-1].turn == event.turn:  # what is kept of it is committed anew
                 del self.done[-1], self.turns[event.turn]
         elif isinstance(event, ChangesUndone):

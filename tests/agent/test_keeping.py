@@ -168,3 +168,16 @@ def test_of_what_touches_no_file_it_knows_the_model_hears_nothing(event: Event) 
     history = History()
     history.apply(event)
     assert history.messages == []
+
+
+async def test_a_session_that_goes_on_after_a_dry_run_tells_the_model_once_that_it_is_over() -> None:
+    dry = Rig(SCRIPT, changes=CHANGES, mode="scratch")
+    await dry.agent.prompt("go")
+    again = Rig("text: one\n---\ntext: two", past=dry.journal)
+    assert again.agent.history.dry == {change.path: change for change in CHANGES.changes}
+    await again.agent.prompt("on")
+    await again.agent.prompt("and on")
+    assert again.of(ChangesDiscarded) == [ChangesDiscarded(1, "ended", CHANGES.changes)]
+    said = [message.text for message in again.agent.history.messages if isinstance(message, UserMessage)]
+    over = "[That was a dry run, and it is over: these files are as they were before it: a, b]"
+    assert said == ["go", over, "on", "and on"]
