@@ -39,6 +39,7 @@ class ThreadedSnapshots:
         self._tidying: asyncio.Future[None] | None = None
         self._left = False
         self._took = False
+        self._held: set[str] = set()
 
     async def take(self) -> Taken:
         """See ``Snapshots``."""
@@ -71,7 +72,8 @@ class ThreadedSnapshots:
         return await asyncio.to_thread(lambda: self._checkpoints().differ(before, after))
 
     async def copy(self, name: str, folder: str) -> "Copy":
-        """Copy a checkpoint into an empty folder. Raises SandboxError."""
+        """Copy a checkpoint into an empty folder; from then on this session does not prune it. Raises SandboxError."""
+        self._held.add(name)
         return await asyncio.to_thread(lambda: self._checkpoints().copy(name, folder))
 
     async def take_copy(self, copy: "Copy", since: str) -> tuple[Taken, Changes]:
@@ -114,7 +116,7 @@ class ThreadedSnapshots:
             checkpoints = self._checkpoints()
             if checkpoints.heal():
                 notice("An undo that was cut off was brought to its end.")
-            checkpoints.prune(keep)
+            checkpoints.prune({*keep, *self._held})
             if not self._took:  # no turn has begun: the first checkpoint is the slow one, and there is time for it
                 with suppress(SandboxError):  # the turn that needs it says what is wrong
                     self._take()
