@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,24 @@ def test_what_the_calls_did_is_told_by_path_and_by_line(place: Place, mode: Bran
     assert list(files) == [".git", "empty", "f", "old", "old/x"]
     assert files["f"].text == "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+two\n"
     assert (files[".git"].kind, files[".git"].note) == ("deleted", "git's own files, 2 of them")
+
+
+@pytest.mark.parametrize("kept", [frozenset({"f"}), frozenset({"f", ".git"}), frozenset({".git"}), frozenset({"d/x"})])
+def test_gits_own_files_are_kept_or_taken_back_as_one(place: Place, mode: BranchMode, kept: frozenset[str]) -> None:
+    place.begin([("shell", {"command": "mkdir .git; echo old > .git/HEAD; echo one > f"})])
+    branch = place.open(mode)
+    place.shell(
+        branch, "echo new > .git/HEAD; echo new > .git/index; echo two > f; mkdir d; echo 1 > d/x; echo 1 > d/y"
+    )
+    place.runner.run(branch.commit(kept))
+    place.runner.run(branch.close())
+    files = {path: content for path, (mode, content) in place.timeless().items() if stat.S_ISREG(mode)}
+    expected = {".git/HEAD": b"old\n", "f": b"one\n"}
+    if ".git" in kept:
+        expected |= {".git/HEAD": b"new\n", ".git/index": b"new\n"}
+    expected |= {"f": b"two\n"} if "f" in kept else {}
+    expected |= {"d/x": b"1\n"} if "d/x" in kept else {}
+    assert files == expected
 
 
 def test_where_nothing_is_done_nothing_is_committed_discarded_or_told(place: Place, mode: BranchMode) -> None:
