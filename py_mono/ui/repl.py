@@ -129,7 +129,7 @@ class Repl:
         elif text.startswith("!"):
             self._start(self._run_own(text))
         elif is_command(text):
-            self._view.say(await run_command(self._app, text))
+            self._view.answer(await run_command(self._app, text))
         elif self._turn is not None:
             self._queued.lines.append(text.strip())
             self._app.agent.steer(spelled_out(text.strip(), self._app.workspace))

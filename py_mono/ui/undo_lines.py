@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from py_mono.protocol.ports import FileDiff, Restored
+from py_mono.ui.rendering.diffs import DiffText
 from py_mono.ui.terminal import harmless, one_line
 
 _SIGNS = {"added": "A", "modified": "M", "deleted": "D"}
@@ -36,7 +37,7 @@ def diff_lines(turn: int, files: Sequence[FileDiff]) -> str:
     for file in files:
         note = f" ({one_line(file.note)})" if file.note else ""
         said.append(f"{_SIGNS[file.kind]} {one_line(file.path)}{note}\n{harmless(file.text)}".rstrip("\n"))
-    return "\n".join(said)
+    return DiffText("\n".join(said))
 
 
 def _some(lines: list[str]) -> list[str]:

@@ -12,6 +12,8 @@ HEAVY = {
     "asyncio",
     "msgspec",
     "prompt_toolkit",
+    "markdown_it",
+    "pygments",
     "rich",
     "jsonschema_rs",
     "h11",

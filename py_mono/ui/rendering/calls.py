@@ -87,8 +87,8 @@ def changes_staged(view: View, event: ChangesStaged) -> None:
 
 
 def changes_committed(view: View, event: ChangesCommitted) -> None:
-    """What /undo could not bring back, once for each text."""
-    note = one_line(event.note)
-    if note and note not in view.told:
-        view.told.add(note)
-        view.say(f"/undo does not bring back everything: {note}", "yellow")
+    """What /undo could not bring back, once for each text; folders that are always left out are no news."""
+    for note in one_line(event.note).split("; "):
+        if note.startswith("not kept") and note not in view.told:
+            view.told.add(note)
+            view.say(f"/undo cannot bring back what is {note}", "yellow")

@@ -10,6 +10,12 @@ _STYLES: dict[str, Style] = {"+": "green", "-": "red", "@": "cyan"}
 _LONGEST = 500
 
 
+class DiffText(str):
+    """Lines of diffs, to be shown as such."""
+
+    __slots__ = ()
+
+
 class Row(NamedTuple):
     """A line and its style."""
 
@@ -21,11 +27,12 @@ def diff_rows(diff: str, screen: Screen) -> list[Row]:
     """The diff's lines, harmless; on a terminal numbered (a line that is gone by its old number) and without heads."""
     lines = harmless(diff).rstrip("\n").split("\n")
     if not screen.terminal or not any(re.match(_HUNK, line) for line in lines):
-        return [Row(line[:_LONGEST], _style(line)) for line in lines]
+        return [Row(line[:_LONGEST], line_style(line)) for line in lines]
     return _numbered(lines)
 
 
-def _style(line: str) -> Style | None:
+def line_style(line: str) -> Style | None:
+    """How a line of a diff is painted."""
     return "bold" if line.startswith(("+++", "---")) else _STYLES.get(line[:1])
 
 

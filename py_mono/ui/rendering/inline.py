@@ -35,7 +35,10 @@ def spans(tokens: Sequence["Token"], palette: "Palette", style: str = "") -> lis
         elif token.type == "code_inline":
             made.append(palette.code_span(token.content, styles))
         elif token.type == "image":
-            made += [(f"[{harmless(token.content) or 'image'}]", ";".join(styles)), *_address(str(token.attrs["src"]), "")]
+            made += [
+                (f"[{harmless(token.content) or 'image'}]", ";".join(styles)),
+                *_address(str(token.attrs["src"]), ""),
+            ]
         elif token.type == "link_open":
             address, began = str(token.attrs["href"]), len(made)
             styles.append("4")

@@ -56,8 +56,8 @@ class Markdown:
         return self._redact("\n".join(reversed(lines))).strip("\n")
 
     def _lines(self, text: str) -> list[Block]:
-        """Lines are made harmless when they are whole: so it does not matter where the pieces were cut."""
-        return [block for line in harmless(text).split("\n") for block in self._blocks.line(line)]
+        """Lines are made harmless when they are whole, one by one: so it does not matter where the pieces were cut."""
+        return [block for raw in text.split("\n") for line in _clean(raw) for block in self._blocks.line(line)]
 
     def _shown(self, blocks: Sequence[Block], width: int) -> str:
         shown = []
@@ -97,3 +97,8 @@ class Markdown:
         covered = {line for token in tokens if token.level == 0 and token.map for line in range(*token.map)}
         lines = enumerate(source.split("\n"))
         return [self._palette.paint(line, "2") for number, line in lines if number not in covered and line.strip()]
+
+
+def _clean(line: str) -> list[str]:
+    """A line, harmless; several where carriage returns stand in it (one before its newline belongs to that)."""
+    return [line] if line.isprintable() else harmless(f"{line}\n").removesuffix("\n").split("\n")

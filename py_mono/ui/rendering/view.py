@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from py_mono.ui.rendering.diffs import DiffText, line_style
 from py_mono.ui.rendering.folds import Folds
 from py_mono.ui.rendering.streams import StreamedReply
 from py_mono.ui.terminal import Screen, Style, harmless
@@ -93,6 +94,14 @@ class View:
     def say(self, text: str, style: Style | None = None) -> None:
         """Show the program's own words, already harmless, broken at blanks."""
         self.line(self.screen.fold(text), style)
+
+    def answer(self, text: str) -> None:
+        """Show what a command says."""
+        if not isinstance(text, DiffText):
+            self.say(text)
+            return
+        for line in text.split("\n"):
+            self.line(line, line_style(line))
 
     def unfold(self) -> None:
         """Show in full what was folded last; asked for again, what was folded before that."""
