@@ -88,10 +88,12 @@ class Connection(asyncio.Protocol):
         self._transport.write(b"".join(piece for piece in pieces if piece))
 
     async def event(self, until: float | None) -> Any:  # noqa: ANN401 - h11's events have no common type
-        """The next event of h11; a ``ConnectionClosed`` where the peer is gone. Raises TimeoutError, TransportError."""
+        """The next event of h11, of a reply that is not over. Raises TimeoutError, TransportError."""
         try:
             while (event := self.http.next_event()) is h11.NEED_DATA:
                 if self._ended and not self._told:
+                    if self.http.their_state is h11.SEND_RESPONSE and not self.http.trailing_data[0]:
+                        raise TransportError("the server closed the connection without an answer")
                     self._told = True
                     self.http.receive_data(b"")
                 else:

@@ -12,7 +12,7 @@ from py_mono.llm.http.connection import TransportError
 from py_mono.llm.http.endpoint import Endpoint, parse_endpoint
 from py_mono.llm.http.stream import HttpClient
 from tests.servers.fake_ollama import Answer, FakeOllama, Pause, as_json
-from tests.servers.faults import FaultServer, Flood
+from tests.servers.faults import End, FaultServer, Flood
 
 BODY = b'{"ok": 1}'
 
@@ -304,6 +304,23 @@ async def test_bytes_that_nobody_asked_for_are_not_read_as_the_next_reply() -> N
         client = client_for(server.url)
         assert [await ask(client), await ask(client)] == [(200, BODY)] * 2
         assert server.connections == 2
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (b"", "the server closed the connection without an answer"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "the server closed the connection without an answer"),
+        (b"HTTP/1.1 20", "the connection ended in the middle of the answer (peer unexpectedly closed connection)"),
+    ],
+)
+async def test_a_server_that_closes_before_an_answer_is_told_from_one_that_cuts_it(reply: bytes, text: str) -> None:
+    with FaultServer([[reply, End.FIN]]) as server:
+        client = client_for(server.url)
+        with pytest.raises(TransportError) as caught:
+            await ask(client)
+        assert (str(caught.value), caught.value.garbled) == (text, False)
         client.close()
 
 

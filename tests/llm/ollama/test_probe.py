@@ -99,7 +99,7 @@ async def test_members_of_a_wrong_kind_are_left_out() -> None:
     ("plan", "why"),
     [
         ([Wait()], "no answer to /api/version within 0.2 s"),
-        ([End.FIN], "the connection ended"),
+        ([End.FIN], "the server closed the connection without an answer"),
         ([End.RST], "/api/version: "),
         ([b"SSH-2.0-x\r\n\r\n", Wait()], "is not HTTP"),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\xff\xfe\x00"], "is not JSON"),
