@@ -13,8 +13,15 @@ _NEVER_NAMES = frozenset({
 _HOME_SIGNS = (".ssh", ".gnupg", ".aws")
 """A folder that holds one of these is somebody's home."""
 _NEVER_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/var/run", "/boot", "/etc")
-_SETTINGS = {"curl": (".curlrc", ".config/curlrc"), "wget": (".wgetrc",)}
-"""What says whom a program talks to, beside its command."""
+_SETTINGS = {
+    "curl": (".curlrc", ".config/curlrc"),
+    "wget": (".wgetrc",),
+    "gh": (".config/gh", ".local/share/gh"),
+    "glab": (".config/glab-cli",),
+}
+"""What says whom a program talks to, or what it starts, beside its command."""
+_STARTED = {"rsync": "ssh", "gh": "git", "glab": "git"}
+"""Which other program one looks up in ``PATH``."""
 _OWN_IN_LOCK = ("/tmp", "/var/tmp", "/proc", "/dev", "/sys")  # noqa: S108 - the lock shows its own there
 _LEAST_DEPTH = 2
 
@@ -106,8 +113,10 @@ class Places:
                 owned = self._within(os.path.abspath(path), self._writable) or self._within(
                     os.path.realpath(path), self._writable
                 )
-                return path if owned else ""
-        return ""
+                if owned:
+                    return path
+                break
+        return self.planted(_STARTED[name]) if name in _STARTED else ""
 
     def _real(self, path: str) -> str:
         try:

@@ -48,37 +48,30 @@ _FETCH_TAKES = frozenset({
     "--max-time", "--connect-timeout", "--retry", "--cookie", "--cookie-jar", "--write-out", "--resolve", "--connect-to",
     "--proxy", "--cacert", "--cert", "--key", "--config", "--upload-file", "--output-document", "--tries", "--timeout", "--json",
 })  # fmt: skip
-_FETCH_PLAIN = re.compile(
-    r"-[sSfLIkvgijN#]+|-[sSfL]*[oOXHAm]|-O|-q|-nv|--(?:silent|show-error|fail|location|head|insecure|verbose|compressed|"
-    r"output|output-document|header|request|user-agent|max-time|connect-timeout|retry|quiet|timeout|tries)"
-)
-"""Options of ``curl`` and ``wget`` that change nothing about whom they talk to."""
+_PLAIN = {
+    "curl": re.compile(
+        r"-[sSfLIkvgijN#]+|-[sSfL]*[oOXHAm]|--(?:silent|show-error|fail|location|head|insecure|verbose|compressed|"
+        r"output|header|request|user-agent|max-time|connect-timeout|retry)"
+    ),
+    "wget": re.compile(r"-q|-nv|-v|-S|-q?O-?|-T|-t|--(?:quiet|output-document|header|user-agent|timeout|tries)"),
+    "ssh": re.compile(r"-[46CNTqvnxa]+|-[pli]"),
+    "scp": re.compile(r"-[346BCpqrv]+|-[Pli]"),
+    "rsync": re.compile(
+        r"-[avzrlptgoDnuxhPiHSWcq]+|--(?:archive|verbose|compress|recursive|delete|progress|stats|dry-run|partial)"
+        r"|--(?:exclude|include)=.+"
+    ),
+}
+"""Options that change neither whom a program talks to nor what it starts; a rule speaks for no other ones, and for no other
+of the programs that take a host: some start what they read (``!`` in ``sftp``, ``ftp``), or what an option says (``ncat -c``)."""
+_PLAIN_URL = re.compile(r"(?:(?:https?|ftp)://)?(?:[\w.:%+~-]*@)?[A-Za-z0-9.-]+(?::\d+)?(?:[/?#].*)?")
+"""What every program splits in the same way."""
 _REMOTE = frozenset({"ssh", "scp", "sftp", "rsync", "mosh", "telnet", "nc", "ncat", "netcat", "ftp", "socat"})
-_SSH_TAKES = frozenset(
-    {
-        "-p",
-        "-P",
-        "-i",
-        "-l",
-        "-o",
-        "-J",
-        "-F",
-        "-L",
-        "-R",
-        "-D",
-        "-b",
-        "-c",
-        "-E",
-        "-e",
-        "-I",
-        "-m",
-        "-O",
-        "-Q",
-        "-S",
-        "-W",
-        "-w",
-    }
-)
+_SSH_TAKES = frozenset({
+    "-p", "-P", "-i", "-l", "-o", "-J", "-F", "-L", "-R", "-D", "-b", "-c", "-E", "-e", "-I", "-m", "-O", "-Q", "-S", "-W", "-w",
+})  # fmt: skip
+_SERVICES = frozenset({"gh", "glab", "hf"})
+"""Of the probes, those whose subcommand says what they do; others may start what their settings say (``kubectl``)."""
+_LOOKUPS = frozenset({"ping", "ping6", "traceroute", "dig", "nslookup", "host", "whois"})
 _PROBES = frozenset({"ping", "ping6", "traceroute", "dig", "nslookup", "host", "whois", "gh", "glab", "hub", "aws", "gcloud",
                      "az", "kubectl", "terraform", "heroku", "flyctl", "vercel", "netlify", "hf", "huggingface-cli", "ollama"})  # fmt: skip
 _OFFLINE = frozenset({"--no-index", "--offline", "--help", "-h", "--version", "--dry-run-offline"})
@@ -168,27 +161,31 @@ def _probe(name: str, texts: Sequence[str]) -> Reach | None:
     plain = [text for text in texts if not text.startswith("-")]
     if not plain or _is_loopback(plain[0]):
         return None
-    return Reach("network", (f"{name} {plain[0]}",), f"{name} talks to another machine")
+    certain = texts[0] == plain[0] if name in _SERVICES else name in _LOOKUPS and len(texts) == 1
+    return Reach("network", (f"{name} {plain[0]}",) if certain else (), f"{name} talks to another machine")
 
 
 def _runner(name: str, texts: Sequence[str]) -> Reach | None:
     package = next((text for text in texts if not text.startswith("-")), "")
-    return Reach("install", (f"{name} {package}",) if package else (), f"{name} fetches a program and runs it")
+    certain = package and texts[0] == package  # what stands before it may name another one
+    return Reach("install", (f"{name} {package}",) if certain else (), f"{name} fetches a program and runs it")
 
 
 def _fetcher(name: str, texts: Sequence[str]) -> Reach | None:
-    hosts, plain, at = [], True, 0
+    hosts, plain, at = [], name in _PLAIN, 0
     while at < len(texts):
         text = texts[at]
         if text == "--url":
             at += 1
             hosts += [_host(texts[at])] if at < len(texts) else []
+            plain = False
         elif text.startswith("-"):
-            plain &= bool(_FETCH_PLAIN.fullmatch(text))
+            plain = plain and bool(_PLAIN[name].fullmatch(text))
             flag = text if text.startswith("--") else f"-{text[-1]}"
             at += (flag in _FETCH_TAKES) and not (name == "curl" and flag == "-O")
         else:
             hosts.append(_host(text))
+            plain &= bool(_PLAIN_URL.fullmatch(text))
         at += 1
     away = [host for host in hosts if not _is_loopback(host)]
     if not texts or (hosts and not away):
@@ -200,13 +197,10 @@ def _fetcher(name: str, texts: Sequence[str]) -> Reach | None:
 
 def _remote(name: str, texts: Sequence[str]) -> Reach | None:
     plain: list[str] = []
-    at, changed = 0, False
+    at, certain = 0, name in _PLAIN
     while at < len(texts):
         if texts[at].startswith("-"):
-            changed |= texts[at] in {"-o", "-F", "-J", "-L", "-R", "-D", "-W", "-S"} or texts[at].startswith(
-                ("-o", "--rsh")
-            )
-            changed |= name == "rsync" and texts[at] == "-e"
+            certain = certain and bool(_PLAIN[name].fullmatch(texts[at]))
             at += texts[at] in _SSH_TAKES and name in {"ssh", "scp", "sftp"}
         else:
             plain.append(texts[at])
@@ -215,14 +209,13 @@ def _remote(name: str, texts: Sequence[str]) -> Reach | None:
         plain = [text for text in plain if "://" in text or re.match(r"[^/]*:", text)]
     elif name == "socat":
         plain = [text for text in plain if re.match(r"(?i)(?:tcp|udp|openssl|ssl|proxy|socks)", text)]
-        changed = True
     elif name in {"nc", "ncat", "netcat"} and any(re.match(r"-[a-z]*l", text) for text in texts):
         return None  # it listens, on the lock's own loopback
     hosts = [_host(text) for text in (plain if name in {"scp", "rsync"} else plain[:1])]
     away = [host for host in hosts if not _is_loopback(host)]
     if not away:
         return None
-    keys = () if changed or not all(map(_named, away)) else tuple(f"{name} {host}" for host in dict.fromkeys(away))
+    keys = tuple(f"{name} {host}" for host in dict.fromkeys(away)) if certain and all(map(_named, away)) else ()
     return Reach("network", keys, f"{name} connects to {', '.join(filter(_named, away)) or 'another machine'}")
 
 
@@ -233,7 +226,7 @@ def _host(target: str) -> str:
             return urlsplit(target).hostname or ""
         if target.startswith("["):
             return target[1:].partition("]")[0]
-        bare = target.partition("/")[0].rpartition("@")[2]
+        bare = re.split(r"[/?#]", target, maxsplit=1)[0].rpartition("@")[2]
         return (bare if bare.count(":") > 1 else bare.partition(":")[0]).lower()
     except ValueError:
         return ""
