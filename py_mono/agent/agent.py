@@ -222,7 +222,8 @@ class Agent:
             return number, self.dry[number]
         if self._snapshots is None or number not in turns:
             raise SandboxError(f"Turn {turn} changed no files." if turn else "No turn has changed files.")
-        return number, await self._snapshots.diff(turns[number].before, turns[number].after)
+        step = turns[number]
+        return number, await self._snapshots.diff(step.before, step.after or (await self._snapshots.take()).id)
 
     async def close(self) -> None:
         """End the sandbox, background commands included, and the provider's connections."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from py_mono.agent.turn import TurnPorts
-from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, CheckpointTaken
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import Notice
@@ -48,7 +48,10 @@ class OwnCommand:
         Raises:
             SandboxError: There is no sandbox to run it in, or it broke.
         """
-        branch = await self._ports.sandbox.open(self._ports.mode)
+        ports = self._ports
+        branch = await ports.sandbox.open(
+            ports.mode, lambda checkpoint: ports.emit(CheckpointTaken(ports.history.turns + 1, checkpoint))
+        )
         try:
             began = self._ports.clock()
             result = await self._call(branch)

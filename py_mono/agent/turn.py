@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
 from py_mono.agent.loop import Loop, TakeQueued
-from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, CheckpointTaken
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import (
@@ -150,7 +150,7 @@ class Turn:
         """The branch; meanwhile the provider prepares: the one waits for a process, the other for a server."""
         preparing = asyncio.ensure_future(self._ports.provider.prepare())
         try:
-            self._branch = await self._ports.sandbox.open(self._ports.mode)
+            self._branch = await self._ports.sandbox.open(self._ports.mode, self._on_checkpoint)
             if not preparing.done():
                 await asyncio.wait({preparing}, timeout=_PREPARE_NOTICE_S)
             if not preparing.done():
@@ -160,6 +160,9 @@ class Turn:
             preparing.cancel()  # nothing where it is done
             await asyncio.gather(preparing, return_exceptions=True)
         return self._branch
+
+    def _on_checkpoint(self, checkpoint: str) -> None:
+        self._ports.emit(CheckpointTaken(self._ports.history.turns, checkpoint))
 
     async def _finish(self, reason: TurnStop, error: ErrorInfo | None) -> TurnFinished:
         """Say what the turn changed, end its transaction, and see it on the disk; none of it can keep the turn open."""

@@ -20,13 +20,23 @@ class ChangesStaged(TaggedEvent, frozen=True):
     note: str = ""
 
 
+class CheckpointTaken(TaggedEvent, frozen=True):
+    """The workspace was kept as it stands; comes before the first call of a turn that may change something.
+
+    So that a turn that a crash cuts off can be taken back.
+    """
+
+    turn: int
+    checkpoint: str
+
+
 class ChangesCommitted(TaggedEvent, frozen=True):
     """What the turn did can be taken back; comes before ``TurnFinished``, and only where it did something.
 
     Attributes:
         turn: Which.
         before: The checkpoint of before its first call that may change something.
-        checkpoint: The one of after its last call.
+        checkpoint: The one of after its last call; empty where a crash cut the turn off, so that nobody looked.
         note: What of the workspace they do not hold, in words; or empty.
         conflicts: Paths that somebody changed meanwhile, so that what the turn did to them was not merged.
     """

@@ -18,7 +18,7 @@ from typing import Literal
 from msgspec import Struct
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
-from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone, CheckpointTaken
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.event_base import TaggedEvent
 from py_mono.protocol.jobs import JobEnded, JobStarted
@@ -243,6 +243,7 @@ Fact = (
     | CommandRun
     | JobStarted
     | JobEnded
+    | CheckpointTaken
     | ChangesStaged
     | ChangesCommitted
     | ChangesDiscarded

@@ -175,6 +175,15 @@ class Committed(Struct, frozen=True):
     note: str = ""
 
 
+OnCheckpoint = Callable[[str], None]
+"""Takes a checkpoint's name."""
+
+
+def unheard(checkpoint: str) -> None:
+    """Nobody wants to know of a checkpoint."""
+    del checkpoint
+
+
 BranchMode = Literal["direct", "scratch"]
 
 
@@ -222,8 +231,12 @@ class Sandbox(Protocol):
     Raises ``SandboxError`` with a remedy where no lock can be had (it fails closed).
     """
 
-    async def open(self, mode: BranchMode) -> Branch:
-        """Begin a transaction on the workspace itself (``direct``) or on a private copy (``scratch``). One at a time."""
+    async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> Branch:
+        """Begin a transaction on the workspace itself (``direct``) or on a private copy (``scratch``). One at a time.
+
+        Of a direct one ``on_checkpoint`` is called once, before the first call that may change something runs, with the
+        checkpoint of before it; not at all where none could be taken.
+        """
 
     async def close(self) -> None:
         """End every process the sandbox started, background commands included; may be called twice."""

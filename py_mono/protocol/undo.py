@@ -2,12 +2,16 @@
 
 from msgspec import Struct
 
-from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesUndone
-from py_mono.protocol.events import Event
+from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesUndone, CheckpointTaken
+from py_mono.protocol.commands import CommandRun
+from py_mono.protocol.events import Event, TurnFinished
 
 
 class Step(Struct, frozen=True):
-    """What a turn, or the undoing or redoing of it, did: ``before`` became ``after``; both are checkpoints."""
+    """What a turn, or the undoing or redoing of it, did: ``before`` became ``after``; both are checkpoints.
+
+    ``after`` is empty where a crash cut the turn off and nobody has looked at the workspace since.
+    """
 
     turn: int
     before: str
@@ -23,16 +27,24 @@ class UndoStack:
         done: The last turn last.
         undone: The one that was taken back last is the last.
         turns: What each turn did, by its number.
+        open: The turn that began to change something and is not over, and the checkpoint of before that.
     """
 
     def __init__(self) -> None:
         self.done: list[Step] = []
         self.undone: list[Step] = []
         self.turns: dict[int, Step] = {}
+        self.open: tuple[int, str] | None = None
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing of checkpoints are passed over."""
-        if isinstance(event, ChangesCommitted):
+        if isinstance(event, CheckpointTaken):
+            self._seen(event.checkpoint)
+            self.open = event.turn, event.checkpoint
+        elif isinstance(event, TurnFinished | CommandRun):
+            self.open = None
+        elif isinstance(event, ChangesCommitted):
+            self.open = None
             step = Step(event.turn, event.before, event.checkpoint)
             self.done.append(step)
             self.undone.clear()
@@ -45,8 +57,15 @@ class UndoStack:
             del source[-1:]  # whatever the stream: a fold never fails
             target.append(Step(event.turn, event.before, event.checkpoint))
 
+    def _seen(self, checkpoint: str) -> None:
+        """The first look at the workspace after a turn that a crash cut off: what it did ends there at the latest."""
+        if self.done and not self.done[-1].after:
+            step = self.done[-1] = Step(self.done[-1].turn, self.done[-1].before, checkpoint)
+            self.turns[step.turn] = step
+
     @property
     def needed(self) -> frozenset[str]:
         """The checkpoints that must not be pruned while the session lives."""
         steps = (*self.done, *self.undone, *self.turns.values())
-        return frozenset(name for step in steps for name in (step.before, step.after))
+        names = {name for step in steps for name in (step.before, step.after)}
+        return frozenset(names | {self.open[1] if self.open else ""} - {""})

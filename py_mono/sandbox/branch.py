@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import Branch, BranchMode
+from py_mono.protocol.ports import Branch, BranchMode, OnCheckpoint, unheard
 from py_mono.sandbox.direct import DirectBranch
 from py_mono.sandbox.jobs.host import WorkerJobs
 from py_mono.sandbox.launch import Launched, Launcher
@@ -50,7 +50,7 @@ class WorkerSandbox:
         """What the narrow lock lets its tools read, write and reach."""
         return self._launcher.profile
 
-    async def open(self, mode: BranchMode) -> Branch:
+    async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> Branch:
         """Begin a transaction; the worker need not be ready yet. Raises SandboxError."""
         if mode not in {"direct", "scratch"}:
             raise SandboxError(f"there is no transaction mode {mode!r}; there are direct and scratch")
@@ -59,7 +59,9 @@ class WorkerSandbox:
         if mode == "scratch":
             self._open = await self._scratch()
             return self._open
-        self._open = DirectBranch(self.workers, await self.workers.living(), self.snapshots, self._forget)
+        self._open = DirectBranch(
+            self.workers, await self.workers.living(), self.snapshots, self._forget, on_checkpoint
+        )
         return self._open
 
     async def _scratch(self) -> "ScratchBranch":

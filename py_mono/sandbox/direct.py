@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import NOTHING, Changes, Committed, FileDiff, Grant, Restored, Taken
+from py_mono.protocol.ports import NOTHING, Changes, Committed, FileDiff, Grant, OnCheckpoint, Restored, Taken
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.sandbox import manifest
 from py_mono.sandbox.before import Before
@@ -19,13 +19,20 @@ class DirectBranch:
     """See ``Branch``. Without ``snapshots`` the changes are told from metadata, and nothing can be taken back."""
 
     def __init__(
-        self, workers: Workers, narrow: Worker, snapshots: ThreadedSnapshots | None, on_close: Callable[[], None]
+        self,
+        workers: Workers,
+        narrow: Worker,
+        snapshots: ThreadedSnapshots | None,
+        on_close: Callable[[], None],
+        on_checkpoint: OnCheckpoint,
     ) -> None:
+        """``on_checkpoint``: see ``Sandbox.open``."""
         self._workspace = workers.folder
         self._snapshots = snapshots
         self._on_close = on_close
         self._before = Before(workers.folder, snapshots)
-        self._calls = Calls(workers, narrow, self._before.seen)
+        self._calls = Calls(workers, narrow, self._see)
+        self._on_checkpoint = on_checkpoint
         self._after: tuple[Taken, Changes] | None = None
 
     async def specs(self) -> Sequence[ToolSpec]:
@@ -89,6 +96,12 @@ class DirectBranch:
         """See ``Branch``."""
         self._on_close()
         await self._before.drop()
+
+    async def _see(self) -> None:
+        """Wait for the checkpoint of before the first call that may change something, and tell of it before that runs."""
+        before = await self._before.seen()
+        if isinstance(before, Taken) and not self._calls.acted:
+            self._on_checkpoint(before.id)
 
     async def _kept(self) -> tuple[ThreadedSnapshots, Taken]:
         before = await self._before.seen()

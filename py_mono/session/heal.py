@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from py_mono.protocol.changes import ChangesCommitted
 from py_mono.protocol.events import (
     Envelope,
     Event,
@@ -24,8 +25,8 @@ INTERRUPTED = "interrupted: the agent was stopped during this call. It may have 
 def healing(envelopes: Iterable[Envelope], *, next_seq: int, at: float) -> list[Envelope]:
     """The facts that are missing at the end of a journal, numbered from ``next_seq`` and dated ``at``.
 
-    Every call without a result gets one that says so, a background command without its end is ``lost``, and a turn
-    without its end is ``cancelled``. For a journal that
+    Every call without a result gets one that says so, a background command without its end is ``lost``, what was changed since
+    a checkpoint can be taken back, and a turn without its end is ``cancelled``. For a journal that
     was closed properly, or healed before, there are none.
     """
     state = _Open()
@@ -68,5 +69,8 @@ class _Open:
             yield ToolFinished(ToolResult(call.id, call.name, INTERRUPTED, is_error=True), 0)
         for job in self._history.jobs.running:
             yield JobEnded(job, "lost")
+        if self._history.undo.open:
+            turn, before = self._history.undo.open
+            yield ChangesCommitted(turn, before, "")
         if self._in_turn:
             yield TurnFinished("cancelled", self._usage, self._steps)

@@ -13,7 +13,18 @@ from py_mono.protocol.errors import BadResponse, SandboxError, SessionError
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
 from py_mono.protocol.jobs import JobEnded, JobProgress, JobStarted
 from py_mono.protocol.messages import UserMessage
-from py_mono.protocol.ports import NOTHING, BranchMode, Changes, Committed, FileDiff, Grant, ModelChunk, ModelRequest
+from py_mono.protocol.ports import (
+    NOTHING,
+    BranchMode,
+    Changes,
+    Committed,
+    FileDiff,
+    Grant,
+    ModelChunk,
+    ModelRequest,
+    OnCheckpoint,
+    unheard,
+)
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.session.replay import RecordedStep, RecordedTools, RecordedTurn, ReplayReport, compare, turns_of
 
@@ -99,8 +110,8 @@ class _Stage:
     def _steered(self, origin: str) -> list[str]:
         return [each.message.text for each in self.turn.steered_after(self.step) if each.origin == origin]
 
-    async def open(self, mode: BranchMode) -> "_Stage":
-        del mode
+    async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> "_Stage":
+        del mode, on_checkpoint
         if self.turn.prompt is None:
             raise SandboxError("the recorded turn ended before its tools were known")
         self.jobs.happened(self.turn.jobs_after(0))

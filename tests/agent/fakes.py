@@ -20,9 +20,11 @@ from py_mono.protocol.ports import (
     Emit,
     FileDiff,
     Grant,
+    OnCheckpoint,
     Provider,
     Redact,
     ToolSource,
+    unheard,
 )
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.tools.registry import ToolRegistry
@@ -82,7 +84,8 @@ class FakeSandbox:
         self.closed = False
         self.modes: list[BranchMode] = []
 
-    async def open(self, mode: BranchMode) -> FakeBranch:
+    async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> FakeBranch:
+        del on_checkpoint
         self.modes.append(mode)
         return self.branch
 

@@ -8,7 +8,7 @@ from py_mono.agent import agent
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.errors import ProviderError, ProviderUnavailable, SandboxError
 from py_mono.protocol.events import StepStarted
-from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit
+from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit, OnCheckpoint, unheard
 from py_mono.tools.registry import DISPATCHER, ToolRegistry
 from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang, say_ok
 
@@ -21,7 +21,8 @@ class OneAtATime(FakeSandbox):
         self.opened = 0
         self._broken = broken
 
-    async def open(self, mode: BranchMode) -> FakeBranch:
+    async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> FakeBranch:
+        del on_checkpoint
         assert mode == "direct"
         if self._broken:
             raise SandboxError("no lock")

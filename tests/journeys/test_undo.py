@@ -1,5 +1,7 @@
 """What the shell did is taken back, brought back and shown, in the real program."""
 
+import os
+import signal
 from pathlib import Path
 
 import pexpect
@@ -22,14 +24,7 @@ def test_a_person_undoes_redoes_and_compares_what_the_shell_did(program: Program
     program.write({".git/HEAD": "ref", "old/deep/x": "1\n", "f": "one\n"})
     before = contents(program.workspace)
     program.script(SCRIPT)
-    child = pexpect.spawn(
-        program.command()[0],
-        cwd=str(program.workspace),
-        env=program.environment(TERM="xterm-256color", LANG="C.UTF-8"),
-        dimensions=(40, 100),
-        encoding="utf-8",
-        timeout=20,
-    )
+    child = spawned(program, TERM="xterm-256color", LANG="C.UTF-8")
     see(child, "/help")
     child.send("/undo\r")
     see(child, "There is nothing to undo.")
@@ -65,3 +60,52 @@ def test_a_person_undoes_redoes_and_compares_what_the_shell_did(program: Program
 
 def contents(workspace: Path) -> dict[str, bytes]:
     return {str(path.relative_to(workspace)): path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
+
+
+CUT_OFF = """\
+call: shell {"command": "rm -rf old && echo two > f && touch made"}
+---
+wait: 60
+"""
+
+
+@pytest.mark.timeout(60)
+def test_a_turn_that_a_crash_cuts_off_can_be_taken_back(program: Program) -> None:
+    program.write({"old/deep/x": "1\n", "f": "one\n"})
+    before = contents(program.workspace)
+    program.script(CUT_OFF)
+    terminal = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    child = spawned(program, **terminal)
+    see(child, "/help")
+    child.send("change it\r")
+    see(child, "✓ shell")
+    os.kill(child.pid, signal.SIGKILL)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert set(contents(program.workspace)) == {"f", "made"}
+    child = spawned(program, "-c", **terminal)
+    see(child, "/help")
+    child.send("/diff\r")
+    see(child, "old/deep/x")
+    child.send("/undo\r")
+    see(child, "Turn 1 is undone.")
+    assert contents(program.workspace) == before
+    child.send("/redo\r")
+    see(child, "Turn 1 is redone.")
+    assert set(contents(program.workspace)) == {"f", "made"}
+    child.send("\x04")
+    child.expect(pexpect.EOF)
+    child.close()
+
+
+def spawned(program: Program, *arguments: str, **environment: str) -> "pexpect.spawn[str]":
+    command, *rest = program.command(*arguments)
+    return pexpect.spawn(
+        command,
+        rest,
+        cwd=str(program.workspace),
+        env=program.environment(**environment),
+        dimensions=(40, 100),
+        encoding="utf-8",
+        timeout=20,
+    )

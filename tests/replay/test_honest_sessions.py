@@ -13,7 +13,7 @@ from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import Envelope, MessageSteered, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.jobs import JobEnded, JobProgress, JobStarted
-from py_mono.protocol.ports import BranchMode
+from py_mono.protocol.ports import BranchMode, OnCheckpoint, unheard
 from py_mono.protocol.tools import ToolCall
 from py_mono.security.redact import Redactor
 from py_mono.session.heal import healing
@@ -116,7 +116,8 @@ class Lockable(FakeSandbox):
 
     locked_out = False
 
-    async def open(self, mode: BranchMode) -> FakeBranch:
+    async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> FakeBranch:
+        del on_checkpoint
         if self.locked_out:
             raise SandboxError("no lock")
         return await super().open(mode)
