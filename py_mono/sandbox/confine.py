@@ -252,7 +252,8 @@ def _restrict_files(profile: Profile, version: int, *, spaces: bool) -> str:
     rules.append(("/proc", landlock.READ_FILE | landlock.READ_DIR))
     if spaces:  # what the root shows may be listed; /tmp and /var/tmp are the private folder
         rules.append(("/", landlock.READ_DIR))
-    landlock.restrict(rules, version=version, deny_tcp=not spaces and not profile.network)
+    deny_tcp = not spaces and not profile.network
+    landlock.restrict(rules, version=version, deny_tcp=deny_tcp, resolved=profile.resolved)
     return f"on (ABI {version})"
 
 

@@ -5,11 +5,12 @@ on every architecture, which is why only the old ones need a table.
 """
 
 import ctypes
+import errno
 import os
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x20000, 0x2000000, 0x4000000
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x8000000, 0x10000000, 0x20000000, 0x40000000
@@ -43,6 +44,22 @@ def syscall(what: str, number: int, *arguments: "int | bytes | ctypes.Array[ctyp
     """
     passed = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
     return _checked(libc.syscall(ctypes.c_long(number), *passed), what)
+
+
+def open_place(path: str, resolved: "Container[str]") -> int:
+    """A handle (``O_PATH``) on what is there; where the path is one of those ``resolved``, on what bears it and no other.
+
+    Raises:
+        OSError: It is missing, or out of reach; or a link was put on the way to it since it was resolved.
+    """
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if path in resolved and os.readlink(f"/proc/self/fd/{handle}") != path:
+            raise FileNotFoundError(errno.ENOENT, "a link was put on the way to it", path)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def prctl(what: str, option: int, *arguments: "int | ctypes.c_void_p") -> int:

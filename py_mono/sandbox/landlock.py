@@ -12,7 +12,7 @@ from py_mono.sandbox import kernel
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 1 << 1, 1 << 2, 1 << 3
 REFER, TRUNCATE, IOCTL_DEV, RESOLVE_UNIX = 1 << 13, 1 << 14, 1 << 15, 1 << 16
@@ -38,9 +38,12 @@ def abi() -> int:
         return 0
 
 
-def restrict(rules: "Iterable[tuple[str, int]]", *, version: int, deny_tcp: bool) -> None:
+def restrict(
+    rules: "Iterable[tuple[str, int]]", *, version: int, deny_tcp: bool, resolved: "Container[str]" = ()
+) -> None:
     """Confine this process for good to ``rules``, (path, rights) pairs; paths that are missing are left out.
 
+    So are those of the ``resolved`` ones on the way to which there is a link by now.
     Signals and abstract UNIX sockets are scoped to the domain from ABI 6 on. ``no_new_privs`` must be set.
 
     Raises:
@@ -51,7 +54,7 @@ def restrict(rules: "Iterable[tuple[str, int]]", *, version: int, deny_tcp: bool
     ruleset = _create(handled, network, _SCOPE_ABSTRACT_UNIX | _SCOPE_SIGNAL, version)
     try:
         for path, rights in rules:
-            _allow(ruleset, path, rights & handled)
+            _allow(ruleset, path, rights & handled, resolved)
         kernel.syscall("landlock", kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
@@ -72,7 +75,7 @@ def scope_signals() -> bool:
         return False
     ruleset = _create(REFER, 0, _SCOPE_SIGNAL, version)
     try:
-        _allow(ruleset, "/", REFER)
+        _allow(ruleset, "/", REFER, ())
         kernel.syscall("landlock", kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
@@ -87,10 +90,10 @@ def _create(files: int, network: int, scoped: int, version: int) -> int:
     return kernel.syscall("landlock", kernel.SYS_LANDLOCK_CREATE, attributes, size, 0)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str, rights: int, resolved: "Container[str]") -> None:
     try:
-        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:  # missing, or out of reach anyway
+        handle = kernel.open_place(path, resolved)
+    except OSError:  # missing, out of reach anyway, or no longer what was resolved
         return
     try:
         if not stat.S_ISDIR(os.fstat(handle).st_mode):

@@ -15,6 +15,10 @@ from py_mono.sandbox import kernel
 from py_mono.sandbox.kernel import call, libc, syscall
 from py_mono.sandbox.profile import Profile
 
+TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEV_LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx"))
 _SHM_BYTES = 1 << 30
@@ -54,7 +58,7 @@ def build_root(profile: Profile) -> None:
     """
     umask = os.umask(0o022)
     call("make the mounts private", libc.mount, None, b"/", None, kernel.MS_REC | kernel.MS_PRIVATE, None)
-    view = _View()
+    view = _View(profile.resolved)
     for path in profile.readable:
         view.show(path, path, _READ_ONLY)
     for path in ("/tmp", "/var/tmp"):  # noqa: S108 - the profile's own private folder is shown there
@@ -65,7 +69,7 @@ def build_root(profile: Profile) -> None:
         view.show(path, path, _READ_ONLY)
     for name in _DEVICES:
         view.show(f"/dev/{name}", f"/dev/{name}", kernel.MOUNT_ATTR_NOSUID)
-    null = [(path, _open_tree("/dev/null")) for path in profile.hidden if _is_plain_file(path)]
+    null = [(path, _open_tree("/dev/null", ())) for path in profile.hidden if _is_plain_file(path)]
     _mount(b"tmpfs", os.fsencode(profile.private_tmp), _NO_DEVICES, b"mode=755,size=16m")
     os.chdir(profile.private_tmp)
     view.attach()
@@ -82,19 +86,21 @@ def build_root(profile: Profile) -> None:
 class _View:
     """What the new root shows: detached copies of mount trees, with their places, and links."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolved: "Container[str]") -> None:
+        """Of the paths that are ``resolved``, what bears them is shown, and no link is followed to it."""
+        self._resolved = resolved
         self._trees: dict[str, int] = {}
         self._links: dict[str, str] = {}
         self._folders: dict[str, str] = {}
 
     def show(self, path: str, place: str, attributes: int) -> None:
         """Show ``path`` at ``place``; later ones win over earlier ones at the same place. What is missing is left out."""
-        real = self._resolve(path)
+        real = path if path in self._resolved else self._resolve(path)
         if path == place and real != path:
             self._links[path] = real
             place = real
         try:
-            tree = _open_tree(real)
+            tree = _open_tree(real, self._resolved)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return
         _set_attributes(tree, b"", attributes, recursive=True)
@@ -196,10 +202,14 @@ def _mount(kind: bytes, place: bytes, flags: int, options: bytes) -> None:
     call(f"mount {kind.decode()}", libc.mount, kind, place, kind, flags, options)
 
 
-def _open_tree(path: str) -> int:
+def _open_tree(path: str, resolved: "Container[str]") -> int:
     """A detached copy of a mount tree: it keeps each mount's own flags."""
-    flags = kernel.OPEN_TREE_CLONE | kernel.AT_RECURSIVE | os.O_CLOEXEC
-    return syscall(path, kernel.SYS_OPEN_TREE, kernel.AT_FDCWD, os.fsencode(path), flags)
+    flags = kernel.OPEN_TREE_CLONE | kernel.AT_RECURSIVE | kernel.AT_EMPTY_PATH | os.O_CLOEXEC
+    handle = kernel.open_place(path, resolved)
+    try:
+        return syscall(path, kernel.SYS_OPEN_TREE, handle, b"", flags)
+    finally:
+        os.close(handle)
 
 
 def _set_attributes(folder: int, path: bytes, attributes: int, *, recursive: bool) -> None:

@@ -129,12 +129,20 @@ class Profile:
         """Everything that may be written."""
         return (self.workspace, *self.extra_roots, self.private_tmp)
 
+    @property
+    def resolved(self) -> frozenset[str]:
+        """The paths that somebody chose, and that lead nowhere else: a link on the way to one came later."""
+        return frozenset((*self.extra_roots, *self.outside))
+
     def widened(self, *, network: bool, reads: Sequence[str], writes: Sequence[str]) -> "Profile":
-        """The profile of another worker, which also reaches the network, reads and changes these absolute paths."""
+        """The profile of another worker, which also reaches the network, reads and changes these resolved paths.
+
+        Where a link was put on the way to one since it was resolved, it is left out: nobody agreed to where that leads.
+        """
         values = self._values()
         known = {*self.extra_roots, self.workspace}
-        roots = [path for path in map(os.path.realpath, writes) if path not in known]
-        outside = [path for path in map(os.path.realpath, reads) if path not in {*known, *roots}]
+        roots = [path for path in writes if path not in known and os.path.realpath(path) == path]
+        outside = [path for path in reads if path not in {*known, *roots} and os.path.realpath(path) == path]
         more = _NAME_RESOLUTION if network and not self.network else ()
         values["network"] = network or self.network
         values["extra_roots"] = (*self.extra_roots, *roots)

@@ -56,6 +56,16 @@ def outside(tmp_path: Path) -> Iterator[Outside]:
         made.place.close()
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_link_that_is_put_on_the_way_to_what_was_granted_leads_nowhere(outside: Outside, *, writes: bool) -> None:
+    """As a background command could that may change a folder above it, while the question is open."""
+    path = outside.granted / "sub"
+    path.symlink_to(outside.other)
+    grant = Grant(writes=(str(path),)) if writes else Grant(reads=(str(path),))
+    assert "outside" not in outside.place.shell(outside.branch, f"cat {path}/note {outside.other}/note", grant)
+    assert outside.reaches(grant) == set()
+
+
 def test_a_call_gets_what_was_granted_and_the_next_one_nothing(outside: Outside) -> None:
     folder = (str(outside.granted),)
     cases = [
