@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.changes import ChangesStaged
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 _MIB = 1 << 20
 LIMITS = {"memory_bytes": 512 * _MIB, "processes": 512, "open_files": 1024, "file_bytes": 500 * _MIB}
 """Low, so that the attacks on resources need not hurt the machine to prove their point."""
-_ERASE = "\r\x1b[2K"  # what the screen itself writes, to take its status line away
+_OWN = re.compile(r"\r\x1b\[2K|\x1b\[[012]m")
+"""What the screen itself writes without colours: to take its status line away; faint, bold, and no longer so."""
 
 
 class Confined:
@@ -134,4 +136,4 @@ def shown(*events: Event) -> str:
     for number, event in enumerate(events):
         renderer(Envelope(number, 0.0, event))
     renderer.text.end(0.0)
-    return stream.getvalue().replace(_ERASE, "")
+    return _OWN.sub("", stream.getvalue())
