@@ -62,6 +62,7 @@ class Restorer:
             raise
         self._place(plan)
         if self.failed:
+            self._let_go()  # what is laid ready stays, for whoever tries again
             raise Unfinished(self.failed)
         self._end()
 
@@ -77,7 +78,13 @@ class Restorer:
             raise Unfinished(self.failed)
 
     def _end(self) -> None:
-        self._clean_up()
+        """Take away what was laid ready; what cannot be is said by the next checkpoint, for it is then a file like others."""
+        with suppress(OSError):
+            if self._staging >= 0:
+                for name in os.listdir(self._staging):
+                    os.unlink(name, dir_fd=self._staging)
+            os.rmdir(self._name, dir_fd=self._folders.root)
+        self._let_go()
         self._journal.clear()
 
     def _prepare(self, put: list[Spot]) -> None:
@@ -191,16 +198,10 @@ class Restorer:
         _, data = self._folders.read(path, entry[1])
         return content == (data if stat.S_ISLNK(mode) else sha256(data).digest())
 
-    def _clean_up(self) -> None:
-        """Take away what was laid ready; what cannot be is said by the next checkpoint, for it is then a file like others."""
-        root = self._folders.root
-        with suppress(OSError):
-            if self._staging >= 0:
-                for name in os.listdir(self._staging):
-                    os.unlink(name, dir_fd=self._staging)
-                os.close(self._staging)
-            self._staging = -1
-            os.rmdir(self._name, dir_fd=root)
+    def _let_go(self) -> None:
+        if self._staging >= 0:
+            os.close(self._staging)
+        self._staging = -1
 
 
 def _lay(spot: Spot, folder: int, name: str, content: Callable[[bytes], bytes]) -> None:

@@ -1,16 +1,23 @@
 """Death at any point: before an open, a rename, an unlink, a chmod; the tree is then wholly old or wholly new."""
 
+import errno
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_mono.sandbox.checkpoints.checkpoints import Checkpoints
+from py_mono.sandbox.checkpoints.folders import Folders
+from py_mono.sandbox.checkpoints.journal import RestoreJournal
+from py_mono.sandbox.checkpoints.plan import Plan, Spot
+from py_mono.sandbox.checkpoints.restore import Restorer, Unfinished
 from tests.sandbox.checkpoints.trees import Model, effects, place, run, snapshot
 
 _DEAD = 77
@@ -141,3 +148,24 @@ def test_a_take_killed_at_any_point_leaves_the_older_checkpoints(at: int) -> Non
         dies(lambda: fresh(folder).take(), at)
         fresh(folder).restore(first.id)
         assert set(snapshot(workspace)) == {"f"}
+
+
+def test_a_restore_that_is_left_unfinished_leaves_no_file_open_and_can_be_finished(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    journal = RestoreJournal(str(tmp_path))
+    twin = Spot(b"f", None, None, stat.S_IFREG | 0o644, 0, b"", twin=b"gone")  # the one kind that is not laid ready
+    plan = Plan([], [], [], [twin], [], [], [])
+
+    def broken(_: bytes) -> bytes:
+        raise OSError(errno.EIO, "broken")
+
+    with Folders(str(tmp_path / "workspace")) as folders:
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(Unfinished) as caught:
+            Restorer(folders, journal, broken).run(plan, "x")
+        assert (caught.value.args[0], os.listdir("/proc/self/fd")) == ({"f": "broken"}, before)
+        intent = journal.read()
+        assert intent is not None
+        Restorer(folders, journal, lambda _: b"whole").finish(intent)
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "workspace").iterdir()] == [("f", b"whole")]
+    assert journal.read() is None
