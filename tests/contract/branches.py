@@ -4,7 +4,7 @@ import asyncio
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hypothesis import strategies as st
 
@@ -110,6 +110,15 @@ class Place:
         """The same without times."""
         return {path: (mode, content) for path, (mode, content, _) in self.state.items()}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        self.runner.run(self.sandbox.close())
-        self.runner.close()
+        """End it all; a loop that is left open would fail whichever test comes when it is collected."""
+        try:
+            self.runner.run(self.sandbox.close())
+        finally:
+            self.runner.close()

@@ -33,9 +33,8 @@ def mode(request: pytest.FixtureRequest) -> BranchMode:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    place.close()
+    with Place(tmp_path) as place:
+        yield place
 
 
 def fresh(tmp_path: Path) -> Place:
@@ -214,42 +213,38 @@ def test_what_somebody_changed_after_the_turn_is_not_taken_back_by_a_review(plac
 
 
 def test_two_sessions_merge_what_each_did_and_neither_loses_anything(tmp_path: Path) -> None:
-    one = Place(tmp_path)
-    two = Place(tmp_path)
-    one.begin([("shell", {"command": "for f in a b c; do echo 0 > $f; done"})])
-    first, second = one.open("scratch"), two.open("scratch")
-    one.shell(first, "echo first > a; echo first > c; echo first > new")
-    two.shell(second, "echo second > b; echo second > c; rm -f a")
-    begun, followed = one.runner.run(first.commit()), two.runner.run(second.commit())
-    assert begun is not None
-    assert followed is not None
-    assert (begun.conflicts, followed.conflicts) == ((), ("a", "c"))
-    contents = {path: content for path, (_, content) in one.timeless().items()}
-    assert contents == {"a": b"first\n", "b": b"second\n", "c": b"first\n", "new": b"first\n"}
-    one.runner.run(one.snapshots.restore(begun.before, since=begun.after, confirmed=False))
-    contents = {path: content for path, (_, content) in one.timeless().items()}
-    assert contents == {"a": b"0\n", "b": b"second\n", "c": b"0\n"}
-    one.close()
-    two.close()
+    with Place(tmp_path) as one, Place(tmp_path) as two:
+        one.begin([("shell", {"command": "for f in a b c; do echo 0 > $f; done"})])
+        first, second = one.open("scratch"), two.open("scratch")
+        one.shell(first, "echo first > a; echo first > c; echo first > new")
+        two.shell(second, "echo second > b; echo second > c; rm -f a")
+        begun, followed = one.runner.run(first.commit()), two.runner.run(second.commit())
+        assert begun is not None
+        assert followed is not None
+        assert (begun.conflicts, followed.conflicts) == ((), ("a", "c"))
+        contents = {path: content for path, (_, content) in one.timeless().items()}
+        assert contents == {"a": b"first\n", "b": b"second\n", "c": b"first\n", "new": b"first\n"}
+        one.runner.run(one.snapshots.restore(begun.before, since=begun.after, confirmed=False))
+        contents = {path: content for path, (_, content) in one.timeless().items()}
+        assert contents == {"a": b"0\n", "b": b"second\n", "c": b"0\n"}
 
 
 def test_where_no_checkpoint_can_be_had_the_calls_run_and_it_is_said(tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    (tmp_path / "state").write_text("in the way")
-    branch = place.open("direct")
-    assert place.shell(branch, "echo 1 > f; echo done") == "done"
-    assert place.runner.run(branch.changes()).changes == (Change("f", "added"),)
-    committed = place.runner.run(branch.commit())
-    assert committed is not None
-    assert committed.before == ""
-    assert "The store of checkpoints cannot be used" in committed.note
-    for refused in (branch.diff(), branch.discard(), branch.commit(frozenset())):
-        with pytest.raises(SandboxError, match="There is no checkpoint"):
-            place.runner.run(refused)
-    place.runner.run(branch.close())
-    with pytest.raises(SandboxError, match="cannot be used"):
-        place.open("scratch")
-    place.close()
+    with Place(tmp_path) as place:
+        (tmp_path / "state").write_text("in the way")
+        branch = place.open("direct")
+        assert place.shell(branch, "echo 1 > f; echo done") == "done"
+        assert place.runner.run(branch.changes()).changes == (Change("f", "added"),)
+        committed = place.runner.run(branch.commit())
+        assert committed is not None
+        assert committed.before == ""
+        assert "The store of checkpoints cannot be used" in committed.note
+        for refused in (branch.diff(), branch.discard(), branch.commit(frozenset())):
+            with pytest.raises(SandboxError, match="There is no checkpoint"):
+                place.runner.run(refused)
+        place.runner.run(branch.close())
+        with pytest.raises(SandboxError, match="cannot be used"):
+            place.open("scratch")
 
 
 def test_links_owners_and_pipes_are_in_the_copy_and_keys_are_not(place: Place) -> None:
@@ -317,33 +312,37 @@ def test_a_discarded_copy_is_gone_and_takes_no_more_calls(place: Place, tmp_path
 
 
 def test_from_a_copy_nothing_outside_is_changed(tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    branch = place.open("scratch")
-    assert "nothing outside it is changed" in place.shell(branch, f"touch {outside}/x", Grant(writes=(str(outside),)))
-    assert os.listdir(outside) == []
-    place.runner.run(branch.close())
-    place.close()
+    with Place(tmp_path) as place:
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        branch = place.open("scratch")
+        assert "nothing outside it is changed" in place.shell(
+            branch, f"touch {outside}/x", Grant(writes=(str(outside),))
+        )
+        assert os.listdir(outside) == []
+        place.runner.run(branch.close())
 
 
 def test_without_mounts_a_copy_is_worked_on_at_its_own_path_and_that_is_said(tmp_path: Path) -> None:
-    place = Place(tmp_path, layers=tuple(layer for layer in LAYERS if layer != "namespaces"))
-    place.begin([("shell", {"command": "mkdir -p .venv/bin d; echo 1 > .venv/bin/x; echo 1 > d/f; echo 1 > f"})])
-    was = place.state
-    branch = place.open("scratch")
-    said = place.shell(branch, "pwd; cat .venv/bin/x; echo 2 > f; rm -r d; (echo > .venv/bin/y) 2>/dev/null || echo no")
-    copy, *rest = said.splitlines()
-    assert copy.startswith(str(tmp_path / "state" / "scratch"))
-    assert isinstance(branch, ScratchBranch)
-    lock = place.runner.run(branch.lock())
-    assert rest == ["1", "no"] if lock["layers"]["landlock"].startswith("on") else ["1"]
-    assert f"The copy of the workspace is at {copy}: no mount namespace can show it at its place." in lock["open"]
-    assert place.runner.run(branch.changes()).changes == (Change("d/f", "deleted"), Change("f", "modified"))
-    assert {path: each for path, each in place.state.items() if path != ".venv/bin/y"} == was  # no Landlock, no wall
-    place.runner.run(branch.discard())
-    place.runner.run(branch.close())
-    place.close()
+    with Place(tmp_path, layers=tuple(layer for layer in LAYERS if layer != "namespaces")) as place:
+        place.begin([("shell", {"command": "mkdir -p .venv/bin d; echo 1 > .venv/bin/x; echo 1 > d/f; echo 1 > f"})])
+        was = place.state
+        branch = place.open("scratch")
+        said = place.shell(
+            branch, "pwd; cat .venv/bin/x; echo 2 > f; rm -r d; (echo > .venv/bin/y) 2>/dev/null || echo no"
+        )
+        copy, *rest = said.splitlines()
+        assert copy.startswith(str(tmp_path / "state" / "scratch"))
+        assert isinstance(branch, ScratchBranch)
+        lock = place.runner.run(branch.lock())
+        assert rest == ["1", "no"] if lock["layers"]["landlock"].startswith("on") else ["1"]
+        assert f"The copy of the workspace is at {copy}: no mount namespace can show it at its place." in lock["open"]
+        assert place.runner.run(branch.changes()).changes == (Change("d/f", "deleted"), Change("f", "modified"))
+        assert {
+            path: each for path, each in place.state.items() if path != ".venv/bin/y"
+        } == was  # no Landlock, no wall
+        place.runner.run(branch.discard())
+        place.runner.run(branch.close())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can work for another user")
@@ -352,12 +351,11 @@ def test_a_copy_for_another_user_is_theirs(tmp_path: Path) -> None:
         folder.chmod(0o755)  # this user has to come as far as the workspace
     (tmp_path / "workspace").mkdir()
     os.chown(tmp_path / "workspace", 1000, 1000)
-    place = Place(tmp_path)
-    place.begin([("shell", {"command": "mkdir d; echo 1 > d/f; chmod 700 d; id -u"})])
-    branch = place.open("scratch")
-    assert place.shell(branch, "id -u; echo 2 > d/f; echo 1 > new; stat -c %u . d d/f").splitlines() == ["1000"] * 4
-    place.runner.run(branch.commit())
-    place.runner.run(branch.close())
-    owners = {path.name: path.lstat().st_uid for path in place.workspace.rglob("*")}
-    place.close()
-    assert owners == {"d": 1000, "f": 1000, "new": 1000}
+    with Place(tmp_path) as place:
+        place.begin([("shell", {"command": "mkdir d; echo 1 > d/f; chmod 700 d; id -u"})])
+        branch = place.open("scratch")
+        assert place.shell(branch, "id -u; echo 2 > d/f; echo 1 > new; stat -c %u . d d/f").splitlines() == ["1000"] * 4
+        place.runner.run(branch.commit())
+        place.runner.run(branch.close())
+        owners = {path.name: path.lstat().st_uid for path in place.workspace.rglob("*")}
+        assert owners == {"d": 1000, "f": 1000, "new": 1000}

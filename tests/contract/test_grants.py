@@ -123,10 +123,9 @@ def test_a_grant_that_no_lock_can_be_had_for_is_a_result_and_the_turn_goes_on(ou
 
 
 def test_a_wider_worker_of_a_copy_works_on_the_copy(tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    branch = place.open("scratch")
-    assert place.shell(branch, "pwd; echo 1 > f", Grant(network=True)) == str(place.workspace)
-    assert place.runner.run(branch.changes()).changes == (Change("f", "added"),)
-    place.runner.run(branch.close())
-    assert place.state == {}
-    place.close()
+    with Place(tmp_path) as place:
+        branch = place.open("scratch")
+        assert place.shell(branch, "pwd; echo 1 > f", Grant(network=True)) == str(place.workspace)
+        assert place.runner.run(branch.changes()).changes == (Change("f", "added"),)
+        place.runner.run(branch.close())
+        assert place.state == {}
