@@ -83,7 +83,7 @@ def _agent(port: str, folder: Path, screen: str, meter: Meter) -> tuple[Agent, d
     agent = Agent(
         provider=inner,
         sandbox=WorkerSandbox(Launcher(str(folder))),
-        compose=lambda branch, _: ToolRegistry([branch]),
+        compose=lambda branch, *_, **__: ToolRegistry([branch]),
         system=lambda _: "You are an agent.",
         session=SessionStarted(session.id, str(folder), "0"),
         limits=Limits(),
