@@ -12,7 +12,7 @@ from msgspec import Struct
 from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox import manifest
 from py_mono.sandbox.checkpoints.folders import Folders, entry_of
-from py_mono.sandbox.checkpoints.settings import CheckpointSettings
+from py_mono.sandbox.checkpoints.settings import INSTALLED, CheckpointSettings
 from py_mono.sandbox.checkpoints.take import KEYS, read_into
 from py_mono.sandbox.checkpoints.tree import UNSEEN, UNSETTLED, Tree, parent, shown
 from py_mono.sandbox.checkpoints.writer import Writer
@@ -26,8 +26,6 @@ _NO_CLONE = frozenset(
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIECE = 1 << 30
-LENT = frozenset({".venv", "venv", "node_modules", ".tox", ".nox"})
-"""Of the folders that are left out, those that a copy shows as they are: what is installed. Caches are made again."""
 
 
 class Copy(Struct, frozen=True):
@@ -183,7 +181,7 @@ class Copier:
                     target.chmod(path, stat.S_IMODE(entry[0]))
 
     def _folders(self) -> list[str]:
-        return [path for path in self._tree.left_out if path.rpartition("/")[2] in LENT]
+        return [path for path in self._tree.left_out if path.rpartition("/")[2] in INSTALLED]
 
     def made(self, name: str) -> Copy:
         """What came out; ``name`` is the checkpoint's."""

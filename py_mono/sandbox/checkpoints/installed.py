@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 
-CACHES = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".cache"})
-"""Of the folders that are left out, those of which nobody wants to know that they changed."""
+from py_mono.sandbox.checkpoints.settings import CACHES
 
 _MOST = 200
 

@@ -11,10 +11,13 @@ _DAY_S = 86_400
 _MB = 1_000_000
 _MOST = 1e9
 
-LEFT_OUT = frozenset({
-    ".venv", "venv", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox",
-    ".nox", ".cache",
-})  # fmt: skip
+INSTALLED = frozenset({".venv", "venv", "node_modules", ".tox", ".nox"})
+"""Folders of what was installed: a copy of the workspace shows them, and a person misses what an undo leaves of them."""
+
+CACHES = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".cache"})
+"""Folders of which nobody wants to know that they changed."""
+
+LEFT_OUT = INSTALLED | CACHES
 """Folders that something else makes again. ``.git`` is none of them: what a script did to it must be undone too."""
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox.checkpoints.folders import Folders
-from py_mono.sandbox.checkpoints.settings import CheckpointSettings
+from py_mono.sandbox.checkpoints.settings import CACHES, CheckpointSettings
 from py_mono.sandbox.checkpoints.tree import UNSEEN, UNSETTLED, Tree, shown
 from py_mono.sandbox.checkpoints.writer import Writer
 from py_mono.sandbox.manifest import Entry, Manifest
@@ -149,12 +149,12 @@ def applied(before: Tree, data: bytes) -> Tree:
 
 
 def note(tree: Tree) -> str:
-    """What of the workspace a tree does not hold, in words; empty where it holds all."""
+    """What of the workspace a tree does not hold, in words; empty where it holds all but caches."""
     said = []
     if tree.unkept:
         named = [f"{shown(path)} ({reason})" for path, reason in list(tree.unkept.items())[:_MAX_NAMED]]
         more = f" and {len(tree.unkept) - _MAX_NAMED} more" if len(tree.unkept) > _MAX_NAMED else ""
         said.append("not kept: " + ", ".join(named) + more)
-    if names := sorted({path.rpartition("/")[2] for path in tree.left_out}):
+    if names := sorted({path.rpartition("/")[2] for path in tree.left_out} - CACHES):
         said.append("not looked into: " + ", ".join(map(shown, names)))
     return "; ".join(said)

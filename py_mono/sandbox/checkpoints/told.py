@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from py_mono.protocol.ports import Changes
-from py_mono.sandbox.checkpoints.installed import CACHES
+from py_mono.sandbox.checkpoints.settings import CACHES
 from py_mono.sandbox.checkpoints.tree import Tree, kinds, named, shown, slashes
 
 _GIT = ".git"

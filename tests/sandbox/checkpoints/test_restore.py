@@ -157,7 +157,12 @@ def test_only_the_named_paths_are_restored(room: tuple[Checkpoints, Path]) -> No
 def test_what_is_not_kept_is_said_and_never_touched(tmp_path: Path) -> None:
     workspace = tmp_path / "w"
     run(
-        ["mkdir -p w/.venv w/d/node_modules", "head -c 2000 /dev/zero > w/big", "mkfifo w/pipe", "touch w/d/x"],
+        [
+            "mkdir -p w/.venv w/d/node_modules w/__pycache__",
+            "head -c 2000 /dev/zero > w/big",
+            "mkfifo w/pipe",
+            "touch w/d/x",
+        ],
         str(tmp_path),
     )
     (workspace / ".keys.enc").write_text("k")
