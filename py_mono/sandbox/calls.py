@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from py_mono.protocol.errors import SandboxError, WorkerDied
@@ -53,13 +53,18 @@ class Calls:
             return _refused(call, "the arguments are not a JSON object")
         if identity(self._workers.folder) != self._folder:  # the worker's mount still shows the old one
             return _refused(call, f"{self._workers.folder} {_REPLACED}")
-        worker = self._narrow
-        if grant != NOTHING:
+        if grant == NOTHING:
+            return await self._call(self._narrow, spec, call, on_output)
+        async with AsyncExitStack() as lent:
             try:
-                worker = await self._workers.living(grant)
-                await worker.hello()
+                worker = await lent.enter_async_context(self._workers.lent(grant))
             except SandboxError as error:  # the narrow one works still
                 return _refused(call, f"not run: the wider lock for it cannot be had: {error} {error.remedy}".rstrip())
+            return await self._call(worker, spec, call, on_output)
+
+    async def _call(
+        self, worker: Worker, spec: ToolSpec, call: ToolCall, on_output: Callable[[str], None]
+    ) -> ToolResult:
         if spec.effect == "read":
             return await self._run(worker.link, call, on_output)
         try:

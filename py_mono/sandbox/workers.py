@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from py_mono.protocol.errors import SandboxError
@@ -13,6 +15,8 @@ from py_mono.sandbox.link import Link, checked_hello
 from py_mono.sandbox.profile import Profile
 
 _READY_S = 15.0
+_MOST_WIDE = 4
+"""How many wide workers may be at work at a time, and how many are kept beside them that have nothing to do."""
 
 
 class Worker:
@@ -21,13 +25,15 @@ class Worker:
     Attributes:
         link: The line to it.
         keys: Whether there was a key file when it entered its lock; only that one is covered.
+        calls: How many of a wide one's calls run or are about to.
     """
 
-    __slots__ = ("keys", "link")
+    __slots__ = ("calls", "keys", "link")
 
     def __init__(self, link: Link, *, keys: bool) -> None:
         self.link = link
         self.keys = keys
+        self.calls = 0
 
     async def hello(self) -> dict[str, Any]:
         """Its greeting. Raises SandboxError where it could not confine itself, or is not ready in time."""
@@ -69,6 +75,7 @@ class Workers:
         self._keys = keys_mode(self.folder) is not None
         self._identity = identity(self.folder)
         self._workers: dict[Grant, Worker] = {}
+        self._at_work = asyncio.Semaphore(_MOST_WIDE)
 
     @property
     def narrow(self) -> Worker | None:
@@ -88,6 +95,31 @@ class Workers:
         if worker is None:
             worker = self._workers[grant] = self._start(grant)
         return worker
+
+    @asynccontextmanager
+    async def lent(self, grant: Grant) -> AsyncIterator[Worker]:
+        """The one for a grant, ready, for one call. Raises SandboxError.
+
+        Those that were not asked for lately are ended, but for those with background commands: a model that reads a thousand
+        files outside does not get a thousand workers.
+        """
+        async with self._at_work:
+            worker = await self.living(grant)
+            worker.calls += 1
+            try:
+                self._workers[grant] = self._workers.pop(grant)  # the last is who was asked for last
+                await worker.hello()
+                await self._end_idle()
+                yield worker
+            finally:
+                worker.calls -= 1
+
+    async def _end_idle(self) -> None:
+        wide = [(grant, worker) for grant, worker in self._workers.items() if grant != NOTHING]
+        idle = [(grant, worker) for grant, worker in wide if not worker.calls and not worker.link.jobs.running]
+        for grant, worker in idle[:-_MOST_WIDE]:
+            del self._workers[grant]
+            await worker.link.end()
 
     def _start(self, grant: Grant) -> Worker:
         if grant == NOTHING and self._launched is not None:

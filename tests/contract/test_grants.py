@@ -1,5 +1,6 @@
 """A call with a grant runs in a wider lock: no wider than was granted, and for that call alone."""
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from py_mono.protocol.ports import NOTHING, Grant
-from py_mono.protocol.tools import Change
+from py_mono.protocol.tools import Change, ToolCall
 from tests.contract.branches import Place
 
 READ, WRITE = "cat {0}/note", "echo more >> {0}/note"
@@ -112,6 +113,31 @@ def test_the_same_grant_has_the_same_worker_and_all_of_them_end_with_the_sandbox
     assert len(links) == 2
     place.runner.run(place.sandbox.close())
     assert all(link.dead for link in links)
+
+
+def test_many_grants_are_not_as_many_workers_and_one_with_a_background_command_is_kept(outside: Outside) -> None:
+    place, branch = outside.place, outside.branch
+    place.call(branch, [("shell", {"command": "sleep 600", "background": True})], Grant(network=True))
+    grants = []
+    for number in range(12):
+        path = outside.granted / f"{number}"
+        path.write_text(f"file {number}")
+        grants.append(Grant(reads=(str(path),)))
+
+    async def at_once() -> list[str]:
+        calls = [
+            branch.call(ToolCall(f"{number}", "read_file", {"path": grant.reads[0]}), lambda _: None, grant)
+            for number, grant in enumerate(grants)
+        ]
+        return [result.content for result in await asyncio.gather(*calls)]
+
+    for number, content in enumerate(place.runner.run(at_once())):
+        assert f"file {number}" in content
+    assert "file 0" in place.call(branch, [("read_file", {"path": grants[0].reads[0]})], grants[0])[0].content
+    kept = place.sandbox.workers._workers
+    assert len(kept) <= 7
+    assert {NOTHING, Grant(network=True), grants[0]} <= kept.keys()
+    assert not any(worker.link.dead for worker in kept.values())
 
 
 def test_a_grant_that_no_lock_can_be_had_for_is_a_result_and_the_turn_goes_on(outside: Outside) -> None:

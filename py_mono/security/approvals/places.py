@@ -93,10 +93,14 @@ class Places:
         return self._granted(folder)
 
     def readable(self, path: str) -> str:
-        """The resolved path where the lock lets it be read although it lies outside; else empty."""
+        """Where the lock lets a path be read although it lies outside, by what: a folder that holds it, or itself; else empty.
+
+        The folder, for each grant is another worker.
+        """
         real = self._real(path)
-        outside = real and not self._within(real, self._writable)
-        return real if outside and self._within(real, self._readable) else ""
+        if not real or self._within(real, self._writable):
+            return ""
+        return next((root for root in self._readable if _holds(root, real)), "")
 
     def shown_by_lock(self, path: str) -> bool:
         """Whether the lock shows something of its own there, such as ``/tmp``."""
