@@ -32,7 +32,7 @@ _WITHOUT_WORKER = {"sessions", "demo", "debug"}
 
 
 def main() -> int:
-    """Run the program; returns its exit status, as ``interface.md`` lists them."""
+    """Run the program; returns its exit status, as ``ui.json_mode`` lists them."""
     _open_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
         return write(f"py-mono {VERSION}\n")

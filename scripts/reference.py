@@ -108,7 +108,7 @@ def reference() -> str:
         + "\n",
         "## config.toml\n\nIn the configuration folder (`~/.config/py-mono/`); it need not be there. All that may be in it is the "
         "table `[checkpoints]`: what `/undo` can bring back, and for how long. What it cannot bring back is said with each "
-        "checkpoint: larger files, folders that are left out, pipes, sockets and devices, `.keys.enc`. Extended attributes "
+        "checkpoint: larger files, folders that are left out (caches apart), pipes, sockets and devices, `.keys.enc`. Extended attributes "
         "and ACLs are never kept; an owner is, where it may be set.\n\n"
         + table(("key", "what it sets"), [(f"`{name}`", text) for name, text in KEYS.items()])
         + '\n\n```toml\n[checkpoints]\nleave_out = [".venv", "node_modules", "__pycache__", "data"]\nmax_file_mb = 20\n```\n',

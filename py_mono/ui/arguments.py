@@ -1,4 +1,4 @@
-"""The command line: what ``interface.md`` promises, as far as it is built; read before anything else is imported."""
+"""The command line, read before anything else is imported; ``docs/reference.md`` shows all of it."""
 
 import argparse
 from collections.abc import Sequence

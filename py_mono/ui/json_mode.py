@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from py_mono.protocol.tools import Change
 
 DONE, FAILED, CONFIGURATION, LIMIT, NEEDS_APPROVAL, TRY_AGAIN, CANCELLED = 0, 1, 2, 3, 4, 75, 130
-"""The exit statuses that ``interface.md`` promises."""
+"""What the program ends with; the numbers are a promise to scripts (75 is EX_TEMPFAIL of sysexits.h)."""
 
 _ERROR_STATUS = {
     "config": CONFIGURATION,
