@@ -26,13 +26,12 @@ _DISOWNED = "it is back, but yours: you may not give it to its owner and group,"
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """For the doctor: where the store is, its size in bytes, its checkpoints, the oldest and newest (s since 1970, or 0)."""
+    """For the doctor: where the store is, its size in bytes, its checkpoints, the oldest (s since 1970, or 0)."""
 
     folder: str
     bytes: int
     checkpoints: int
     oldest: float
-    newest: float
 
 
 class Checkpoints:
@@ -144,11 +143,13 @@ class Checkpoints:
             return prune(self._store, frozenset(keep))
 
     def stats(self) -> Stats:
-        """What there is."""
+        """What there is; where nothing is kept yet, nothing is made."""
+        pack = self._store.pack
+        if not os.path.exists(pack.path):
+            return Stats(self._store.folder, 0, 0, 0)
         with self._store.locked():
-            pack = self._store.pack
             times = [commit.at for commit in pack.commits]
-            return Stats(self._store.folder, pack.size, len(times), min(times, default=0), max(times, default=0))
+            return Stats(self._store.folder, pack.size, len(times), min(times, default=0))
 
     def _heal(self) -> bool:
         try:

@@ -213,6 +213,13 @@ def test_a_checkpoint_of_nothing_new_is_the_last_one(room: tuple[Checkpoints, Pa
     assert (checkpoints.stats().bytes, checkpoints.stats().checkpoints) == (size, 1)
 
 
+def test_who_asks_how_much_there_is_makes_nothing(tmp_path: Path) -> None:
+    workspace, state = tmp_path / "w", tmp_path / "state"
+    workspace.mkdir()
+    checkpoints = Checkpoints(str(state), str(workspace))
+    assert (checkpoints.stats().bytes, checkpoints.stats().checkpoints, state.exists()) == (0, 0, False)
+
+
 def test_an_unknown_checkpoint_is_said(room: tuple[Checkpoints, Path]) -> None:
     checkpoints, _ = room
     with pytest.raises(SandboxError, match="no checkpoint 'nope'"):

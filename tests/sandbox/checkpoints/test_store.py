@@ -180,6 +180,7 @@ def test_a_session_waits_for_the_other_one(room: Room) -> None:
 
 def test_a_lock_that_nobody_gives_free_is_said(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores, "_WAIT_S", 0.0)
+    room.fresh().take()
     folder = room.fresh().stats().folder
     with open(Path(folder) / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
