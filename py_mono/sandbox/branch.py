@@ -92,7 +92,9 @@ class WorkerSandbox:
         """End every process the sandbox started, and remove its private folder; may be called twice."""
         if self.snapshots is not None:
             self.snapshots.leave()
-        if self._copied is not None:
-            await self._copied.discard()
-        await self.workers.close()
-        self._launcher.remove_private()
+        try:
+            if self._copied is not None:
+                await self._copied.discard()
+        finally:
+            await self.workers.close()
+            self._launcher.remove_private()

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
@@ -29,9 +28,10 @@ class Place:
 
     def __init__(self, base: str) -> None:
         """Raises SandboxError where it cannot be made."""
+        made = os.path.join(base, f"{PREFIX}{os.getpid()}-{os.urandom(8).hex()}")
+        self._claim = -1
         try:
             os.makedirs(base, 0o700, exist_ok=True)
-            made = os.path.join(base, f"{PREFIX}{os.getpid()}-{os.urandom(8).hex()}")
             os.mkdir(made, 0o700)
             self._claim = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,6 +39,8 @@ class Place:
             self.copy = os.path.join(self._made, "copy")
             os.mkdir(self.copy, 0o700)
         except OSError as error:
+            self._made = made
+            self.remove()
             raise SandboxError(
                 f"no folder for a copy can be made below {base}: {error.strerror}",
                 remedy="Make room there, and try again.",
@@ -52,8 +54,9 @@ class Place:
     def remove(self) -> None:
         """Take it all away, whatever the tools left in it; only when nothing they started is left."""
         remove_tree(self._made)
-        with suppress(OSError):
+        if self._claim >= 0:
             os.close(self._claim)
+            self._claim = -1
 
 
 def base_for(workspace: str, state_folder: str, *, changes_user: bool) -> str:

@@ -117,8 +117,9 @@ class Workers:
     async def _end_idle(self) -> None:
         wide = [(grant, worker) for grant, worker in self._workers.items() if grant != NOTHING]
         idle = [(grant, worker) for grant, worker in wide if not worker.calls and not worker.link.jobs.running]
-        for grant, worker in idle[:-_MOST_WIDE]:
-            del self._workers[grant]
+        for grant, _ in idle[:-_MOST_WIDE]:
+            del self._workers[grant]  # all of them first: while one ends, another call may look for its own
+        for _, worker in idle[:-_MOST_WIDE]:
             await worker.link.end()
 
     def _start(self, grant: Grant) -> Worker:
@@ -132,9 +133,9 @@ class Workers:
         return Worker(self._jobs.attach(Link(self._launcher.start(profile))), keys=keys)
 
     async def _end_all(self) -> None:
-        workers = list(self._workers.values())
+        ending = [asyncio.ensure_future(worker.link.end()) for worker in self._workers.values()]
         self._workers.clear()
-        await asyncio.gather(*(worker.link.end() for worker in workers))
+        await asyncio.shield(asyncio.gather(*ending))  # begun is begun: else a cancellation would leave their processes
 
     async def close(self) -> None:
         """End every process that any of them started; may be called twice."""

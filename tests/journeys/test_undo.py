@@ -1,6 +1,5 @@
 """What the shell did is taken back, brought back and shown, in the real program."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def test_a_turn_that_a_crash_cuts_off_can_be_taken_back(program: Program) -> Non
     see(child, "/help")
     child.send("change it\r")
     see(child, "✓ shell")
-    os.kill(child.pid, signal.SIGKILL)
+    child.kill(signal.SIGKILL)
     child.expect(pexpect.EOF)
     child.close()
     assert set(contents(program.workspace)) == {"f", "made"}
