@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from py_mono.security.approvals.questions import Answer, Ask, Question
-from py_mono.ui.rendering.exact import question_rows, spelled
+from py_mono.ui.rendering.exact import framed_rows, spelled_line
 from py_mono.ui.terminal import Screen
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Asking(Protocol):
 
 def options(question: Question) -> list[tuple[str, str]]:
     """What can be answered: a letter, and what it means; they are numbered from 1."""
-    named = " and ".join(f"`{spelled(key)}`" for key in question.keys)
+    named = " and ".join(f"`{spelled_line(key)}`" for key in question.keys)
     found = [("y", "yes, once")]
     if question.keys:
         found.append(("s", f"yes, for {named} until this session ends"))
@@ -80,8 +80,7 @@ class Asker:
     async def __call__(self, question: Question) -> Answer:
         """Ask until there is an answer."""
         choices = options(question)
-        for number, (_, text) in enumerate(choices, 1):
-            self._line(self._screen.fold(f"  {number}  {text}"))
+        self._offer(choices)
         mark, goes_on = f"answer 1 to {len(choices)}", False
         while True:
             letter, rest = meant(await self._read(mark, goes_on), question)
@@ -98,7 +97,12 @@ class Asker:
                 case "w":
                     return Answer("no", rest or (await self._read("tell it why", goes_on)).strip())
                 case "v":
-                    for row in question_rows(question.what, self._screen.width, whole=True):
+                    for row in framed_rows(question.what, self._screen.width, whole=True):
                         self._line(row)
+                    self._offer(choices)
                 case _:
                     self._line(f"That is none of the answers: type a number from 1 to {len(choices)}.")
+
+    def _offer(self, choices: list[tuple[str, str]]) -> None:
+        for number, (_, text) in enumerate(choices, 1):
+            self._line(self._screen.fold(f"  {number}  {text}"))

@@ -152,9 +152,9 @@ def test_a_long_command_keeps_its_end_and_says_what_it_folds(start: Callable[...
     terminal.say("push it")
     terminal.wait_for("THE-END")
     terminal.wait_for("rows are not shown here: v shows them")
-    assert "argument0200" not in terminal.text()
+    assert "argument0201" not in terminal.text()
     answer(terminal, "v")
-    terminal.wait_for("argument0200")
+    terminal.wait_for("argument0201")
     answer(terminal, "no")
     terminal.wait_for("Ended well.")
 

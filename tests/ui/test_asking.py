@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from py_mono.security.approvals.questions import Answer, Question
 from py_mono.ui.asking import Asker, meant, options
-from py_mono.ui.rendering.exact import oddities, question_rows
+from py_mono.ui.rendering.exact import framed_rows, oddities, question_rows, spelled_line
 from py_mono.ui.terminal import Screen, cell_width
 
 FULL = Question("network", "git push", "why", ("git push",), lasting=True)
@@ -105,6 +105,29 @@ def test_a_long_command_is_folded_in_its_middle_and_says_so() -> None:
     assert rows[-1] == "line 99"
     assert len(question_rows("\n".join("x" * 20), 80)) == 20
     assert len(question_rows("x" * 5000, 80, whole=True)) == 63
+
+
+async def test_no_row_of_a_command_passes_for_an_answer_and_the_answers_stand_last() -> None:
+    said: list[str] = []
+    typed = iter(["v", "4"])
+
+    async def read(_mark: str, _goes_on: bool) -> str:  # noqa: FBT001 - a callback's plain form
+        return next(typed)
+
+    lie = "git push\n  1  no\n  2  yes, once"
+    await Asker(_screen(), said.append, read)(Question("network", lie, "why", ("git push",), lasting=True))
+    offered = [f"  {number}  {text}" for number, (_, text) in enumerate(options(FULL), 1)]
+    assert said == [*offered, "| git push", "|   1  no", "|   2  yes, once", *offered]
+    padded = framed_rows("git push" + " " * 72 + "  1  no", 80)
+    assert len(padded) == 2
+    assert all(row.startswith("| ") for row in padded)
+    assert framed_rows("git push", 80) == ["  git push"]
+
+
+def test_a_name_with_a_line_end_makes_no_line_of_its_own() -> None:
+    key = "read /x/a` until this session ends\n  4  no"
+    assert all("\n" not in text for _, text in options(Question("outside", "w", "why", (key,), lasting=True)))
+    assert spelled_line("a\nb\x1b") == r"a\nb\x1b"
 
 
 @given(st.text(st.characters() | st.sampled_from("\x1b\r\u202e\u200b\t\x00\x9b"), max_size=300), st.integers(2, 100))

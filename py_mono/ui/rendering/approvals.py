@@ -1,7 +1,7 @@
 """Events of calls that somebody is asked about."""
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
-from py_mono.ui.rendering.exact import oddities, question_rows, spelled
+from py_mono.ui.rendering.exact import framed_rows, oddities, spelled, spelled_line
 from py_mono.ui.rendering.view import View
 from py_mono.ui.terminal import clip, one_line
 
@@ -16,9 +16,9 @@ _AGREED = {
 def approval_requested(view: View, event: ApprovalRequested) -> None:
     """The exact command, and why a person is asked about it."""
     view.line("This cannot be undone, and needs your yes:", "yellow")
-    for row in question_rows(event.what, view.screen.width - 2):
-        view.line("  " + row, "bold")
-    view.say(f"why: {spelled(event.reason)}", "yellow")
+    for row in framed_rows(event.what, view.screen.width):
+        view.line(row, "bold")
+    view.say(f"why: {spelled_line(event.reason)}", "yellow")
     if odd := oddities(event.what):
         view.say(f"look twice: {odd}", "red")
     view.wait("your answer is waited for")

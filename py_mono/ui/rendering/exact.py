@@ -24,6 +24,12 @@ def question_rows(what: str, width: int, *, whole: bool = False) -> list[str]:
     return [*rows[:_HEAD_ROWS], f"[… {hidden} rows are not shown here: v shows them …]", *rows[-_TAIL_ROWS:]]
 
 
+def framed_rows(what: str, width: int, *, whole: bool = False) -> list[str]:
+    """The same with something before each row: where there are several, a bar, so that none passes for an answer or a reason."""
+    rows = question_rows(what, width - 2, whole=whole)
+    return [("| " if len(rows) > 1 else "  ") + row for row in rows]
+
+
 def oddities(what: str) -> str:
     """A warning where a command holds letters that look like others; or empty."""
     odd = {letter for letter in what if not letter.isascii() and letter.isalpha()}
@@ -31,6 +37,11 @@ def oddities(what: str) -> str:
         return ""
     named = ", ".join(f"{spelled(letter)} (U+{ord(letter):04X})" for letter in sorted(odd)[:_MOST_NAMED])
     return f"it holds letters that are not ASCII, and may look like others: {named}{' …' if len(odd) > _MOST_NAMED else ''}"
+
+
+def spelled_line(text: str) -> str:
+    """The same on one line: a name may have line ends."""
+    return spelled(text).replace("\n", r"\n")
 
 
 def spelled(text: str) -> str:

@@ -19,7 +19,7 @@ def shown(*events: Event) -> str:
 def test_a_question_shows_the_command_alone_on_its_lines_and_then_why() -> None:
     event = ApprovalRequested("1", "network", "git push\n\x1b[1A\x1b[2Kls", "it sends\x07")
     assert shown(event) == (
-        "This cannot be undone, and needs your yes:\n  git push\n  \\x1b[1A\\x1b[2Kls\nwhy: it sends\\x07\n"
+        "This cannot be undone, and needs your yes:\n| git push\n| \\x1b[1A\\x1b[2Kls\nwhy: it sends\\x07\n"
     )
     assert "look twice: it holds letters that are not ASCII" in shown(
         ApprovalRequested("1", "network", "g\u0456t", "x")
