@@ -176,6 +176,15 @@ def test_sessions_are_those_of_the_state_folder(shell: Shell) -> None:
     assert found == [{"20261122-a1", "20261122-b2"}, {"xdg-1", "xdg-2"}, {"own-1", "own-2"}]
 
 
+def test_a_session_whose_name_says_a_command_is_not_run_by_tab(shell: Shell) -> None:
+    state = shell.home / "hostile" / "state"
+    shell.sessions(state, "own-1", "own-2", "$(touch ran)", "`touch ran`", "(touch ran)", "a;touch ran", "$HOME")
+    shell.command(f"{'set -gx PY_MONO_HOME ' if shell.name == 'fish' else 'export PY_MONO_HOME='}{shell.home}/hostile")
+    assert shell.offered("py-mono --fork own-") == {"own-1", "own-2"}
+    shell.offered("py-mono --fork ")
+    assert not (shell.home / "w" / "ran").exists()
+
+
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_what_the_program_prints_is_what_the_parsers_say(name: str) -> None:
     def said(*command: str) -> str:

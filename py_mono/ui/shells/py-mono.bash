@@ -83,10 +83,10 @@ _py_mono_sessions() {
   : "${state:=$base/py-mono}"
   local file names=
   for file in "$state"/sessions/*.jsonl; do
-    file=${file##*/}
-    names+=" ${file%.jsonl}"
+    file=${file##*/} file=${file%.jsonl}
+    [[ $file == *[!A-Za-z0-9._-]* ]] || names+=" $file"  # compgen would run what a name says
   done
-  [[ $names == " *" ]] || compgen -W "$names" -- "$1"
+  compgen -W "$names" -- "$1"
 }
 
 # End Custom Preamble
