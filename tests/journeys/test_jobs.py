@@ -62,7 +62,7 @@ def test_the_whole_event_list_of_a_background_command_that_ends_in_its_turn(prog
     assert (played.status, played.stderr) == (0, "")
     assert [event["type"] for event in played.events] == [
         "session_started", "turn_started", "prompt_frozen", "model_bound",
-        "step_started", "message_finished", "tool_started", "job_started", "tool_finished",
+        "step_started", "message_finished", "tool_started", "checkpoint_taken", "job_started", "tool_finished",
         "step_started", "message_finished", "tool_started", "job_ended", "tool_finished",
         "message_steered", "step_started", "text_delta", "message_finished", "turn_finished",
     ]  # fmt: skip
