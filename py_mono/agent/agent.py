@@ -191,7 +191,8 @@ class Agent:
     async def undo(self, *, redo: bool = False, confirmed: bool = False) -> tuple[int, Restored]:
         """Take the last turn back, or bring back the one that was; its number, and what that came to. Not while one runs.
 
-        Where all of it was changed by somebody since, nothing happens, and it can be asked for again, ``confirmed``.
+        Where all of it was changed by somebody since, nothing happens, and it can be asked for again, ``confirmed``. Where
+        a part of it was, ``confirmed`` right after that overwrites this part.
 
         Raises:
             SandboxError: There is nothing to undo, or the checkpoints cannot be used.
@@ -201,12 +202,18 @@ class Agent:
         async with self._transaction:
             stack = self.history.undo
             steps = stack.undone if redo else stack.done
+            again = confirmed and stack.partial is not None and stack.partial[0] == redo
+            if stack.partial is not None and again:
+                steps = [stack.partial[1]]
             if self._snapshots is None or not steps:
                 raise SandboxError(f"There is nothing to {'redo' if redo else 'undo'}.")
             step = steps[-1]
             restored = await self._snapshots.restore(step.before, since=step.after, confirmed=confirmed)
             if not restored.conflicts or restored.before != restored.after:
-                self._stream.emit(ChangesUndone(step.turn, restored.before, restored.after, redo, restored.changes))
+                left = () if confirmed else restored.conflicts
+                self._stream.emit(
+                    ChangesUndone(step.turn, restored.before, restored.after, redo, restored.changes, left, again)
+                )
                 await self._sync()
             return step.turn, restored
 

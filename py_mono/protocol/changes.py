@@ -66,7 +66,10 @@ class ChangesDiscarded(TaggedEvent, frozen=True):
 class ChangesUndone(TaggedEvent, frozen=True):
     """A turn was taken back, or brought back where ``redone``: ``before`` and ``checkpoint`` are of before and after that.
 
-    ``changes`` is what that did to the workspace.
+    Attributes:
+        changes: What that did to the workspace.
+        left: Paths that were left as they are, for somebody had changed them since.
+        again: Whether it goes on with the one right before it, whose ``left`` it overwrites.
     """
 
     turn: int
@@ -74,3 +77,5 @@ class ChangesUndone(TaggedEvent, frozen=True):
     checkpoint: str
     redone: bool = False
     changes: tuple[Change, ...] = ()
+    left: tuple[str, ...] = ()
+    again: bool = False

@@ -28,6 +28,7 @@ class UndoStack:
         undone: The one that was taken back last is the last.
         turns: What each turn did, by its number.
         open: The turn that began to change something and is not over, and the checkpoint of before that.
+        partial: Whether the last thing that happened was a redo or an undo of which something was left, and of what.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class UndoStack:
         self.undone: list[Step] = []
         self.turns: dict[int, Step] = {}
         self.open: tuple[int, str] | None = None
+        self.partial: tuple[bool, Step] | None = None
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing of checkpoints are passed over."""
@@ -44,7 +46,7 @@ class UndoStack:
         elif isinstance(event, TurnFinished | CommandRun):
             self.open = None
         elif isinstance(event, ChangesCommitted):
-            self.open = None
+            self.open = self.partial = None
             step = Step(event.turn, event.before, event.checkpoint)
             self.done.append(step)
             self.undone.clear()
@@ -53,9 +55,17 @@ class UndoStack:
             if self.done and self.done[-1].turn == event.turn:  # what is kept of it is committed anew
                 del self.done[-1], self.turns[event.turn]
         elif isinstance(event, ChangesUndone):
-            source, target = (self.undone, self.done) if event.redone else (self.done, self.undone)
-            del source[-1:]  # whatever the stream: a fold never fails
-            target.append(Step(event.turn, event.before, event.checkpoint))
+            self._move(event)
+
+    def _move(self, event: ChangesUndone) -> None:
+        source, target = (self.undone, self.done) if event.redone else (self.done, self.undone)
+        if event.again and target:
+            target[-1] = Step(event.turn, target[-1].before, event.checkpoint)
+            self.partial = None
+            return
+        step = source.pop() if source else None  # whatever the stream: a fold never fails
+        target.append(Step(event.turn, event.before, event.checkpoint))
+        self.partial = (event.redone, step) if event.left and step else None
 
     def _seen(self, checkpoint: str) -> None:
         """The first look at the workspace after a turn that a crash cut off: what it did ends there at the latest."""

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 
 
+_HEAL_AFTER_S = 0.2
+"""A person who looks at a workspace that is half brought back should see that it is being mended."""
+
+
 class ThreadedSnapshots:
     """``Snapshots``, and what a branch needs besides.
 
@@ -97,7 +101,7 @@ class ThreadedSnapshots:
         return self._left
 
     def tidy_later(self, after_s: float, keep: Callable[[], Collection[str]], notice: Callable[[str], None]) -> None:
-        """In so many seconds, finish a restore in which a process died, and prune all but ``keep``; a failure is a notice.
+        """Soon finish a restore in which a process died; in so many seconds prune all but ``keep``. A failure is a notice.
 
         Then, where no turn did, take the first checkpoint.
         """
@@ -109,13 +113,19 @@ class ThreadedSnapshots:
         def begin() -> None:
             self._tidying = loop.run_in_executor(None, self._tidy, keep(), say)
 
+        loop.call_later(_HEAL_AFTER_S, lambda: loop.run_in_executor(None, self._heal, say))
         loop.call_later(after_s, begin)
+
+    def _heal(self, notice: Callable[[str], object]) -> None:
+        try:
+            if self._checkpoints().heal():
+                notice("An undo that was cut off was brought to its end.")
+        except SandboxError as error:
+            notice(f"{error} {error.remedy}".rstrip())
 
     def _tidy(self, keep: Collection[str], notice: Callable[[str], object]) -> None:
         try:
             checkpoints = self._checkpoints()
-            if checkpoints.heal():
-                notice("An undo that was cut off was brought to its end.")
             checkpoints.prune({*keep, *self._held})
             if not self._took:  # no turn has begun: the first checkpoint is the slow one, and there is time for it
                 with suppress(SandboxError):  # the turn that needs it says what is wrong

@@ -35,7 +35,7 @@ def test_the_whole_event_list_of_a_fix(program: Program) -> None:
     assert kinds == [
         "session_started", "turn_started", "prompt_frozen", "model_bound",
         "step_started", "text_delta", "message_finished", "tool_started", "tool_finished",
-        "step_started", "message_finished", "tool_started", "tool_finished", "tool_started", "tool_finished",
+        "step_started", "message_finished", "tool_started", "checkpoint_taken", "tool_finished", "tool_started", "tool_finished",
         "step_started", "reasoning_delta", "text_delta", "message_finished",
         "changes_staged", "changes_committed", "turn_finished",
     ]  # fmt: skip

@@ -45,7 +45,17 @@ def test_a_person_undoes_redoes_and_compares_what_the_shell_did(program: Program
     child.send("/undo\r")
     see(child, "Turn 1 is undone in part.")
     see(child, "! f")
+    see(child, "/undo anyway")
     assert contents(program.workspace) == {**before, "f": b"mine"}
+    child.send("/undo anyway\r")
+    see(child, "Turn 1 is undone.")
+    assert contents(program.workspace) == before
+    child.send("/redo\r")
+    see(child, "Turn 1 is redone.")
+    assert contents(program.workspace) == {**after, "f": b"mine"}
+    child.send("/undo anyway\r")
+    see(child, "Turn 1 is undone.")
+    assert contents(program.workspace) == before
     child.send("look\r")
     see(child, "Looked.")
     child.send("\x04")

@@ -49,6 +49,9 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Hold the store alone, among all processes and threads, and see what the others wrote. Raises SandboxError."""
         try:
+            os.makedirs(
+                os.path.dirname(self.folder), 0o700, exist_ok=True
+            )  # of several new folders only the last gets the mode
             os.makedirs(self.folder, 0o700, exist_ok=True)
             lock = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

@@ -11,7 +11,7 @@ _MAX_NAMED = 5
 
 
 def told(before: Tree, after: Tree) -> Changes:
-    """Sorted by path, without what git keeps for itself; what was not looked at is said.
+    """Sorted by path; of what git keeps for itself only that it came or went. What was not looked at is said.
 
     It is not complete where something changed that could not be looked at, or in a folder that is left out (no cache).
     """
@@ -23,6 +23,9 @@ def told(before: Tree, after: Tree) -> Changes:
         for path, kind in kinds(before, after).items()
         if path not in git and not (below(path, git) or path in blind or below(path, blind))
     }
+    for path in git:
+        if (path in before.entries) != (path in after.entries):
+            found[path] = "added" if path in after.entries else "deleted"
     notes = []
     if unseen:
         more = f" and {len(unseen) - _MAX_NAMED} more" if len(unseen) > _MAX_NAMED else ""
@@ -31,11 +34,11 @@ def told(before: Tree, after: Tree) -> Changes:
     if changed:
         more = f" and {len(changed) - _MAX_NAMED} more" if len(changed) > _MAX_NAMED else ""
         notes.append("changed, and not kept: " + ", ".join(map(shown, changed[:_MAX_NAMED])) + more)
-    same = {*before.left_out, *after.left_out, *git}.difference(changed)
+    same = {*before.left_out, *after.left_out}.difference(changed)
     names = {path.rpartition("/")[2] for path in same}
     if names:
         notes.append("not looked into: " + ", ".join(sorted(map(shown, names))))
-    return Changes(named(found), not (unseen or changed), "; ".join(notes))
+    return Changes(named(dict(sorted(found.items()))), not (unseen or changed), "; ".join(notes))
 
 
 def _matters(path: str) -> bool:
