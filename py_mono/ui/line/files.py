@@ -22,6 +22,7 @@ class Files:
         self._walk = Walk(workspace)
         self._paths: Paths | None = None
         self._made_at = 0.0
+        self._changes = 0
         self._making: asyncio.Task[None] | None = None
 
     def refresh(self) -> None:
@@ -31,6 +32,7 @@ class Files:
 
     def changed(self) -> None:
         """Something changed in the workspace: the next search looks again."""
+        self._changes += 1
         self._made_at = 0.0
 
     async def search(self, letters: str, limit: int) -> list[str]:
@@ -51,9 +53,9 @@ class Files:
             given_up.set()
 
     async def _make(self) -> None:
-        began = time.monotonic()
+        began, changes = time.monotonic(), self._changes
         self._paths = await _in_thread(lambda: Paths(self._walk.paths()))
-        self._made_at = began
+        self._made_at = began if changes == self._changes else 0.0  # what changed meanwhile may not be in it
 
 
 async def _in_thread(work: Callable[[], _T]) -> _T:
