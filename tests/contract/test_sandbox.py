@@ -343,6 +343,11 @@ async def test_a_tool_that_prints_cannot_reach_the_wire(box: Box) -> None:
     assert not (await box.shell("true")).is_error
 
 
+async def call_on(box: Box) -> None:
+    while True:
+        await box.shell("true")
+
+
 async def test_a_worker_killed_in_a_call_is_reported_and_the_next_transaction_has_a_new_one(
     box: Box, mark: str
 ) -> None:
@@ -350,10 +355,11 @@ async def test_a_worker_killed_in_a_call_is_reported_and_the_next_transaction_ha
     await until(lambda: "on" in "".join(box.output))
     old = box.init
     os.kill(old, signal.SIGKILL)
+    (ended,) = await asyncio.gather(call, return_exceptions=True)
+    # Without a pid namespace the runner may notice first, and the command's end comes before the worker's.
+    assert isinstance(ended, WorkerDied) or (not isinstance(ended, BaseException) and ended.is_error)
     with pytest.raises(WorkerDied):
-        await call
-    with pytest.raises(WorkerDied):
-        await box.shell("true")
+        await call_on(box)
     await box.branch.close()
     await box.open()
     assert (await box.shell("echo again")).content == "again"
