@@ -158,6 +158,8 @@ class Connection(asyncio.Protocol):
         if not gap_s:
             pieces = [b"".join(pieces)]
         for piece in pieces:
+            if self._transport.is_closing():  # whoever asked is gone
+                return
             self._transport.write(piece)
             time.sleep(gap_s)
 
