@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from py_mono.agent.keeping import record, stage, tell
 from py_mono.agent.turn import TurnPorts
-from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, CheckpointTaken
+from py_mono.protocol.changes import CheckpointTaken
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import Notice
@@ -87,16 +88,8 @@ class OwnCommand:
 
     async def _settle(self, branch: Branch) -> None:
         emit, turn = self._ports.emit, self._ports.history.turns
-        found = await branch.changes()
-        if found.changes or not found.complete:
-            emit(ChangesStaged(found.changes, found.complete, found.note))
+        found = await stage(branch, emit)
         if self._ports.mode == "scratch":
-            if found.changes:
-                self.diff = await branch.diff()
-                emit(ChangesDiscarded(turn, "dry_run", found.changes))
-            return
-        committed = await branch.commit()
-        if committed is not None and committed.before:
-            emit(ChangesCommitted(turn, committed.before, committed.after, committed.note, committed.conflicts))
-        elif committed is not None:
-            emit(Notice(f"this command cannot be undone: {committed.note or 'no checkpoints are kept'}"))
+            self.diff = await tell(branch, found, turn, emit)
+        else:
+            record(await branch.commit(), turn, emit, what="command")

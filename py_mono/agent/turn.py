@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
+from py_mono.agent.keeping import record, stage, tell
 from py_mono.agent.loop import Loop, TakeQueued
-from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, CheckpointTaken
+from py_mono.protocol.changes import ChangesDiscarded, CheckpointTaken
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.events import (
@@ -175,9 +176,7 @@ class Turn:
         return finished
 
     async def _settle(self, branch: Branch) -> None:
-        found = await branch.changes()
-        if found.changes or not found.complete:
-            self._ports.emit(ChangesStaged(found.changes, found.complete, found.note))
+        found = await stage(branch, self._ports.emit)
         if self._ports.mode == "scratch":
             await self._try(self._tell(branch, found), "the diff could not be made")
             return
@@ -187,9 +186,7 @@ class Turn:
 
     async def _tell(self, branch: Branch, found: Changes) -> None:
         """Say what a dry run did; closing the branch throws it away."""
-        if found.changes:
-            self.diff = await branch.diff()
-            self._ports.emit(ChangesDiscarded(self._ports.history.turns, "dry_run", found.changes))
+        self.diff = await tell(branch, found, self._ports.history.turns, self._ports.emit)
 
     async def _review(self, branch: Branch, found: Changes, review: Review) -> None:
         """Have somebody say what is kept. Until they did all of it stands, is on record, and can be undone."""
@@ -213,15 +210,7 @@ class Turn:
         self._record(await branch.commit())
 
     def _record(self, committed: Committed | None) -> None:
-        if committed is None:
-            return
-        turn = self._ports.history.turns
-        if committed.before:
-            self._ports.emit(
-                ChangesCommitted(turn, committed.before, committed.after, committed.note, committed.conflicts)
-            )
-        else:
-            self._ports.emit(Notice(f"this turn cannot be undone: {committed.note or 'no checkpoints are kept'}"))
+        record(committed, self._ports.history.turns, self._ports.emit, what="turn")
 
     async def _try(self, work: Awaitable[None], otherwise: str) -> None:
         """Where ``work`` fails, a notice says so; a cancellation can only come from the work itself here."""
