@@ -191,26 +191,34 @@ def returned(folder: str) -> dict[str, float]:
     return {name: float(at) for name, at in reversed(words)}
 
 
+def hammered(folder: str, chance: random.Random) -> int:
+    """Lets two processes work and die, and gives how many checkpoints were too young to be pruned, and were whole."""
+    opened(folder)
+    until = time.time() + WORK_S
+    hammers = [Hammer(folder, chance.randrange(100), until) for _ in range(2)]
+    while time.time() < until - 0.2:
+        time.sleep(chance.uniform(0.01, 0.1))
+        victim = chance.randrange(2)
+        hammers[victim].kill()
+        hammers[victim] = Hammer(folder, chance.randrange(100, 1000), until)
+    assert [hammer.over() for hammer in hammers] == [True, True]
+    assert not Path(folder, "wrong").exists(), Path(folder, "wrong").read_text()
+    young = [name for name, at in returned(folder).items() if at > time.time() - AGE_S]
+    checkpoints, workspace = opened(folder)
+    checkpoints.heal()
+    for name in young:
+        assert checkpoints.restore(name).conflicts == ()
+        assert checkpoints.changes(name, checkpoints.take().id).changes == ()
+    assert not [path for path in os.listdir(workspace) if path.startswith(".py-mono")]
+    return len(young)
+
+
 def test_two_processes_and_sudden_deaths_lose_no_checkpoint_and_block_nobody() -> None:
     chance = random.Random(4)
-    with place() as folder:
-        opened(folder)
-        until = time.time() + WORK_S
-        hammers = [Hammer(folder, seed, until) for seed in range(2)]
-        kills = 0
-        while time.time() < until - 0.2:
-            time.sleep(chance.uniform(0.01, 0.1))
-            kills += 1
-            victim = chance.randrange(2)
-            hammers[victim].kill()
-            hammers[victim] = Hammer(folder, 100 + kills, until)
-        assert [hammer.over() for hammer in hammers] == [True, True]
-        assert not Path(folder, "wrong").exists(), Path(folder, "wrong").read_text()
-        young = [name for name, at in returned(folder).items() if at > time.time() - AGE_S]
-        checkpoints, workspace = opened(folder)
-        checkpoints.heal()
-        assert len(young) > 5
-        for name in young:
-            assert checkpoints.restore(name).conflicts == ()
-            assert checkpoints.changes(name, checkpoints.take().id).changes == ()
-        assert not [path for path in os.listdir(workspace) if path.startswith(".py-mono")]
+    seen = 0
+    for _ in range(20):
+        with place() as folder:
+            seen += hammered(folder, chance)
+        if seen > 5:  # on a busy machine all of one round may be too old by the time they are looked at
+            break
+    assert seen > 5
