@@ -1,7 +1,6 @@
 """Settings from flags, environment and files, in that order; read by ``main`` alone, before anything heavy is imported."""
 
 import os
-import sys
 from collections.abc import Mapping
 
 from py_mono.protocol.errors import ConfigError
@@ -9,11 +8,13 @@ from py_mono.utils.lazy import load
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the worker
 if TYPE_CHECKING:
+    from py_mono.config_file import Tables
     from py_mono.sandbox.checkpoints.settings import CheckpointSettings
     from py_mono.ui.arguments import Arguments
 
 _SMALLEST_WINDOW = 2048
 _MODEL_VARIABLES = {"litellm": "LITELLM_MODEL", "ollama": "OLLAMA_MODEL"}
+_WARN_AT = 0.8
 _BACKENDS = ("auto", "bubblewrap", "container", "off")
 
 
@@ -60,13 +61,16 @@ class Settings:
         max_steps: Requests a turn may make.
         max_tokens: Tokens a turn may take, or None.
         max_budget_usd: US dollars a turn may cost, or None.
+        session_budget_usd: US dollars a session may cost, or None.
+        warn_at: The part of a budget from which on the person is told.
+        fallback: Who is asked, in this order, where the provider fails: ``NAME`` or ``NAME/MODEL``.
         checkpoints: What ``config.toml`` says of them; None where it says nothing.
     """
 
     __slots__ = (
-        "allow", "backend", "base_url", "checkpoints", "dry_run", "environment", "extra_roots", "folders",
-        "max_budget_usd", "max_steps", "max_tokens", "model", "network", "provider", "review", "script", "tools_mode",
-        "workspace",
+        "allow", "backend", "base_url", "checkpoints", "dry_run", "environment", "extra_roots", "fallback", "folders",
+        "max_budget_usd", "max_steps", "max_tokens", "model", "network", "provider", "review", "script",
+        "session_budget_usd", "tools_mode", "warn_at", "workspace",
     )  # fmt: skip
 
     environment: dict[str, str]
@@ -86,6 +90,9 @@ class Settings:
     max_steps: int
     max_tokens: int | None
     max_budget_usd: float | None
+    session_budget_usd: float | None
+    warn_at: float
+    fallback: tuple[str, ...]
     checkpoints: "CheckpointSettings | None"
 
 
@@ -98,7 +105,8 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings = Settings()
     settings.folders = Folders(environ)
     environment = settings.environment = {**_dotenv(settings.folders.config), **environ}
-    settings.checkpoints = _checkpoints(settings.folders.config)
+    tables = _tables(settings.folders.config)
+    settings.checkpoints = tables.checkpoints if tables else None
     settings.workspace = _workspace(flags, environment, settings.folders)
     if flags.command == "run" and os.path.isfile(os.path.join(settings.workspace, ".env")):
         agreed = load("py_mono.ui.workspace_env:agreed_variables")
@@ -120,7 +128,11 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings.tools_mode = flags.tools_mode or "auto"
     settings.max_steps = flags.max_steps or 200
     settings.max_tokens = flags.max_tokens
-    settings.max_budget_usd = flags.max_budget_usd
+    settings.max_budget_usd = flags.max_budget_usd or (tables.turn_usd if tables else None)
+    settings.session_budget_usd = tables.session_usd if tables else None
+    settings.warn_at = tables.warn_at if tables else _WARN_AT
+    said = environment.get("LLM_FALLBACK")
+    settings.fallback = _models(said) if said is not None else tables.fallback if tables else ()
     if settings.review:
         _see_that_somebody_is_there()
     if settings.backend != "off":
@@ -158,43 +170,26 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _dotenv(folder: str) -> dict[str, str]:
-    """What ``.env`` of the configuration folder says; lines that make no sense are named on stderr and passed over."""
+    """What ``.env`` of the configuration folder says."""
     path = os.path.join(folder, ".env")
     if not os.path.isfile(path):
         return {}
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            bindings = list(load("dotenv.parser:parse_stream")(file))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy=f"chmod 600 {path}") from error
-    wrong = [str(binding.original.line) for binding in bindings if binding.error]
-    if wrong:
-        said = f"line{'s' if len(wrong) > 1 else ''} {', '.join(wrong)}"
-        sys.stderr.write(f"py-mono: {path}: {said} cannot be understood, and what they say is passed over\n")
-    return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
+    found: dict[str, str] = load("py_mono.config_file:read_dotenv")(path)
+    return found
 
 
-def _checkpoints(folder: str) -> "CheckpointSettings | None":
-    """What the table ``[checkpoints]`` of ``config.toml`` says, which is all there may be in it; None where it is missing."""
+def _tables(folder: str) -> "Tables | None":
+    """What ``config.toml`` of the configuration folder says; None where there is none."""
     path = os.path.join(folder, "config.toml")
     if not os.path.isfile(path):
         return None
-    try:
-        with open(path, "rb") as file:
-            tables: dict[str, object] = load("tomllib:load")(file)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy=f"chmod 600 {path}") from error
-    except ValueError as error:  # what tomllib raises, and text that is not UTF-8
-        raise ConfigError(f"{path} is no TOML: {error}", remedy="mend it, or move it away") from error
-    table = tables.pop("checkpoints", {})
-    if tables or not isinstance(table, dict):
-        wrong = repr(next(iter(tables))) if tables else "checkpoints that is no table"
-        raise ConfigError(f"{path} has {wrong}; there is [checkpoints] alone", remedy="mend it, or move it away")
-    try:
-        made: CheckpointSettings = load("py_mono.sandbox.checkpoints.settings:from_table")(table)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}", remedy="mend it, or take the line out") from error
-    return made
+    tables: Tables = load("py_mono.config_file:read_tables")(path)
+    return tables
+
+
+def _models(text: str) -> tuple[str, ...]:
+    """``NAME`` or ``NAME/MODEL``, with commas between them."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _in_docker() -> bool:

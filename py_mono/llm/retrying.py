@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.errors import ProviderError, RateLimited
 from py_mono.protocol.events import ModelRetried
-from py_mono.protocol.ports import ModelChunk
+from py_mono.protocol.messages import Usage
+from py_mono.protocol.ports import ModelChunk, Provider
 
 LONGEST_WAIT_S = 60.0
 """A server that wants us to wait longer is not waited for."""
@@ -44,11 +46,14 @@ Attempt = Callable[[Failure | None], AsyncGenerator[ModelChunk, None]]
 """Makes one request and gives its chunks, the message last; told how the attempt before it failed."""
 
 
-async def retried(attempt: Attempt, *, attempts: int, backoff_s: float) -> AsyncGenerator[ModelChunk, None]:
-    """The chunks of the first attempt that succeeds; before each further one comes a ``ModelRetried``.
+async def retried(
+    attempt: Attempt, by: Provider, *, attempts: int, backoff_s: float
+) -> AsyncGenerator[ModelChunk, None]:
+    """The chunks of the first attempt that succeeds; each that fails is an ``AttemptFailed``, each further one a ``ModelRetried``.
 
     Args:
         attempt: Raises ``Failure`` where another one may help; everything else ends it.
+        by: Who is asked.
         attempts: How many there are at most.
         backoff_s: Seconds before the second; doubled for each further one.
 
@@ -61,7 +66,11 @@ async def retried(attempt: Attempt, *, attempts: int, backoff_s: float) -> Async
             async with aclosing(attempt(last)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+        except ProviderError as error:
+            yield _failed(by, number, error)
+            raise
         except Failure as failure:
+            yield _failed(by, number, failure.final)
             if number >= min(failure.at_most or attempts, attempts):
                 raise failure.final from failure
             wait_s = backoff_s * 2 ** (number - 1) if failure.wait_s is None else failure.wait_s
@@ -70,3 +79,7 @@ async def retried(attempt: Attempt, *, attempts: int, backoff_s: float) -> Async
             number, last = number + 1, failure
         else:
             return
+
+
+def _failed(by: Provider, number: int, error: ProviderError) -> AttemptFailed:
+    return AttemptFailed(by.name, by.model, number, error.kind, str(error), error.usage or Usage(cost_usd=0.0))

@@ -1,6 +1,7 @@
 """What a provider is told when it is made; main's configuration fills it in. Times are in seconds."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -8,6 +9,20 @@ from py_mono.protocol.messages import AssistantMessage
 
 Think = Literal["auto", "on", "off"]
 """Whether a model is asked to think: *auto* leaves it to the model, *on* and *off* say so where it can think at all."""
+
+
+class Keys(Protocol):
+    """Where a provider finds its key: the stored one, then the environment, then a secret file; never asked for at the start."""
+
+    def may_have(self, provider: str, variables: Sequence[str]) -> bool:
+        """Whether there may be one: quick, opens nothing, and never wrongly no."""
+
+    def find(self, provider: str, variables: Sequence[str]) -> str:
+        """The key of a provider, or empty; ``variables`` may hold it. May take a tenth of a second: not for the event loop.
+
+        Raises:
+            ConfigError: There are stored keys that cannot be opened, and no other place has one.
+        """
 
 
 class OllamaSettings(Struct, frozen=True, kw_only=True):
@@ -79,6 +94,7 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
         environment: ``HTTP_PROXY`` and the like are looked up here, keys and base URLs of clouds too.
         ollama: For the provider ``ollama``, and for LiteLLM's way to it.
         litellm: For the provider ``litellm``.
+        keys: Where the keys of clouds are found; None looks into ``environment`` alone.
         script: Path of the script, for ``scripted``.
         replies: The recorded replies, oldest first, for ``replay``.
     """
@@ -89,5 +105,6 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = field(default_factory=dict)
     ollama: OllamaSettings = OllamaSettings()
     litellm: LiteLLMSettings = LiteLLMSettings()
+    keys: Keys | None = None
     script: str = ""
     replies: tuple[AssistantMessage, ...] = ()

@@ -21,6 +21,10 @@
 Each has a message that says what was wrong, and a remedy that says what would mend it.
 """
 
+TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the worker
+if TYPE_CHECKING:
+    from py_mono.protocol.messages import Usage
+
 
 class PyMonoError(Exception):
     """The root. ``str()`` is the message; ``remedy`` what to do about it, or empty."""
@@ -39,9 +43,17 @@ class ConfigError(PyMonoError):
 
 
 class ProviderError(PyMonoError):
-    """A model could not be asked, or did not answer properly."""
+    """A model could not be asked, or did not answer properly.
+
+    Attributes:
+        usage: What the request took nevertheless, as far as that is known; None where it took nothing: it was refused.
+    """
 
     kind = "provider"
+
+    def __init__(self, message: str, *, remedy: str = "", usage: "Usage | None" = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.usage = usage
 
 
 class ProviderUnavailable(ProviderError):
@@ -96,18 +108,16 @@ class MalformedCall(BadResponse):
     Attributes:
         raw: Its text, as far as the server shows it.
         tool: Its name, the same.
-        cost_usd: What the reply took, in US dollars; None where that is not known. How many tokens is never known.
     """
 
     kind = "malformed_call"
 
     def __init__(
-        self, message: str, *, remedy: str = "", raw: str = "", tool: str = "", cost_usd: float | None = None
+        self, message: str, *, remedy: str = "", raw: str = "", tool: str = "", usage: "Usage | None" = None
     ) -> None:
-        super().__init__(message, remedy=remedy)
+        super().__init__(message, remedy=remedy, usage=usage)
         self.raw = raw
         self.tool = tool
-        self.cost_usd = cost_usd
 
 
 class ReplayDiverged(ProviderError):

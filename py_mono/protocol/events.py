@@ -4,7 +4,8 @@ Order, which subscribers may rely on:
 
 * facts reach the journal before any other subscriber;
 * each ``TurnStarted`` has exactly one ``TurnFinished``;
-* within a turn, each ``StepStarted`` is followed by one ``MessageFinished`` or by the turn's end;
+* within a turn, each ``StepStarted`` is followed by one ``MessageFinished`` or by the turn's end; between them stand an
+  ``AttemptFailed`` for each request that brought no reply, and a ``ModelFellBack`` where another model is asked instead;
 * each ``ToolStarted`` has one ``ToolFinished`` before the next ``StepStarted`` or ``TurnFinished``;
 * ``CommandRun`` stands between turns, and what its command did to the workspace right after it;
 * ``ToolFinished`` come in the order of the calls, also where the calls ran side by side;
@@ -18,6 +19,7 @@ from typing import Literal
 from msgspec import Struct
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
+from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone, CheckpointTaken
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.event_base import TaggedEvent
@@ -235,6 +237,8 @@ Fact = (
     | StepStarted
     | PrefixBroken
     | ContextChecked
+    | AttemptFailed
+    | ModelFellBack
     | MessageFinished
     | ToolStarted
     | ApprovalDecided

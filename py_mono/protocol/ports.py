@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.events import ContextChecked, Event, ModelRetried, ModelWaiting, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message
 from py_mono.protocol.tools import Change, ChangeKind, ToolCall, ToolResult, ToolSpec
@@ -37,16 +38,27 @@ class ModelRequest(Struct, frozen=True):
     only_tool: str = ""
 
 
-ModelChunk = TextDelta | ReasoningDelta | ModelWaiting | ModelRetried | Notice | ContextChecked | AssistantMessage
+ModelChunk = (
+    TextDelta
+    | ReasoningDelta
+    | ModelWaiting
+    | AttemptFailed
+    | ModelRetried
+    | ModelFellBack
+    | Notice
+    | ContextChecked
+    | AssistantMessage
+)
 
 
 class Provider(Protocol):
     """Whatever answers.
 
     ``stream`` yields any number of deltas and signals, then exactly one ``AssistantMessage``, then ends. After a
-    ``ModelRetried`` the deltas before it are void. It raises ``ProviderError`` and nothing else (cancellation apart),
+    ``ModelRetried`` or ``ModelFellBack`` the deltas before it are void. Each attempt that failed is an ``AttemptFailed``,
+    also the last, before the error it comes to. It raises ``ProviderError`` and nothing else (cancellation apart),
     and after it was closed early (``aclose``) the next ``stream`` works as usual. Only one ``stream`` runs at a time.
-    The message's text is the concatenation of the deltas since the last ``ModelRetried``. Its tool-call ids are unique.
+    The message's text is the concatenation of the deltas since the last of those two. Its tool-call ids are unique.
     """
 
     @property

@@ -22,6 +22,7 @@ from py_mono.protocol.errors import (
     ProviderUnavailable,
     ToolsUnsupported,
 )
+from py_mono.protocol.messages import Usage
 
 if TYPE_CHECKING:
     from py_mono.llm.clouds.transport import Seen
@@ -190,6 +191,7 @@ def _from_words(text: str, model: Model) -> ProviderError | None:  # noqa: PLR09
             f"the model {model.name} wrote a tool call that cannot be read: {text}",
             remedy="ask for smaller steps, or change the model",
             raw=text.partition("failed_generation: ")[2],
+            usage=Usage(),
         )
     if _NO_TOOLS.search(text):
         return ToolsUnsupported(

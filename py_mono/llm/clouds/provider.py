@@ -145,6 +145,7 @@ class LiteLLMProvider:
             await self._watch.hold_back(request, size)
         tries = retried(
             lambda _: self._attempt(asked, request, size),
+            self,
             attempts=self._settings.attempts,
             backoff_s=self._settings.backoff_s,
         )

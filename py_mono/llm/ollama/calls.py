@@ -9,7 +9,7 @@ import re
 import msgspec
 
 from py_mono.protocol.errors import MalformedCall
-from py_mono.protocol.messages import UserMessage
+from py_mono.protocol.messages import Usage, UserMessage
 from py_mono.protocol.ports import ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolSpec
 
@@ -41,7 +41,7 @@ def gave_up(text: str) -> MalformedCall | None:
         remedy="ask for smaller steps, or change the model",
         raw=raw[1] if raw else text,
         tool=tool[1] if tool else "",
-        cost_usd=0.0,
+        usage=Usage(cost_usd=0.0),
     )
 
 

@@ -138,7 +138,7 @@ class OllamaProvider:
                 chosen.encoder.encode(request, think), chosen.watch, request, may_think=think is not False
             )
 
-        tries = retried(attempt, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
+        tries = retried(attempt, self, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
         async with aclosing(tries) as chunks:
             async for chunk in chunks:
                 yield chunk

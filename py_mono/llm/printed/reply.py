@@ -155,7 +155,7 @@ class TextReply(PlainReply):
             reasoning="".join(self._reasoning),
             tool_calls=with_unique_ids((call,), self._request.messages),
             model=model,
-            usage=Usage(cost_usd=error.cost_usd),
+            usage=error.usage or Usage(cost_usd=0.0),
             stop_reason="tool_use",
         )
         return Whole(deltas, message)

@@ -206,7 +206,7 @@ async def test_a_second_request_that_is_refused_leaves_the_first_reply(
 
 async def test_a_reply_that_a_local_server_gave_up_on_costs_nothing() -> None:
     provider = Replies(
-        [MalformedCall("broken", raw='{"path": "a"', tool="read_file", cost_usd=0.0)], said(calls=[READ])
+        [MalformedCall("broken", raw='{"path": "a"', tool="read_file", usage=Usage(cost_usd=0.0))], said(calls=[READ])
     )
     message = (await play(provider))[-1]
     assert isinstance(message, AssistantMessage)
