@@ -50,6 +50,7 @@ class LiteLLMProvider:
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._model = parse_model(settings.model, settings.environment, ollama_url=settings.base_url)
+        self._name = settings.provider
         self._settings = settings.litellm
         self._ollama = settings.ollama
         self._environment = settings.environment
@@ -65,8 +66,8 @@ class LiteLLMProvider:
 
     @property
     def name(self) -> str:
-        """See ``Provider``."""
-        return "litellm"
+        """The registry's name that it was made under: the clouds have names of their own."""
+        return self._name
 
     @property
     def model(self) -> str:
