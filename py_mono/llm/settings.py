@@ -24,6 +24,12 @@ class Keys(Protocol):
             ConfigError: There are stored keys that cannot be opened, and no other place has one.
         """
 
+    def source(self, provider: str, variables: Sequence[str]) -> str:
+        """Where ``find`` has that key from: ``stored``, the name of a variable, or the path of a secret file; empty: none.
+
+        As slow as ``find``, and raises what it raises.
+        """
+
 
 class OllamaSettings(Struct, frozen=True, kw_only=True):
     """How the Ollama provider behaves.
