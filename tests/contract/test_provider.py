@@ -87,7 +87,9 @@ def _litellm() -> Iterator[Provider]:
     with fake_openai.FakeOpenAI(answers) as server:
         environment = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test"}
         settings = LiteLLMSettings(backoff_s=0.0)
-        yield LiteLLMProvider(ProviderSettings(model="openai/m", environment=environment, litellm=settings))
+        yield LiteLLMProvider(
+            ProviderSettings(provider="litellm", model="openai/m", environment=environment, litellm=settings)
+        )
 
 
 PROVIDERS = {"litellm": _litellm, "ollama": _ollama, "scripted": _scripted, "replay": _replay}

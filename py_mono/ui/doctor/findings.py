@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, field
 
 from py_mono.llm.settings import ProviderSettings
+from py_mono.utils import threads
 
 Verdict = Literal["ok", "warning", "fault", "not_checked"]
 
@@ -76,24 +76,8 @@ async def in_thread(work: Callable[[], _T], limit_s: float = LIMIT_S) -> _T:
     Raises:
         TimeoutError: It took longer.
     """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-
-    def tell(act: Callable[[Any], None], value: object) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(lambda: None if done.done() else act(value))
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-            tell(done.set_exception, error)
-        else:
-            tell(done.set_result, result)
-
-    threading.Thread(target=run, name="doctor", daemon=True).start()
     async with asyncio.timeout(limit_s):
-        return await done
+        return await threads.in_thread(work, "doctor")
 
 
 def size(number: float) -> str:
