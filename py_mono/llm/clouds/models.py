@@ -1,10 +1,12 @@
-"""Model strings of LiteLLM (``groq/qwen/qwen3-32b``): whose model it is, which key opens it, and where it is asked."""
+"""Model strings of LiteLLM (``groq/qwen/qwen3-32b``): whose model it is, which key would open it, and where it is asked."""
 
 from collections.abc import Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from py_mono.llm.clouds.keys import STORED, EnvironmentKeys
 from py_mono.llm.http.endpoint import without_user
+from py_mono.llm.settings import Keys
 from py_mono.protocol.errors import ConfigError
 
 _KEYS = {
@@ -17,9 +19,24 @@ _KEYS = {
 }
 """Where the variable is not ``PROVIDER_API_KEY``; the first is the one that an error names."""
 
-_COMMON = frozenset(
-    (*_KEYS, "anthropic", "cerebras", "cohere", "deepseek", "groq", "mistral", "openai", "perplexity", "xai")
-)
+ADDRESSES = {
+    "anthropic": "https://api.anthropic.com",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "cohere": "https://api.cohere.com",
+    "deepseek": "https://api.deepseek.com",
+    "fireworks_ai": "https://api.fireworks.ai/inference/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta",
+    "groq": "https://api.groq.com/openai/v1",
+    "mistral": "https://api.mistral.ai/v1",
+    "openai": "https://api.openai.com/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+    "perplexity": "https://api.perplexity.ai",
+    "together_ai": "https://api.together.xyz/v1",
+    "xai": "https://api.x.ai/v1",
+}
+"""The base URLs where LiteLLM asks, if nothing else is said."""
+
+_COMMON = frozenset((*_KEYS, *ADDRESSES))
 """Who surely has keys; any other name may be a part of the model's."""
 
 _WITHOUT_KEY = frozenset(("hosted_vllm", "lm_studio", "llamafile", "ollama_chat", "xinference"))
@@ -42,8 +59,10 @@ class Model(Struct, frozen=True):
     Attributes:
         name: As LiteLLM takes it, the provider in front.
         provider: LiteLLM's name for whose it is.
-        key: What opens it; empty where LiteLLM looks for it itself.
-        key_variable: The environment variable that holds it, or should.
+        key: What opens it; empty before it was looked for, and where LiteLLM looks for it itself.
+        key_variables: The environment variables that may hold it; the first is the one that an error names.
+        key_source: Where it was found, as ``Keys.source`` says it.
+        needs_key: Whether it cannot be asked without one.
         base_url: Where it is asked; empty is the provider's own address.
         secrets: What must never be shown.
     """
@@ -51,9 +70,33 @@ class Model(Struct, frozen=True):
     name: str
     provider: str
     key: str = ""
-    key_variable: str = ""
+    key_variables: tuple[str, ...] = ()
+    key_source: str = ""
+    needs_key: bool = False
     base_url: str = ""
-    secrets: tuple[str, ...] = field(default_factory=tuple)
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without the key: what is put into an error or a log by mistake."""
+        return f"Model({self.name!r})"
+
+    @property
+    def key_variable(self) -> str:
+        """The environment variable that should hold the key; empty where there is none such."""
+        return self.key_variables[0] if self.key_variables else ""
+
+    @property
+    def key_named(self) -> str:
+        """Which key was used, for a person."""
+        if self.key_source == STORED:
+            return f"the stored key for {self.provider}"
+        return f"the key in {self.key_source or self.key_variable}"
+
+    @property
+    def key_remedy(self) -> str:
+        """What sets another one."""
+        stored = f"/key {self.provider} in a session, or py-mono key set {self.provider}"
+        return stored if self.key_source == STORED else f"{stored}; or set {self.key_variable}"
 
     @property
     def place(self) -> str:
@@ -71,13 +114,19 @@ class Model(Struct, frozen=True):
         return (self.base_url or _LOCAL_DEFAULTS[self.provider]) if self.provider in _LOCAL_DEFAULTS else ""
 
 
-def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = "") -> Model:
-    """Read a model string, and find its key and address in the environment.
+def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = "", keys: Keys | None = None) -> Model:
+    """Read a model string, and find its address in the environment; its key is looked for later (``keys.opened``).
 
     The address is ``PROVIDER_BASE_URL``, else ``PROVIDER_API_BASE``; that of Ollama comes from its own settings.
 
+    Args:
+        name: The model string.
+        environment: Holds addresses, and keys too.
+        ollama_url: Where Ollama is.
+        keys: Where keys are found; None looks into ``environment`` alone.
+
     Raises:
-        ConfigError: There is none, it names no provider, or its key is missing.
+        ConfigError: There is none, it names no provider, or there is no key for it anywhere.
     """
     whole = _whole_name(name.strip())
     provider = whole.partition("/")[0]
@@ -87,21 +136,27 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
     url = environment.get(f"{prefix}_BASE_URL", "").strip() or environment.get(f"{prefix}_API_BASE", "").strip()
     if provider in OTHER_KEYS:
         return Model(whole, provider, base_url=url)
-    variables = _KEYS.get(provider, (f"{prefix}_API_KEY",))
-    key = next((value for variable in variables if (value := environment.get(variable, "").strip())), "")
-    if not key and (provider in _WITHOUT_KEY or (provider == "openai" and url)):
-        return Model(whole, provider, NO_KEY, variables[0], _address(provider, url))
-    if not key:
-        raise ConfigError(
-            f"the model {whole} needs a key, and {' or '.join(variables)} is not set",
-            remedy=f"set {variables[0]} in the environment, or in .env of the configuration folder (~/.config/py-mono)"
-            + ("" if provider in _COMMON else f"; or is {provider!r} no cloud's name, as in groq/{whole}?"),
-        )
-    if not key.isascii() or not key.isprintable():
-        raise ConfigError(
-            f"{variables[0]} holds characters that no key has", remedy="copy the key again, without quotes or line ends"
-        )
-    return Model(whole, provider, key, variables[0], _address(provider, url), (key,))
+    model = Model(
+        whole,
+        provider,
+        key_variables=_KEYS.get(provider, (f"{prefix}_API_KEY",)),
+        needs_key=not (provider in _WITHOUT_KEY or (provider == "openai" and url)),
+        base_url=_address(provider, url),
+    )
+    if model.needs_key and not (keys or EnvironmentKeys(environment)).may_have(provider, model.key_variables):
+        raise no_key(model)
+    return model
+
+
+def no_key(model: Model) -> ConfigError:
+    """There is no key for it, wherever one is looked for."""
+    return ConfigError(
+        f"the model {model.name} needs a key: none is stored, and {' or '.join(model.key_variables)} is not set",
+        remedy=model.key_remedy
+        + (
+            "" if model.provider in _COMMON else f"; or is {model.provider!r} no cloud's name, as in groq/{model.name}?"
+        ),
+    )
 
 
 def _whole_name(name: str) -> str:
@@ -136,3 +191,15 @@ def _address(provider: str, url: str) -> str:
     if provider == "gemini" and url and not url.partition("://")[2].partition("/")[2]:
         return f"{url}/v1beta"
     return url
+
+
+def key_variables(provider: str) -> tuple[str, ...]:
+    """The environment variables that may hold a provider's key; none where it is not opened by one key."""
+    if provider in OTHER_KEYS or provider == "ollama_chat":
+        return ()
+    return _KEYS.get(provider, (f"{provider.upper().replace('-', '_')}_API_KEY",))
+
+
+def with_keys() -> tuple[str, ...]:
+    """The providers that surely have a key each, sorted; LiteLLM knows more."""
+    return tuple(sorted(_COMMON))

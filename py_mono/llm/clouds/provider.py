@@ -1,6 +1,7 @@
 """The models of the clouds, and whatever else LiteLLM reaches, by a model string. LiteLLM itself is loaded later."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -8,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from py_mono.llm.clouds import errors
+from py_mono.llm.clouds.keys import EnvironmentKeys
 from py_mono.llm.clouds.loader import LOADER
-from py_mono.llm.clouds.models import NO_KEY, parse_model
+from py_mono.llm.clouds.models import NO_KEY, Model, parse_model
+from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.reply import Reply
 from py_mono.llm.clouds.wire import encode
 from py_mono.llm.retrying import retried
-from py_mono.llm.settings import ProviderSettings
+from py_mono.llm.settings import Keys, ProviderSettings
 from py_mono.llm.window.served import Served, is_local
 from py_mono.llm.window.truth import Counted, Shown
 from py_mono.llm.window.watch import WindowWatch
@@ -22,6 +25,7 @@ from py_mono.protocol.events import ModelWaiting
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.utils.lazy import load
+from py_mono.utils.threads import in_thread
 
 if TYPE_CHECKING:
     from py_mono.llm.clouds.client import Call, Client
@@ -40,16 +44,25 @@ def create(settings: ProviderSettings) -> "LiteLLMProvider":
 
 
 def preload(settings: ProviderSettings) -> None:
-    """Begin to load LiteLLM, with what this model's provider needs."""
+    """Begin to load LiteLLM, with what this model's provider needs, and whatever opens the stored keys."""
     with suppress(ConfigError):  # ``create`` says it
-        LOADER.start(parse_model(settings.model, settings.environment).provider)
+        model = parse_model(settings.model, settings.environment, keys=settings.keys)
+        LOADER.start(model.provider)
+        if settings.keys is not None and model.key_variables:
+            threading.Thread(target=_warm, args=(settings.keys, model), name="keys", daemon=True).start()
+
+
+def _warm(keys: Keys, model: Model) -> None:
+    with suppress(ConfigError):  # ``prepare`` says it; what is found here is not kept
+        keys.find(model.provider, model.key_variables)
 
 
 class LiteLLMProvider:
     """One model, wherever it runs."""
 
     def __init__(self, settings: ProviderSettings) -> None:
-        self._model = parse_model(settings.model, settings.environment, ollama_url=settings.base_url)
+        self._keys = settings.keys or EnvironmentKeys(settings.environment)
+        self._model = parse_model(settings.model, settings.environment, ollama_url=settings.base_url, keys=self._keys)
         self._name = settings.provider
         self._settings = settings.litellm
         self._ollama = settings.ollama
@@ -83,10 +96,10 @@ class LiteLLMProvider:
         return self._window
 
     async def prepare(self) -> None:
-        """See ``Provider``: wait for LiteLLM, and look the model up in its table.
+        """See ``Provider``: find the key, wait for LiteLLM, and look the model up in its table.
 
         Raises:
-            ProviderError: LiteLLM cannot be loaded.
+            ProviderError: The key cannot be had, or LiteLLM cannot be loaded.
         """
         if self._client is None:
             await self._load()
@@ -95,7 +108,9 @@ class LiteLLMProvider:
         self._prepared = True  # not before: who is cancelled meanwhile may be asked again
 
     async def _load(self) -> None:
+        LOADER.start(self._model.provider)  # the key is looked for meanwhile
         try:
+            self._model = await in_thread(lambda: opened(self._model, self._keys, self._environment), "keys")
             made = await LOADER.loaded(self._model.provider)
         except ConfigError as error:
             raise ProviderError(str(error), remedy=error.remedy) from error

@@ -2,29 +2,16 @@
 
 import msgspec
 
-from py_mono.llm.clouds.models import NO_KEY, OTHER_KEYS, Model, parse_model
+from py_mono.llm.clouds.keys import STORED, EnvironmentKeys
+from py_mono.llm.clouds.models import ADDRESSES, NO_KEY, OTHER_KEYS, Model, parse_model
+from py_mono.llm.clouds.opening import opened
 from py_mono.llm.http.endpoint import Endpoint, parse_endpoint
 from py_mono.llm.window.local import LocalServer
 from py_mono.llm.window.served import is_local
 from py_mono.protocol.errors import ConfigError
-from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding
+from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding, in_thread
 from py_mono.ui.doctor.ollama import NAMES, ollama
 from py_mono.ui.doctor.route import route
-
-_HOSTS = {
-    "anthropic": "api.anthropic.com",
-    "cerebras": "api.cerebras.ai",
-    "deepseek": "api.deepseek.com",
-    "gemini": "generativelanguage.googleapis.com",
-    "groq": "api.groq.com",
-    "mistral": "api.mistral.ai",
-    "openai": "api.openai.com",
-    "openrouter": "openrouter.ai",
-    "perplexity": "api.perplexity.ai",
-    "together_ai": "api.together.xyz",
-    "xai": "api.x.ai",
-}
-"""Where LiteLLM asks, if nothing else is said."""
 
 _OLLAMA = "ollama_chat"
 
@@ -32,7 +19,9 @@ _OLLAMA = "ollama_chat"
 async def cloud(case: Case) -> list[Finding]:
     """All of ``ollama.NAMES``, in that order."""
     try:
-        model = parse_model(case.provider.model, case.provider.environment, ollama_url=case.provider.base_url)
+        model = parse_model(
+            case.provider.model, case.provider.environment, ollama_url=case.provider.base_url, keys=case.provider.keys
+        )
     except ConfigError as error:
         return _complete([Finding("model", "fault", str(error), error.remedy)], "no model can be asked")
     if model.provider == _OLLAMA:
@@ -41,7 +30,8 @@ async def cloud(case: Case) -> list[Finding]:
     if model.provider in OTHER_KEYS:
         why = f"what opens {model.provider} is read by LiteLLM itself"
         return _complete([Finding("model", "not_checked", f"{model.name}: {why}")], why)
-    found = [_key(model)]
+    keyed, model = await in_thread(lambda: _key(case, model))
+    found = [keyed]
     try:
         endpoint = _endpoint(model)
     except ConfigError as error:
@@ -65,17 +55,23 @@ def _complete(found: list[Finding], why: str) -> list[Finding]:
     return [by_name.get(name) or Finding(name, "not_checked", why) for name in NAMES]
 
 
-def _key(model: Model) -> Finding:
-    said = f"{model.key_variable} is set" if model.secrets else "it needs no key"
-    return Finding("model", "ok", f"{model.name}: {said}")
+def _key(case: Case, model: Model) -> tuple[Finding, Model]:
+    """Whether there is a key, and where; the model with it. Takes as long as ``Keys.find``."""
+    keys = case.provider.keys or EnvironmentKeys(case.provider.environment)
+    try:
+        found = opened(model, keys, case.provider.environment)
+    except ConfigError as error:
+        return Finding("model", "fault", f"{model.name}: {error}", error.remedy), model
+    if found.key == NO_KEY:
+        return Finding("model", "ok", f"{model.name}: it needs no key"), found
+    where = "its key is stored" if found.key_source == STORED else f"{found.key_source} is set"
+    return Finding("model", "ok", f"{model.name}: {where}"), found
 
 
 def _endpoint(model: Model) -> Endpoint | None:
     """Where it is asked; None where that is not known. Raises ConfigError."""
-    if url := model.base_url or model.server_url:
-        return parse_endpoint(url)
-    host = _HOSTS.get(model.provider)
-    return parse_endpoint(f"https://{host}") if host else None
+    url = model.base_url or model.server_url or ADDRESSES.get(model.provider)
+    return parse_endpoint(url) if url else None
 
 
 async def _local(case: Case, model: Model) -> list[Finding]:

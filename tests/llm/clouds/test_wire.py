@@ -12,9 +12,9 @@ from py_mono.protocol.messages import AssistantMessage, ToolMessage, UserMessage
 from py_mono.protocol.ports import ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
-GROQ = Model("groq/m", "groq", "k", "GROQ_API_KEY")
-CLAUDE = Model("anthropic/m", "anthropic", "k", "ANTHROPIC_API_KEY")
-GEMINI = Model("gemini/m", "gemini", "k", "GEMINI_API_KEY")
+GROQ = Model("groq/m", "groq", "k", ("GROQ_API_KEY",))
+CLAUDE = Model("anthropic/m", "anthropic", "k", ("ANTHROPIC_API_KEY",))
+GEMINI = Model("gemini/m", "gemini", "k", ("GEMINI_API_KEY",))
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
 TOOL = ToolSpec("read_file", "reads", SCHEMA)
 CALL = ToolCall("c1", "read_file", {"path": "ä"})
@@ -96,7 +96,7 @@ def test_claude_is_told_what_to_cache() -> None:
     second = encode(ModelRequest("s", messages, ()), CLAUDE)["messages"]
     assert second[1] == {"role": "user", "content": "go"}
     assert second[3] == {"role": "tool", "tool_call_id": "c1", "content": "text", **MARK}
-    far = Model("openrouter/anthropic/claude-3.5-sonnet", "openrouter", "k", "OPENROUTER_API_KEY")
+    far = Model("openrouter/anthropic/claude-3.5-sonnet", "openrouter", "k", ("OPENROUTER_API_KEY",))
     assert encode(ModelRequest("s", messages, ()), far)["messages"] == second
     assert "cache_control" not in str(encode(ModelRequest("s", messages, ()), GROQ))
 
@@ -117,7 +117,7 @@ def test_signatures_go_back_to_the_model_that_made_them_alone() -> None:
 
 
 def test_thinking_goes_back_only_to_who_wants_its_own() -> None:
-    deepseek = Model("deepseek/m", "deepseek", "k", "DEEPSEEK_API_KEY")
+    deepseek = Model("deepseek/m", "deepseek", "k", ("DEEPSEEK_API_KEY",))
     own, foreign = (AssistantMessage("x", "hm", model=name) for name in ("deepseek/m", "groq/m"))
     request = ModelRequest("s", (own, foreign), ())
     assert [m.get("reasoning_content") for m in encode(request, deepseek)["messages"]] == [None, "hm", None]

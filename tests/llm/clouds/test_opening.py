@@ -1,0 +1,159 @@
+"""The key of a model: which one, where it is from, and that it is seen nowhere."""
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from py_mono.llm.clouds.keys import EnvironmentKeys
+from py_mono.llm.clouds.models import NO_KEY, parse_model
+from py_mono.llm.clouds.opening import opened
+from py_mono.llm.clouds.provider import LiteLLMProvider, create
+from py_mono.llm.settings import ProviderSettings
+from py_mono.protocol.errors import ConfigError, ProviderError
+from tests.llm.clouds.serving import KEY, play
+from tests.servers.fake_openai import FakeOpenAI, say
+
+CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
+
+
+class StoredKeys:
+    """Keys as a store has them, by the providers' names; each look is counted, with the thread that it was made in."""
+
+    def __init__(self, stored: dict[str, str] | None = None, *, closed: bool = False) -> None:
+        self.stored = stored or {}
+        self.closed = closed
+        self.found_in: list[str] = []
+
+    def may_have(self, provider: str, variables: Sequence[str]) -> bool:
+        del variables
+        return self.closed or provider in self.stored
+
+    def find(self, provider: str, variables: Sequence[str]) -> str:
+        del variables
+        self.found_in.append(threading.current_thread().name)
+        if self.closed:
+            raise CLOSED
+        return self.stored.get(provider, "")
+
+    def source(self, provider: str, variables: Sequence[str]) -> str:
+        del variables
+        return "stored" if provider in self.stored else ""
+
+
+def settings(keys: StoredKeys | None, model: str = "openai/m", **environment: str) -> ProviderSettings:
+    return ProviderSettings(provider="litellm", model=model, environment=environment, keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("environment", "key", "source"),
+    [
+        ({"GEMINI_API_KEY": " first ", "GOOGLE_API_KEY": "second"}, "first", "GEMINI_API_KEY"),
+        ({"GEMINI_API_KEY": " ", "GOOGLE_API_KEY": "second"}, "second", "GOOGLE_API_KEY"),
+    ],
+)
+def test_the_first_variable_that_holds_one_wins(environment: dict[str, str], key: str, source: str) -> None:
+    model = opened(parse_model("gemini/m", environment), EnvironmentKeys(environment), environment)
+    assert (model.key, model.key_source, model.secrets) == (key, source, (key,))
+    assert model.key_named == f"the key in {source}"
+
+
+def test_a_stored_key_is_called_that() -> None:
+    keys = StoredKeys({"groq": KEY})
+    model = opened(parse_model("groq/m", {}, keys=keys), keys, {})
+    assert (model.key, model.key_named) == (KEY, "the stored key for groq")
+    assert model.key_remedy == "/key groq in a session, or py-mono key set groq"
+
+
+def test_a_model_does_not_show_its_key() -> None:
+    keys = StoredKeys({"groq": KEY})
+    model = opened(parse_model("groq/m", {}, keys=keys), keys, {})
+    assert KEY not in f"{model} {model!r} {[model]}"
+
+
+def test_no_key_anywhere_is_said_when_the_provider_is_made() -> None:
+    with pytest.raises(ConfigError, match="GROQ_API_KEY is not set") as caught:
+        create(settings(StoredKeys(), "groq/m"))
+    assert caught.value.remedy == "/key groq in a session, or py-mono key set groq; or set GROQ_API_KEY"
+
+
+def test_making_a_provider_looks_for_no_key() -> None:
+    keys = StoredKeys({"openai": KEY})
+    create(settings(keys))
+    assert keys.found_in == []
+
+
+async def test_the_key_is_looked_for_beside_the_loop_and_anew_for_each_provider() -> None:
+    keys = StoredKeys({"groq": KEY})
+    with FakeOpenAI([say("hello")], repeat=True) as server:
+        for key in (KEY, "gsk-another-one-0123456789"):
+            keys.stored["groq"] = key
+            provider = LiteLLMProvider(settings(keys, "groq/m", GROQ_BASE_URL=server.url))
+            await play(provider)
+            await provider.close()
+        sent = [request.headers["authorization"] for request in server.chats]
+    assert sent == [f"Bearer {KEY}", "Bearer gsk-another-one-0123456789"]
+    assert threading.main_thread().name not in keys.found_in
+
+
+async def test_keys_that_cannot_be_opened_fail_the_request_and_not_the_start() -> None:
+    provider = LiteLLMProvider(settings(StoredKeys(closed=True), "groq/m"))
+    with pytest.raises(ProviderError, match="cannot be opened") as caught:
+        await provider.prepare()
+    assert caught.value.remedy == "set LLM_MASTER_KEY"
+
+
+async def test_a_key_that_is_gone_when_it_is_wanted_is_said() -> None:
+    keys = StoredKeys({"groq": KEY})
+    provider = LiteLLMProvider(settings(keys, "groq/m"))
+    keys.stored.clear()
+    with pytest.raises(ProviderError, match="needs a key") as caught:
+        await provider.prepare()
+    assert "/key groq" in caught.value.remedy
+
+
+def test_a_server_that_needs_no_key_is_not_closed_by_keys_that_cannot_be_opened() -> None:
+    keys, environment = StoredKeys(closed=True), {"OPENAI_BASE_URL": "http://localhost:8000/v1"}
+    assert opened(parse_model("openai/m", environment, keys=keys), keys, environment).key == NO_KEY
+    assert opened(parse_model("lm_studio/m", {}, keys=keys), keys, {}).key == NO_KEY
+    keys = StoredKeys({"lm_studio": KEY})
+    assert opened(parse_model("lm_studio/m", {}, keys=keys), keys, {}).key == KEY
+
+
+@pytest.mark.parametrize("key", ["a\nb-0123456789", "schlüssel-0123456789"])
+def test_what_cannot_be_a_key_is_not_sent_and_not_shown(key: str) -> None:
+    for keys, place in (
+        (StoredKeys({"groq": key}), "the stored key"),
+        (EnvironmentKeys({"GROQ_API_KEY": key}), "GROQ_API_KEY"),
+    ):
+        with pytest.raises(ConfigError, match="characters that no key has") as caught:
+            opened(parse_model("groq/m", {}, keys=keys), keys, {})
+        assert place in str(caught.value)
+        assert key not in f"{caught.value} {caught.value.remedy}"
+
+
+def test_secrets_of_those_with_more_than_one_key_are_known(tmp_path: Path) -> None:
+    line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ"
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps({"type": "service_account", "private_key": f"-----BEGIN-----\n{line}\n-----END-----\n"}))
+    environment = {
+        "AWS_ACCESS_KEY_ID": "AKIA0000", "AWS_SECRET_ACCESS_KEY": "aws-secret", "AWS_SESSION_TOKEN": "aws-token",
+        "AZURE_API_KEY": "azure", "AZURE_AD_TOKEN": "ad", "WATSONX_APIKEY": "watson",
+        "GOOGLE_APPLICATION_CREDENTIALS": str(file),
+    }  # fmt: skip
+    for name in ("azure/m", "bedrock/m", "vertex_ai/m", "watsonx/m"):
+        model = opened(parse_model(name, environment), EnvironmentKeys(environment), environment)
+        assert {"aws-secret", "aws-token", "azure", "ad", "watson", line} <= set(model.secrets)
+        assert "AKIA0000" not in model.secrets
+        assert str(file) not in model.secrets
+
+
+@pytest.mark.parametrize("written", [b"", b"\xff\xfe", b"[1, 2]", b'{"private_key": 7}', b"[" * 100_000])
+def test_a_key_file_that_is_none_is_left_to_litellm(tmp_path: Path, written: bytes) -> None:
+    file = tmp_path / "account.json"
+    file.write_bytes(written)
+    for path in (str(file), str(tmp_path), str(tmp_path / "none"), "\0"):
+        environment = {"GOOGLE_APPLICATION_CREDENTIALS": path}
+        assert opened(parse_model("vertex_ai/m", {}), EnvironmentKeys({}), environment).secrets == ()
