@@ -114,6 +114,21 @@ class Model(Struct, frozen=True):
         return (self.base_url or _LOCAL_DEFAULTS[self.provider]) if self.provider in _LOCAL_DEFAULTS else ""
 
 
+def with_keys() -> tuple[str, ...]:
+    """The providers that surely have a key, sorted: those that people know by name."""
+    return tuple(sorted(_COMMON))
+
+
+def key_variables(provider: str) -> tuple[str, ...]:
+    """The environment variables that may hold a provider's key; the first is the one that an error names."""
+    return _KEYS.get(provider, (f"{_prefix(provider)}_API_KEY",))
+
+
+def _prefix(provider: str) -> str:
+    """How the names of a provider's variables begin."""
+    return provider.upper().replace("-", "_")
+
+
 def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = "", keys: Keys | None = None) -> Model:
     """Read a model string, and find its address in the environment; its key is looked for later (``keys.opened``).
 
@@ -130,7 +145,7 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
     """
     whole = _whole_name(name.strip())
     provider = whole.partition("/")[0]
-    prefix = provider.upper().replace("-", "_")
+    prefix = _prefix(provider)
     if provider == "ollama_chat":
         return Model(whole, provider, base_url=ollama_url)
     url = environment.get(f"{prefix}_BASE_URL", "").strip() or environment.get(f"{prefix}_API_BASE", "").strip()
@@ -139,7 +154,7 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
     model = Model(
         whole,
         provider,
-        key_variables=_KEYS.get(provider, (f"{prefix}_API_KEY",)),
+        key_variables=key_variables(provider),
         needs_key=not (provider in _WITHOUT_KEY or (provider == "openai" and url)),
         base_url=_address(provider, url),
     )
