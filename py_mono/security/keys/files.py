@@ -77,7 +77,8 @@ def lay_down(path: str, data: bytes) -> None:
         overwrite(descriptor, data)
         os.replace(fresh, path)
     except OSError:
-        os.unlink(fresh)
+        with suppress(OSError):
+            os.unlink(fresh)
         raise
     finally:
         os.close(descriptor)

@@ -103,6 +103,10 @@ class KeyManager:
             self._learn(key)
             return Found(key, origin, trouble)
 
+    def source(self, provider: str, variables: Sequence[str]) -> str:
+        """Where a provider's key stands (``Found.origin``), or empty; raises as ``find`` does."""
+        return self.find_noted(provider, variables).origin
+
     def exists(self) -> bool:
         """Whether there is a file of stored keys."""
         return self._vault().exists()
