@@ -120,7 +120,9 @@ def with_keys() -> tuple[str, ...]:
 
 
 def key_variables(provider: str) -> tuple[str, ...]:
-    """The environment variables that may hold a provider's key; the first is the one that an error names."""
+    """The variables that may hold a provider's key, first the one that an error names; none where one key is not enough."""
+    if provider in OTHER_KEYS or provider == "ollama_chat":
+        return ()
     return _KEYS.get(provider, (f"{_prefix(provider)}_API_KEY",))
 
 
@@ -206,15 +208,3 @@ def _address(provider: str, url: str) -> str:
     if provider == "gemini" and url and not url.partition("://")[2].partition("/")[2]:
         return f"{url}/v1beta"
     return url
-
-
-def key_variables(provider: str) -> tuple[str, ...]:
-    """The environment variables that may hold a provider's key; none where it is not opened by one key."""
-    if provider in OTHER_KEYS or provider == "ollama_chat":
-        return ()
-    return _KEYS.get(provider, (f"{provider.upper().replace('-', '_')}_API_KEY",))
-
-
-def with_keys() -> tuple[str, ...]:
-    """The providers that surely have a key each, sorted; LiteLLM knows more."""
-    return tuple(sorted(_COMMON))
