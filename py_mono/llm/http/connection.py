@@ -2,9 +2,13 @@
 
 import asyncio
 import select
-from typing import Any
+from typing import Any, Literal
 
 import h11
+
+TlsFailure = Literal["", "no_tls", "untrusted", "expired", "other_name"]
+"""What is wrong with TLS: the server does not speak it, or its certificate is signed by nobody known here, not valid now, or
+another server's."""
 
 _SHOWN = 120
 
@@ -15,12 +19,14 @@ class TransportError(Exception):
     Attributes:
         refused: True where nothing listens there, or the name is not known: nothing was sent.
         garbled: True where what came back is not HTTP.
+        tls: Why there is no TLS with a server that does listen; empty where it did not fail for that.
     """
 
-    def __init__(self, reason: str, *, refused: bool = False, garbled: bool = False) -> None:
+    def __init__(self, reason: str, *, refused: bool = False, garbled: bool = False, tls: TlsFailure = "") -> None:
         super().__init__(reason)
         self.refused = refused
         self.garbled = garbled
+        self.tls = tls
 
 
 class Connection(asyncio.Protocol):

@@ -84,6 +84,12 @@ def _split(url: str) -> tuple[str, str | None, int | None, str, str]:
     return parts.scheme, parts.hostname, parts.port, parts.path, user
 
 
+def path_of(url: str, endpoint: Endpoint) -> str:
+    """What an endpoint's requests have to begin with to be below the whole of ``url``: its own path has lost a ``/v1``."""
+    path: str = load("urllib.parse:urlsplit")(url).path.rstrip("/")
+    return path.removeprefix(endpoint.path)
+
+
 def without_user(address: str) -> str:
     """An address that may be none, as it may be shown: without what stands before an ``@``."""
     scheme, found, rest = address.rpartition("://")

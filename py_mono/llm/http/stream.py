@@ -13,9 +13,12 @@ from typing import Any
 
 import h11
 
-from py_mono.llm.http.connection import Connection, TransportError
+from py_mono.llm.http.connection import Connection, TlsFailure, TransportError
 from py_mono.llm.http.endpoint import Endpoint, proxy_for
 from py_mono.utils.lazy import load
+
+_NOT_NOW = frozenset((9, 10))
+_OTHER_NAME = frozenset((62, 63, 64))
 
 
 class Exchange:
@@ -77,11 +80,29 @@ class HttpClient:
     """Asks one server; requests one after another."""
 
     def __init__(
-        self, endpoint: Endpoint, *, connect_s: float, environment: Mapping[str, str], bearer: str = ""
+        self,
+        endpoint: Endpoint,
+        *,
+        connect_s: float,
+        environment: Mapping[str, str],
+        bearer: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """``bearer`` is a key, sent with each request where the address has no user and password."""
+        """Open nothing yet.
+
+        Args:
+            endpoint: Whom to ask.
+            connect_s: Until the connection stands, in seconds.
+            environment: ``HTTP_PROXY`` and the like are looked up here.
+            bearer: A key, sent with each request where the address has no user and password.
+            headers: Further ones, sent with each request.
+
+        Raises:
+            ConfigError: A proxy's address is none.
+        """
         self._endpoint = endpoint
         self._bearer = bearer
+        self._further = headers or {}
         self._proxy = proxy_for(endpoint, environment)
         self._connect_s = connect_s
         self._connection: Connection | None = None
@@ -140,7 +161,7 @@ class HttpClient:
             headers.append(("Authorization", f"Bearer {self._bearer}"))
         if self._proxy and self._proxy.user and not self._endpoint.tls:
             headers.append(("Proxy-Authorization", _basic(self._proxy.user)))
-        return headers
+        return [*headers, *self._further.items()]
 
     async def _open(self) -> Connection:
         to = self._proxy or self._endpoint
@@ -156,7 +177,7 @@ class HttpClient:
             raise TransportError(f"{where}no connection within {self._connect_s:g} s", refused=True) from error
         except (OSError, UnicodeError) as error:
             reset = isinstance(error, ConnectionResetError)  # something does listen
-            raise TransportError(where + _reason(error), refused=not reset) from error
+            raise TransportError(where + _reason(error), refused=not reset, tls=_tls_failure(error)) from error
 
     def _context(self) -> Any:  # noqa: ANN401 - ssl is loaded where it is needed
         if self._tls is None:
@@ -200,10 +221,18 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionResetError):
         return "the connection was reset as soon as it stood"
     if distrust := getattr(error, "verify_message", ""):  # of ssl's errors, whose module is loaded for https alone
-        return f"its certificate is not trusted: {distrust} (SSL_CERT_FILE names a file of certificates to trust)"
+        return f"its certificate is not trusted: {distrust}"
     if getattr(error, "library", "") == "SSL":
         return f"it does not speak TLS, as https needs ({getattr(error, 'reason', None) or text})"
     return getattr(error, "strerror", None) or text
+
+
+def _tls_failure(error: Exception) -> TlsFailure:
+    """What is wrong with TLS, by the codes of OpenSSL's ``x509_vfy.h``."""
+    code = getattr(error, "verify_code", 0)
+    if code:
+        return "expired" if code in _NOT_NOW else "other_name" if code in _OTHER_NAME else "untrusted"
+    return "no_tls" if getattr(error, "library", "") == "SSL" else ""
 
 
 def _basic(user: str) -> str:

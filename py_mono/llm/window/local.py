@@ -8,12 +8,12 @@ Studio's "REST API v0" and "v1" (``/api/v0/models``, ``/api/v1/models``), ``docs
 import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from py_mono.llm.http.connection import TransportError
-from py_mono.llm.http.endpoint import Endpoint, parse_endpoint
+from py_mono.llm.http.endpoint import parse_endpoint, path_of
 from py_mono.llm.http.stream import HttpClient
 from py_mono.llm.ollama.server import decode_ps
 from py_mono.llm.window.served import Served, window_in
@@ -44,7 +44,7 @@ class LocalServer:
             return Served()
         try:
             async with asyncio.timeout(self._limit_s):
-                return await self._asked(http, self._list_path(endpoint))
+                return await self._asked(http, f"{path_of(self._url, endpoint)}/models")
         except (TimeoutError, TransportError):
             return Served()
         finally:
@@ -54,11 +54,6 @@ class LocalServer:
     async def shown(self) -> Shown:
         """The same, for the judge of its counts."""
         return (await self.served()).shown
-
-    def _list_path(self, endpoint: Endpoint) -> str:
-        """Where the list of models is: beside the chat. The endpoint's own path has lost its ``/v1``."""
-        path = urlsplit(self._url).path.rstrip("/")
-        return f"{path.removeprefix(endpoint.path)}/models"
 
     async def _asked(self, http: HttpClient, list_path: str) -> Served:
         entry = self._entry(await _json(http, list_path), "data", "id")

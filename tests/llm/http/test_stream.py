@@ -1,7 +1,6 @@
 import asyncio
 import gc
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.http.endpoint import Endpoint, parse_endpoint
 from py_mono.llm.http.stream import HttpClient
+from tests.servers.certificates import make_certificate
 from tests.servers.fake_ollama import Answer, FakeOllama, Pause, as_json
 from tests.servers.faults import End, FaultServer, Flood
 
@@ -203,16 +203,7 @@ async def test_a_proxy_that_opens_no_tunnel_is_said(reply: bytes, text: str) -> 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate for localhost, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(folder / "key"), "-out", str(folder / "crt")]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("no openssl on this machine to make a certificate with")
-    both = folder / "both.pem"
-    both.write_bytes((folder / "key").read_bytes() + (folder / "crt").read_bytes())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
 @asynccontextmanager
@@ -235,12 +226,34 @@ async def test_https_is_spoken_and_the_certificate_is_checked(
 ) -> None:
     async with tls_server(certificate) as port:
         distrusting = client_for(f"https://localhost:{port}")
-        with pytest.raises(TransportError, match=r"its certificate is not trusted: .+ \(SSL_CERT_FILE"):
+        with pytest.raises(TransportError, match=r"its certificate is not trusted: .+") as caught:
             await ask(distrusting)
+        assert caught.value.tls == "untrusted"
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         client = client_for(f"https://localhost:{port}")
         assert await ask(client) == (200, BODY)
         client.close()
+
+
+@pytest.mark.parametrize(("kind", "name", "days"), [("other_name", "gpu.example", 2), ("expired", "localhost", -1)])
+async def test_what_is_wrong_with_a_certificate_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, name: str, days: int
+) -> None:
+    certificate = make_certificate(tmp_path / "both.pem", name=name, days=days)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with tls_server(certificate) as port:
+        with pytest.raises(TransportError) as caught:
+            await ask(client_for(f"https://localhost:{port}"))
+    assert caught.value.tls == kind
+
+
+async def test_further_headers_are_sent_with_each_request() -> None:
+    with FakeOllama([as_json({})], repeat=True) as server:
+        client = HttpClient(parse_endpoint(server.url), connect_s=5, environment={}, headers={"x-api-key": "k"})
+        await ask(client)
+        await ask(client)
+        client.close()
+        assert [request.headers["x-api-key"] for request in server.requests] == ["k", "k"]
 
 
 async def test_a_server_without_tls_is_said_to_be_one() -> None:
@@ -251,7 +264,7 @@ async def test_a_server_without_tls_is_said_to_be_one() -> None:
     async with listening(refuse) as port:
         with pytest.raises(TransportError, match="it does not speak TLS, as https needs") as caught:
             await ask(client_for(f"https://localhost:{port}"))
-    assert caught.value.refused
+    assert (caught.value.refused, caught.value.tls) == (True, "no_tls")
 
 
 async def test_https_goes_through_the_tunnel_of_a_proxy(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
