@@ -80,18 +80,19 @@ class AbovePrompt:
 
 
 class StrayText(io.TextIOBase):
-    """Stands in for ``sys.stdout`` and ``sys.stderr``: what libraries print, in whole lines and made harmless."""
+    """Stands in for ``sys.stdout`` and ``sys.stderr``: what libraries print, in whole lines, harmless and without secrets."""
 
-    def __init__(self, above: AbovePrompt) -> None:
+    def __init__(self, above: AbovePrompt, redact: Callable[[str], str] = str) -> None:
         super().__init__()
         self._above = above
+        self._redact = redact
         self._open = ""
 
     def write(self, text: str) -> int:
         """Take text; it is shown up to its last newline."""
         lines, newline, self._open = (self._open + text).rpartition("\n")
         if newline:
-            self._above.write(harmless(lines) + "\n")
+            self._above.write(self._redact(harmless(lines)) + "\n")
         return len(text)
 
     def isatty(self) -> bool:

@@ -13,6 +13,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.vt100 import Vt100Input
+from prompt_toolkit.layout.controls import SearchBufferControl
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts.prompt import PromptSession
@@ -23,7 +24,9 @@ from py_mono.ui.line.completion import Words
 from py_mono.ui.line.editing import Editing
 from py_mono.ui.line.history import LineHistory
 from py_mono.ui.line.keys import bindings
+from py_mono.ui.line.masking import Masking
 from py_mono.ui.line.question import Questions
+from py_mono.ui.line.secret import TypedKeys, masked
 from py_mono.ui.terminal import clip, one_line
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ class InputLine:
         interrupt: Ends it.
         editing: What is done to the line as a whole.
         questions: Takes the line for an answer.
+        typed_keys: What of it must not be drawn.
     """
 
     pending: "Callable[[int], Rows]"
@@ -87,18 +91,25 @@ class InputLine:
         self.queued: Callable[[], Sequence[str]] = lambda: ()
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
-        self.editing = Editing(lambda: self._session.default_buffer, self.above)
-        self.questions = Questions(lambda: self._session.default_buffer, self.redraw, lambda: self.above.held)
+        self.typed_keys = TypedKeys()
+        self.editing = Editing(lambda: self._session.default_buffer, self.above, self._has_key)
+        self.questions = Questions(
+            lambda: self._session.default_buffer, self.redraw, lambda: self.above.held, self.editing.pastes.unfold
+        )
         self._stdout = stdout
+        self._redact = redact
         self._typed: asyncio.Queue[str] = asyncio.Queue()
+        masking = Masking(self.typed_keys, lambda: self.questions.hidden)
         self._session: PromptSession[str] = PromptSession(
             self._message,
             input=Vt100Input(stdin),
             output=_output(stdout, term, colour=colour),
-            history=LineHistory(history_file, whole=self.editing.pastes.unfold, redact=redact),
+            history=LineHistory(
+                history_file, whole=self.editing.pastes.unfold, redact=redact, secret=self.typed_keys.pieces_in
+            ),
             completer=completer,
-            complete_while_typing=Condition(lambda: Words.offers(self._session.default_buffer.document)),
-            input_processors=[self.editing.pastes],
+            complete_while_typing=Condition(lambda: self._completes()),  # noqa: PLW0108 - the session is not there yet
+            input_processors=[self.editing.pastes, masking],
             key_bindings=bindings(self),
             prompt_continuation="  ",
             erase_when_done=True,
@@ -106,15 +117,19 @@ class InputLine:
             style=Style.from_dict(_MENU),
         )
         _hurry(self._session.app)
+        for control in self._session.layout.find_all_controls():
+            if isinstance(control, SearchBufferControl):
+                control.input_processors = [masking, *(control.input_processors or [])]
         self._session.default_buffer.on_text_changed += lambda _: self._stay()
         self._session.default_buffer.accept_handler = self._accept
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         """Within the block the line is on the screen, and whatever prints does so above it."""
-        stray = StrayText(self.above)
+        stray = StrayText(self.above, self._redact)
         session = self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
         self._running = asyncio.ensure_future(session)
+        self._running.add_done_callback(lambda _: self.questions.give_up())
         try:
             with redirect_stdout(stray), redirect_stderr(stray):
                 yield
@@ -174,7 +189,9 @@ class InputLine:
         buffer = self._session.default_buffer
         if self.above.held:  # it is meant for the editor
             return
-        if buffer.text and not self.questions.mark:
+        if self.questions.hidden:
+            self.questions.give_up()
+        elif buffer.text and not self.questions.mark:
             buffer.reset()
         elif self.busy():
             self.interrupt()
@@ -208,6 +225,14 @@ class InputLine:
     def _stay(self) -> None:
         self._leaving = False
         self.questions.typed()
+        self.typed_keys.watch(self._session.default_buffer.text, hidden=self.questions.hidden)
+
+    def _has_key(self) -> bool:
+        text = self.editing.pastes.unfold(self._session.default_buffer.text)
+        return self.questions.hidden or masked(text) != text or self.typed_keys.pieces_in(text)
+
+    def _completes(self) -> bool:
+        return not self.questions.hidden and Words.offers(self._session.default_buffer.document)
 
     def _message(self) -> StyleAndTextTuples:
         """What stands above the line, and the line's own mark."""

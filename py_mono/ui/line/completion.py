@@ -9,6 +9,7 @@ from prompt_toolkit.document import Document
 
 from py_mono.ui.line.files import Files
 from py_mono.ui.line.mentions import written
+from py_mono.ui.line.secret import secret_start
 
 _MENTION = re.compile(r'(?:^|(?<=[\s(]))@(?:"(?P<quoted>[^"\n]*)|(?P<plain>[^\s"]*))$')
 _MOST = 50
@@ -32,7 +33,7 @@ class Words(Completer):
     def offers(document: Document) -> bool:
         """Whether anything might complete where the cursor is."""
         before = document.text_before_cursor
-        return _command(before) or _mention(before) is not None
+        return secret_start(before) == len(before) and (_command(before) or _mention(before) is not None)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002 - the base class's
         """Commands and their arguments."""
@@ -48,7 +49,7 @@ class Words(Completer):
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
         """All of it; files are looked for in a thread, until the next key."""
-        mention = _mention(document.text_before_cursor)
+        mention = _mention(document.text_before_cursor) if self.offers(document) else None
         if mention is None:
             for completion in self.get_completions(document, complete_event):
                 yield completion

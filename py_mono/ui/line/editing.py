@@ -21,12 +21,13 @@ class Editing:
         unfold_above: Shows in full what is folded above the line.
     """
 
-    def __init__(self, buffer: Callable[[], Buffer], above: AbovePrompt) -> None:
-        """``buffer`` gives the line's text."""
+    def __init__(self, buffer: Callable[[], Buffer], above: AbovePrompt, has_key: Callable[[], bool]) -> None:
+        """``buffer`` gives the line's text; ``has_key`` says whether a key is in it."""
         self.pastes = Pastes()
         self.unfold_above: Callable[[], None] = lambda: None
         self._buffer = buffer
         self._above = above
+        self._has_key = has_key
         self._editor: asyncio.Task[None] | None = None
 
     def paste(self, text: str) -> None:
@@ -49,8 +50,10 @@ class Editing:
         self._replace(f"{text}\n{after}" if after else text)
 
     def open_editor(self) -> None:
-        """Give the line to the person's editor, and take what it makes of it."""
-        if self._editor is None or self._editor.done():
+        """Give the line to the person's editor, and take what it makes of it; not a key: it would lie in a file."""
+        if self._has_key():
+            self._above.write("A line with a key is not given to an editor, which would write it to the disk.\n")
+        elif self._editor is None or self._editor.done():
             self._editor = asyncio.ensure_future(self._edit())
 
     async def _edit(self) -> None:

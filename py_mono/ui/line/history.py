@@ -2,13 +2,13 @@
 
 import fcntl
 import os
-import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from prompt_toolkit.history import History
 
-_SECRET = re.compile(r"\s*/key\b")
+from py_mono.ui.line.secret import masked
+
 _READ = 300_000
 """So many bytes of the file's end are read."""
 
@@ -28,18 +28,27 @@ class LineHistory(History):
     the file, so that sessions that run side by side keep what each of them was told.
     """
 
-    def __init__(self, filename: str, *, whole: Callable[[str], str] = str, redact: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        filename: str,
+        *,
+        whole: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str,
+        secret: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         """Take a file; empty keeps nothing on the disk.
 
         Args:
             filename: Its path; it and its folder are created.
             whole: Gives the text that a line stands for.
             redact: Takes secrets out of what is written.
+            secret: Says whether a text holds what was typed as a key, beside lines that are ``/key`` or like it.
         """
         super().__init__()
         self._filename = filename
         self._whole = whole
         self._redact = redact
+        self._secret = secret
 
     def load_history_strings(self) -> Iterable[str]:
         """The last entries, newest first; none where the file cannot be read."""
@@ -50,7 +59,8 @@ class LineHistory(History):
 
     def append_string(self, string: str) -> None:
         """Keep a line, unless it carries a key or says what the last one said."""
-        if not _SECRET.match(string) and self._loaded_strings[:1] != [string]:
+        text = self._whole(string)
+        if masked(text) == text and not self._secret(text) and self._loaded_strings[:1] != [string]:
             super().append_string(string)
 
     def store_string(self, string: str) -> None:

@@ -14,6 +14,7 @@ from prompt_toolkit.keys import Keys
 
 from py_mono.ui.line.completion import Words
 from py_mono.ui.line.editing import Editing
+from py_mono.ui.line.question import Questions
 
 
 class Line(Protocol):
@@ -22,6 +23,7 @@ class Line(Protocol):
     busy: Callable[[], bool]
     interrupt: Callable[[], None]
     editing: Editing
+    questions: Questions
 
     def press_interrupt(self) -> None:
         """Ctrl-C."""
@@ -31,12 +33,17 @@ def bindings(line: Line) -> KeyBindings:
     """The keys of an input line."""
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)
+    hidden = Condition(lambda: line.questions.hidden)
 
     @keys.add("c-c", filter=typing)
     def _(_: KeyPressEvent) -> None:
         line.press_interrupt()
 
-    @keys.add("escape", filter=typing & ~has_completions & Condition(lambda: line.busy()))  # noqa: PLW0108 - it is set later
+    @keys.add("escape", filter=typing & hidden)
+    def _(_: KeyPressEvent) -> None:
+        line.questions.give_up()
+
+    @keys.add("escape", filter=typing & ~hidden & ~has_completions & Condition(lambda: line.busy()))  # noqa: PLW0108 - it is set later
     def _(_: KeyPressEvent) -> None:
         line.interrupt()
 
@@ -58,15 +65,21 @@ def bindings(line: Line) -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         line.editing.paste(event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
-    _completing(keys)
+    _completing(keys, hidden)
     return keys
 
 
-def _completing(keys: KeyBindings) -> None:
-    """Tab takes the next one, Enter the one of a file that is chosen, Esc none."""
+def _completing(keys: KeyBindings, hidden: Condition) -> None:
+    """Tab takes the next one, Enter the one of a file that is chosen, Esc none; for a key there is nothing to complete."""
     typing = has_focus(DEFAULT_BUFFER)
 
-    @keys.add("tab", filter=typing)
+    @keys.add("tab", filter=typing & hidden)
+    @keys.add("c-r", filter=typing & hidden)
+    @keys.add("c-s", filter=typing & hidden)
+    def _(_: KeyPressEvent) -> None:
+        pass
+
+    @keys.add("tab", filter=typing & ~hidden)
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         state = buffer.complete_state

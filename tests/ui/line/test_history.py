@@ -18,12 +18,14 @@ def test_lines_come_back_newest_first_and_whole(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "history").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("line", ["/key groq gsk_x", "  /key groq gsk_x", "/key\tgroq gsk_x", "/key\ngroq gsk_x"])
+@pytest.mark.parametrize(
+    "line", ["/key groq gsk_x", "  /key groq gsk_x", "/key\tgroq gsk_x", "/key\ngroq gsk_x", "do\n/keys groq gsk_x"]
+)
 def test_a_line_with_a_key_is_kept_nowhere(tmp_path: Path, line: str) -> None:
     history = LineHistory(str(tmp_path / "history"))
     history.append_string(line)
-    history.append_string("/keys are something else")
-    assert lines(tmp_path / "history") == history.get_strings() == ["/keys are something else"]
+    history.append_string("/keyboard is something else")
+    assert lines(tmp_path / "history") == history.get_strings() == ["/keyboard is something else"]
 
 
 def test_a_secret_in_a_line_is_not_written(tmp_path: Path) -> None:
