@@ -203,7 +203,7 @@ def _workspace(flags: "Arguments", environment: Mapping[str, str], folders: Fold
     named, said_by = (
         (flags.cwd, "-C") if flags.cwd is not None else (environment.get("WORKSPACE_ROOT"), "WORKSPACE_ROOT")
     )
-    if flags.command not in {"run", "tool", "doctor"}:
+    if flags.command not in {"run", "tool", "doctor", "key"}:
         return _folder(flags.cwd, "-C") if flags.cwd is not None else ""
     if name := flags.resume or flags.fork:
         recorded = load("py_mono.session.where:workspace_of")(folders.state, name)

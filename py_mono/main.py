@@ -21,6 +21,7 @@ _COMMANDS = {
     "tool": "py_mono.wiring.commands:tool",
     "demo": "py_mono.wiring.commands:demo",
     "sessions": "py_mono.wiring.commands:sessions",
+    "key": "py_mono.wiring.commands:key",
     "debug": "py_mono.ui.debug_command:run",
 }
 _WITH_ANY_SETTINGS = {"doctor": "py_mono.wiring.diagnosis:doctor"}
@@ -28,7 +29,7 @@ _WITH_ANY_SETTINGS = {"doctor": "py_mono.wiring.diagnosis:doctor"}
 _HELD = (1, 2, 15)
 """SIGHUP, SIGINT and SIGTERM; the module that names them is not free, and --version is asked often."""
 
-_WITHOUT_WORKER = {"sessions", "demo", "debug"}
+_WITHOUT_WORKER = {"sessions", "key", "demo", "debug"}
 
 
 def main() -> int:
@@ -75,8 +76,13 @@ def _open_closed_streams() -> None:
 
 
 def _started(settings: "Settings") -> "tuple[Launcher, Launched]":
+    places = load("py_mono.security.keys.places:KeyPlaces")(settings.workspace, settings.folders.state)
     launcher: Launcher = load("py_mono.sandbox.launch:Launcher")(
-        settings.workspace, backend=settings.backend, extra_roots=settings.extra_roots, network=settings.network
+        settings.workspace,
+        backend=settings.backend,
+        extra_roots=settings.extra_roots,
+        network=settings.network,
+        sessions=places.sessions,
     )
     return launcher, launcher.start()
 

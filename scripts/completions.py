@@ -11,11 +11,13 @@ from pathlib import Path
 import shtab
 
 from py_mono.llm.call_parser.families import NAMES
+from py_mono.llm.clouds.models import with_keys
 from py_mono.llm.registry import names as providers
 from py_mono.tools.builtin import edit_file, grep, list_files, read_file, shell, write_file
 from py_mono.ui.arguments import COMMANDS
 from py_mono.ui.run_arguments import ALLOWABLE, run_parser
 from py_mono.ui.shells.script import FILES
+from py_mono.ui.subcommands import KEY_ACTIONS
 from py_mono.utils.lazy import load
 
 ALIAS = "py-coding-agent"
@@ -77,6 +79,8 @@ VALUES = {
     ("", "allow"): ALLOWABLE,
     ("tool", "words"): ("list", *(str(tool.SPEC["name"]) for tool in TOOLS)),
     ("debug", "format"): NAMES,
+    ("key", "action"): KEY_ACTIONS,
+    ("key", "name"): with_keys(),
 }
 COMPLETED = {
     "cwd": shtab.DIRECTORY,

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 from py_mono.ui.account import Account
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from py_mono.agent.agent import Agent
     from py_mono.protocol.events import Envelope
     from py_mono.protocol.ports import Provider, Redact
     from py_mono.session.store import Session
     from py_mono.ui.asking import Asking
+    from py_mono.ui.keys import StoredKeys
     from py_mono.ui.lock import Lock
     from py_mono.ui.review import LateReview
     from py_mono.ui.signals import Signals
@@ -26,6 +29,13 @@ class App:
         lock: Waits for the worker, and says how it is confined.
         version: Of py-mono.
         redact: Keeps secrets out of what is printed.
+        learn: Makes a secret known to ``redact``.
+        keys: The keys of providers.
+        covered: Whether no tool that runs can read the file of stored keys.
+        uncovered: Within it no tool runs, and that file may be made.
+        ask_key: Asks for a key without showing it, and is told what to say; gives nothing where the person gave up. None
+            where nobody can be asked.
+        key_names: Whose keys are stored, as far as that is known already.
         environment: For ``NO_COLOR``, ``TERM`` and the like.
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
         signals: What Ctrl-C and SIGTERM do.
@@ -47,6 +57,10 @@ class App:
         lock: Callable[[], Awaitable["Lock"]],
         version: str,
         redact: "Redact",
+        learn: Callable[[str], None],
+        keys: "StoredKeys",
+        covered: Callable[[], bool],
+        uncovered: "Callable[[], AbstractAsyncContextManager[None]]",
         environment: Mapping[str, str],
         history_file: str,
         signals: "Signals",
@@ -62,6 +76,12 @@ class App:
         self.lock = lock
         self.version = version
         self.redact = redact
+        self.learn = learn
+        self.keys = keys
+        self.covered = covered
+        self.uncovered = uncovered
+        self.ask_key: Callable[[str], Awaitable[str]] | None = None
+        self.key_names: Sequence[str] = ()
         self.environment = environment
         self.history_file = history_file
         self.signals = signals

@@ -10,11 +10,12 @@ from py_mono.utils.lazy import load
 COMMANDS = {
     "tool": "py_mono.ui.subcommands:parse_tool",
     "sessions": "py_mono.ui.subcommands:parse_sessions",
+    "key": "py_mono.ui.subcommands:parse_key",
     "demo": "py_mono.ui.subcommands:parse_demo",
     "debug": "py_mono.ui.subcommands:parse_debug",
     "doctor": "py_mono.ui.subcommands:parse_doctor",
 }
-_RESERVED = ("skill", "key", "mcp", "mom", "pods")
+_RESERVED = ("skill", "mcp", "mom", "pods")
 """Commands that are promised and not there yet: a script that calls one must not talk to a model instead."""
 
 
@@ -22,7 +23,7 @@ class Arguments(argparse.Namespace):
     """What the command line said; None where it said nothing.
 
     Attributes:
-        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``demo``, ``debug`` or ``doctor``.
+        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``key``, ``demo``, ``debug`` or ``doctor``.
         prompt: The first message, or None.
         print_: One shot (``-p``).
         output_format: ``text``, ``json`` or ``stream-json``; not ``text`` only with ``print_``.
@@ -43,10 +44,11 @@ class Arguments(argparse.Namespace):
         dry_run: Work on a copy that is thrown away.
         allow: What may be done without being asked: ``install``, ``network``, ``outside``.
         tools_mode: ``auto``, ``ask`` or ``off``.
-        action: What ``tool`` does (``list``, ``call``, ``session``) or ``sessions`` (``list``, ``show``, ``replay``).
+        action: What ``tool`` does (``list``, ``call``, ``session``), ``sessions`` (``list``, ``show``, ``replay``) or
+            ``key`` (``set``, ``list``, ``remove``, ``rotate``).
         format: How ``debug parse-tool-calls`` reads calls.
         tools: The file with the tools that it knows.
-        name: The tool to call, or the session's id.
+        name: The tool to call, the session's id, or whose key it is.
         tool_arguments: The JSON text of a tool call.
         json: ``tool list`` or ``doctor`` as JSON.
     """

@@ -10,6 +10,9 @@ from py_mono.ui.approvals_commands import choices as approvals_choices
 from py_mono.ui.doctor_command import doctor
 from py_mono.ui.jobs_commands import choices as jobs_choices
 from py_mono.ui.jobs_commands import jobs
+from py_mono.ui.keys_commands import choices as key_choices
+from py_mono.ui.keys_commands import key, meant, removable
+from py_mono.ui.line.secret import key_line
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
 from py_mono.ui.undo_lines import diff_lines, undone_lines
@@ -125,6 +128,7 @@ COMMANDS = (
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
     Command("/approvals", "[forget N]", "what you agreed to for this workspace", approvals, approvals_choices),
+    Command("/key", "PROVIDER [KEY]", "store a key; list, remove PROVIDER, rotate, help", key, key_choices),
     Command("/cost", "", "what this session took: tokens, money", _cost),
     Command("/context", "", "how full the window is, and of what", _context),
     Command("/doctor", "", "what is wrong here, and what mends it", doctor),
@@ -136,7 +140,7 @@ _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/
 
 _PROMISED = frozenset({
     "/compact", "/model", "/resume", "/fork", "/mcp", "/route",
-    "/mom", "/memory", "/export", "/providers", "/provider", "/key", "/skill",
+    "/mom", "/memory", "/export", "/providers", "/provider", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 
@@ -167,13 +171,15 @@ COMPLETIONS = tuple(
 
 def choices(app: "App", start: str) -> Sequence[tuple[str, str]]:
     """The words that may stand after a command's name, each with what it means."""
+    if start == "/key remove":
+        return removable(app)
     found = [command.choices for command in COMMANDS if command.name == start and command.choices is not None]
     return found[0](app) if found else ()
 
 
 def is_command(text: str) -> bool:
-    """Whether a line is for the program: it begins with a slash or ``!``, or is one of the bare words."""
-    return text.startswith(("/", "!")) or text.strip() in _ALIASES
+    """Whether a line is for the program: it begins with a slash or ``!``, is one of the bare words, or may hold a key."""
+    return text.startswith(("/", "!")) or text.strip() in _ALIASES or key_line(text) is not None
 
 
 async def run_command(app: "App", text: str) -> str:
@@ -182,8 +188,11 @@ async def run_command(app: "App", text: str) -> str:
     Raises:
         Leave: The person wants to go.
     """
-    name, _, arguments = text.strip().partition(" ")
-    name = name.partition("\n")[0]
+    name, *rest = text.split(None, 1)
+    arguments = rest[0] if rest else ""
+    key_said = key_line(text)
+    if key_said is not None and not key_said.exact:
+        return meant(app, text)
     if name.startswith("!"):
         return "!COMMAND is for a terminal, and nothing was run. To say it to the model, put a blank in front."
     if name in _PROMISED:

@@ -3,10 +3,30 @@
 import asyncio
 import os
 import termios
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _LONGEST = 1_000_000
 _CHUNK = 65536
+_LOCAL_MODES = 3  # of what tcgetattr gives
+
+
+@contextmanager
+def unechoed(descriptor: int) -> Iterator[None]:
+    """Within the block a terminal shows nothing of what is typed; where it is none, nothing changes."""
+    try:
+        before = termios.tcgetattr(descriptor)
+        silent = [*before]
+        silent[_LOCAL_MODES] &= ~termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+    except termios.error:
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 class LineReader:

@@ -10,7 +10,8 @@ from py_mono.ui.banner import banner
 from py_mono.ui.commands import Leave, is_command, run_command
 from py_mono.ui.json_mode import CANCELLED, DONE, TurnRecord, exit_status
 from py_mono.ui.line.mentions import spelled_out
-from py_mono.ui.lines import LineReader
+from py_mono.ui.line.secret import held_secrets
+from py_mono.ui.lines import LineReader, unechoed
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
@@ -39,6 +40,7 @@ async def run_plain(app: "App", prompt: str | None) -> int:
     plain = _Plain(app, screen, LineReader(sys.stdin.fileno()), record, mark=mark)
     if mark:
         app.gate.ask = Asker(screen, lambda line: screen.write(line + "\n"), plain.answer)
+        app.ask_key = plain.ask_hidden
     if app.review is not None:
         terminal = load("py_mono.ui.review:Terminal")(app.environment, app.redact)
         app.review.ask = load("py_mono.ui.review:Reviewer")(terminal.screen, terminal.line, terminal.read)
@@ -88,7 +90,7 @@ class _Plain:
             self.status = CANCELLED
 
     def _spelled(self, text: str) -> str:
-        return spelled_out(text, self._app.workspace)
+        return text if is_command(text) else spelled_out(text, self._app.workspace)
 
     async def take(self, text: str, *, typed: bool) -> None:
         """Do what a line says.
@@ -101,6 +103,12 @@ class _Plain:
         if is_command(text):
             self._screen.write(self._screen.fold(await run_command(self._app, text)) + "\n")
             return
+        if self._mark and (found := held_secrets(text, self._app.redact)):
+            what = f"That holds what looks like a key or a password ({', '.join(found)})"
+            self._screen.write(self._screen.fold(f"{what}, and the model's provider would read it.") + "\n")
+            if (await self.answer("send it? yes or no", goes_on=True)).strip().lower() not in {"y", "yes"}:
+                self._screen.write("It was not sent.\n")
+                return
         finished = await self._app.agent.prompt(text.strip())
         if self._app.dry_run:
             line = load("py_mono.ui.dry_run:plainly")(self._screen)
@@ -120,6 +128,21 @@ class _Plain:
             return await self._wait(self._reader.read_line())
         except EOFError:
             return "no"
+
+    async def ask_hidden(self, mark: str) -> str:
+        """What is typed next, which the terminal does not show; empty after Ctrl-C, Ctrl-D or an empty line."""
+        self._screen.write(f"{mark}> ")
+        try:
+            with unechoed(sys.stdin.fileno()):
+                return await self._wait(self._reader.read_line())
+        except EOFError:
+            return ""
+        except asyncio.CancelledError:
+            if self._app.signals.terminated:
+                raise
+            return ""
+        finally:
+            self._screen.write("\n")
 
     async def _wait(self, reading: Coroutine[Any, Any, _T]) -> _T:
         task: asyncio.Task[_T] = asyncio.ensure_future(reading)

@@ -15,6 +15,7 @@ from py_mono.ui.line.completion import Words
 from py_mono.ui.line.files import Files
 from py_mono.ui.line.mentions import spelled_out
 from py_mono.ui.line.queued import Queued
+from py_mono.ui.line.secret import held_secrets, masked
 from py_mono.ui.own_commands import run_own
 from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
@@ -78,6 +79,7 @@ class Repl:
         line.busy = lambda: self._turn is not None
         line.interrupt = self._interrupt
         app.gate.ask = Asker(screen, self._view.line, line.questions.ask)
+        app.ask_key = line.questions.ask_hidden
         if app.review is not None:
             app.review.ask = load("py_mono.ui.review:Reviewer")(screen, self._view.line, line.questions.ask)
         app.agent.subscribe(self._view)
@@ -130,12 +132,24 @@ class Repl:
             self._start(self._run_own(text))
         elif is_command(text):
             self._view.answer(await run_command(self._app, text))
+        elif not await self._may_send(text):
+            self._view.say("It was not sent.")
         elif self._turn is not None:
             self._queued.lines.append(text.strip())
             self._app.agent.steer(spelled_out(text.strip(), self._app.workspace))
             self._line.redraw()
         else:
             self._start(self._run_turns(spelled_out(text.strip(), self._app.workspace)))
+
+    async def _may_send(self, text: str) -> bool:
+        """Whether a message may go to the model: where it seems to hold a key, only a person's yes says so."""
+        found = held_secrets(text, self._app.redact)
+        if not found and masked(text) == text and not self._line.typed_keys.pieces_in(text):
+            return True
+        what = f" ({', '.join(found)})" if found else ""
+        self._view.say(f"That holds what looks like a key or a password{what}, and the model's provider would read it.")
+        answer = await self._line.questions.ask("send it? yes or no", goes_on=True)
+        return answer.strip().lower() in {"y", "yes"}
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._turn = asyncio.ensure_future(work)
@@ -204,4 +218,4 @@ class Repl:
                 await self._turn
 
     def _echo(self, text: str) -> None:
-        self._view.line("> " + harmless(text))
+        self._view.line("> " + harmless(masked(text)))

@@ -20,7 +20,7 @@ ALLOWABLE = ("install", "network", "outside")
 HELP = """\
 usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
        py-mono -p, --print PROMPT    one shot: the answer alone on stdout
-       py-mono COMMAND [--help]      tool sessions doctor demo debug
+       py-mono COMMAND [--help]      tool sessions key doctor demo debug
 
   -c, --continue               go on with the newest session
   -r, --resume [ID]            go on with a session, in its workspace
@@ -55,6 +55,11 @@ def parse_run(arguments: "Arguments", options: list[str], literal: list[str]) ->
     if len(words) > 1:
         parser.error(f"PROMPT is one argument, not {len(words)}: put it in quotes")
     arguments.prompt = words[0] if words else None
+    if arguments.prompt and "key" in arguments.prompt.lower() and load("py_mono.ui.line.secret:key_line")(words[0]):
+        parser.error(
+            "a key does not belong on the command line: ps and the shell's history show it. "
+            "It is set with: py-mono key set PROVIDER"
+        )
     arguments.output_format = arguments.output_format or "text"
     if arguments.review and arguments.dry_run:
         parser.error("--dry-run keeps nothing, so there is nothing to --review")

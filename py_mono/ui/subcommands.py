@@ -74,6 +74,40 @@ def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str
         parser.error("list takes no ID; show and replay take one (sessions list shows them)")
 
 
+KEY_ACTIONS = ("set", "list", "remove", "rotate")
+
+
+def key_parser() -> Parser:
+    """Of ``py-mono key``."""
+    parser = Parser(
+        "py-mono key",
+        usage="py-mono key set PROVIDER | list | remove PROVIDER | rotate  [-C DIR]",
+        description="The keys of providers, stored encrypted in the workspace. set asks for the key, or reads it from stdin.",
+        epilog="The master key is LLM_MASTER_KEY. The guide is docs/HOW-TO-SETUP-KEYS.md.",
+    )
+    parser.add_argument("action", metavar="ACTION", help="set, list, remove or rotate")
+    parser.add_argument("name", nargs="?", metavar="PROVIDER", default="", help="whose key: groq, openai, anthropic, …")
+    parser.add_argument("-C", "--cwd", metavar="DIR", help="the workspace (default: the current folder)")
+    return parser
+
+
+def parse_key(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono key``; what is too much is not repeated on the screen: it may be a key."""
+    parser = key_parser()
+    _, more = parser.parse_known_intermixed_args([*options, *(word for word in literal if word)], arguments)
+    if arguments.action not in KEY_ACTIONS:
+        parser.error(f"say one of {', '.join(KEY_ACTIONS)}")
+    if more and arguments.action == "set":
+        parser.error(
+            "a key does not belong on the command line: ps and the shell's history show it. "
+            "Leave it out, and you are asked for it; or pipe it in"
+        )
+    if more or (arguments.action in {"list", "rotate"} and arguments.name):
+        parser.error(f"too much after {arguments.action}")
+    if arguments.action in {"set", "remove"} and not arguments.name:
+        parser.error(f"{arguments.action} takes the name of a provider, such as groq")
+
+
 def demo_parser() -> Parser:
     """Of ``py-mono demo``."""
     parser = Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")

@@ -11,10 +11,12 @@ from py_mono.agent.turn import Compose
 from py_mono.config import printable
 from py_mono.llm.prompts.render import contradicts, read_context, render
 from py_mono.llm.registry import preload
+from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
 from py_mono.protocol.ports import Branch, Emit, Provider
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.snapshots import ThreadedSnapshots
+from py_mono.security.keys.manager import KeyManager
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session
 from py_mono.tools.capped import CappedTools
@@ -43,6 +45,7 @@ def make_app(
     session: Session,
     *,
     redact: Redactor,
+    keys: KeyManager,
     signals: Signals,
     notices: "Notices",
 ) -> App:
@@ -77,6 +80,10 @@ def make_app(
         lock=lambda: describe(sandbox.lock, network=settings.network),
         version=VERSION,
         redact=redact,
+        learn=redact.add,
+        keys=keys,
+        covered=lambda: sandbox.covers_keys,
+        uncovered=sandbox.uncovered,
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,
@@ -84,7 +91,7 @@ def make_app(
         review=review,
         dry_run=settings.dry_run,
         diagnose=lambda: load("py_mono.wiring.diagnosis:report")(settings, sandbox.lock),
-        on_shown=lambda: _once_shown(agent, snapshots, settings, notices),
+        on_shown=lambda: _once_shown(agent, snapshots, provider_settings(settings, keys=keys), notices),
     )
 
 
@@ -101,12 +108,12 @@ def _composer(settings: "Settings", gate: LateGate) -> Compose:
     return compose
 
 
-def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, settings: "Settings", notices: "Notices") -> None:
+def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, asked: ProviderSettings, notices: "Notices") -> None:
     """What could not be said before, and what takes so long to load that the first request should not wait for it."""
     notices.to(agent.notice)
     if snapshots is not None:
         snapshots.tidy_later(_TIDY_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
-    preload(provider_settings(settings))
+    preload(asked)
 
 
 def _system_prompt(settings: "Settings", profile: Profile) -> str:

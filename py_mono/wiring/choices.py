@@ -8,6 +8,7 @@ from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.events import MessageFinished
 from py_mono.protocol.messages import AssistantMessage
+from py_mono.security.keys.manager import KeyManager
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
@@ -43,7 +44,9 @@ def recorded_replies(arguments: "Arguments", settings: "Settings", store: Sessio
     return tuple(fact.message for fact in facts if isinstance(fact, MessageFinished))
 
 
-def provider_settings(settings: "Settings", replies: tuple[AssistantMessage, ...] = ()) -> ProviderSettings:
+def provider_settings(
+    settings: "Settings", replies: tuple[AssistantMessage, ...] = (), keys: KeyManager | None = None
+) -> ProviderSettings:
     """What the registry makes the provider from; ``replies`` are for one that replays."""
     cap = window_cap(settings.environment) if settings.provider == "ollama" else None
     return ProviderSettings(
@@ -55,9 +58,15 @@ def provider_settings(settings: "Settings", replies: tuple[AssistantMessage, ...
             window_cap=cap or _DEFAULTS.window_cap,
             keep_alive=settings.environment.get("OLLAMA_KEEP_ALIVE") or _DEFAULTS.keep_alive,
         ),
+        keys=keys,
         script=settings.script,
         replies=replies,
     )
+
+
+def key_manager(settings: "Settings", redact: Redactor) -> KeyManager:
+    """Where the keys of providers are; nothing is opened yet."""
+    return KeyManager(settings.workspace, settings.folders.state, settings.environment, learned=redact.add)
 
 
 def redactor(settings: "Settings") -> Redactor:

@@ -10,13 +10,14 @@ from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launched, Launcher, temporary_base
 from py_mono.sandbox.snapshots import ThreadedSnapshots
+from py_mono.security.keys.places import KeyPlaces
 from py_mono.session.store import Sessions
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
 from py_mono.wiring.assembly import make_app
-from py_mono.wiring.choices import Notices, choose_session, provider_settings, recorded_replies, redactor
+from py_mono.wiring.choices import Notices, choose_session, key_manager, provider_settings, recorded_replies, redactor
 from py_mono.wiring.first_start import FirstLook
 from py_mono.wiring.leaving import leave
 
@@ -59,6 +60,13 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
     leave(command(store, arguments, settings.workspace, settings.environment))
 
 
+def key(arguments: "Arguments", settings: "Settings") -> NoReturn:
+    """``py-mono key``; ends the process with its exit status."""
+    _settle()
+    redact = redactor(settings)
+    leave(load("py_mono.ui.key_command:run")(key_manager(settings, redact), arguments, settings.environment, redact))
+
+
 def _snapshots(settings: "Settings") -> ThreadedSnapshots:
     return ThreadedSnapshots(settings.folders.state, settings.workspace, load, settings.checkpoints)
 
@@ -82,8 +90,9 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
     sweeping = asyncio.get_running_loop().call_later(_SWEEP_AFTER_S, _sweep, settings.folders.state)
     try:
         session = choose_session(arguments, settings, store)
-        provider = create(provider_settings(settings, recorded_replies(arguments, settings, store)))
-        app = make_app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=notices)
+        keys = key_manager(settings, redact)
+        provider = create(provider_settings(settings, recorded_replies(arguments, settings, store), keys))
+        app = make_app(settings, sandbox, provider, session, redact=redact, keys=keys, signals=signals, notices=notices)
         _settle()
         if arguments.print_:
             status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
@@ -128,12 +137,14 @@ async def _tool(arguments: "Arguments", sandbox: WorkerSandbox, signals: Signals
 async def _demo(settings: "Settings", signals: Signals) -> int:
     _settle()
     redact = redactor(settings)
-    launcher = Launcher(settings.workspace, backend=settings.backend)
+    sessions = KeyPlaces(settings.workspace, settings.folders.state).sessions
+    launcher = Launcher(settings.workspace, backend=settings.backend, sessions=sessions)
     sandbox = WorkerSandbox(launcher, snapshots=_snapshots(settings))
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     session = store.new(settings.workspace, keep=False)
     provider = create(provider_settings(settings))
-    app = make_app(settings, sandbox, provider, session, redact=redact, signals=signals, notices=Notices())
+    keys = key_manager(settings, redact)
+    app = make_app(settings, sandbox, provider, session, redact=redact, keys=keys, signals=signals, notices=Notices())
 
     async def run_tests() -> tuple[bool, str]:
         branch = await sandbox.open("direct")

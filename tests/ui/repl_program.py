@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from py_mono.protocol.commands import CommandRun
@@ -27,10 +28,12 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
-from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
+from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider, Redact
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.consents import Consents
 from py_mono.security.approvals.rules import Rules
+from py_mono.security.keys.manager import KeyManager
+from py_mono.security.redact import Redactor
 from py_mono.ui.account import Account
 from py_mono.ui.app import App
 from py_mono.ui.lock import Lock
@@ -254,7 +257,15 @@ class FakeApp:
         self.agent = FakeAgent()
         self.provider: Provider = FakeProvider()
         self.workspace = os.getcwd()
-        self.redact = str
+        redactor = Redactor()
+        self.redact: Redact = redactor
+        self.learn = redactor.add
+        home = os.environ.get("TEST_STATE", os.path.join(self.workspace, "state"))
+        self.keys = KeyManager(self.workspace, home, os.environ, learned=redactor.add)
+        self.key_names: Sequence[str] = ()
+        self.ask_key: Callable[[str], Awaitable[str]] | None = None
+        self.covered = lambda: True
+        self.uncovered = self._uncovered
         self.account = Account()
         self.agent.subscribe(self.account)
         self.past: tuple[Envelope, ...] = ()
@@ -265,6 +276,10 @@ class FakeApp:
         self.version = "0"
         self.environment = dict(os.environ)
         self.history_file = os.environ.get("TEST_HISTORY", "")
+
+    @asynccontextmanager
+    async def _uncovered(self) -> AsyncGenerator[None, None]:
+        yield
 
     async def lock(self) -> Lock:
         return Lock("lock: pretended", ("A gap.",) if os.environ.get("TEST_GAP") else ())

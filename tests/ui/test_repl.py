@@ -117,8 +117,8 @@ def test_history_survives_the_program_and_holds_no_keys(start: Start, tmp_path: 
     terminal = start()
     terminal.say("remember me")
     terminal.wait_for("you said remember me")
-    terminal.say("/key openai sk-secret")
-    terminal.wait_for("/key is not in this version")
+    terminal.type("/key openai sk-secret\r")
+    terminal.wait_for("there is no master key")
     terminal.type("\x04")
     assert terminal.status() == 0
     history = tmp_path / "history"

@@ -5,10 +5,11 @@
 #    source ~/.local/share/bash_completion/py-mono
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_py_mono_subparsers=(tool sessions demo debug doctor)
+_shtab_py_mono_subparsers=(tool sessions key demo debug doctor)
 
 _shtab_py_mono_tool_option_strings=(-h --help --json --session -C --cwd --add-dir --network --sandbox)
 _shtab_py_mono_sessions_option_strings=(-h --help -C --cwd)
+_shtab_py_mono_key_option_strings=(-h --help -C --cwd)
 _shtab_py_mono_demo_option_strings=(-h --help --sandbox)
 _shtab_py_mono_debug_option_strings=(-h --help --format --tools)
 _shtab_py_mono_doctor_option_strings=(-h --help --json --provider -m --model -C --cwd --add-dir --network --sandbox)
@@ -20,6 +21,8 @@ _shtab_py_mono_tool___add_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_sessions_pos_1_COMPGEN=_py_mono_sessions
 _shtab_py_mono_sessions__C_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_sessions___cwd_COMPGEN=_shtab_compgen_dirs
+_shtab_py_mono_key__C_COMPGEN=_shtab_compgen_dirs
+_shtab_py_mono_key___cwd_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_debug___tools_COMPGEN=_shtab_compgen_files
 _shtab_py_mono_doctor__C_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_doctor___cwd_COMPGEN=_shtab_compgen_dirs
@@ -35,12 +38,14 @@ _shtab_py_mono_tool_pos_0_choices=(list list_files read_file write_file edit_fil
 _shtab_py_mono_tool___network_choices=(on off)
 _shtab_py_mono_tool___sandbox_choices=(auto bubblewrap container off)
 _shtab_py_mono_sessions_pos_0_choices=(list show replay)
+_shtab_py_mono_key_pos_0_choices=(set list remove rotate)
+_shtab_py_mono_key_pos_1_choices=(anthropic cerebras cohere dashscope deepseek fireworks_ai gemini groq huggingface mistral openai openrouter perplexity together_ai xai)
 _shtab_py_mono_demo___sandbox_choices=(auto bubblewrap container off)
 _shtab_py_mono_debug_pos_0_choices=(parse-tool-calls)
 _shtab_py_mono_debug___format_choices=(auto apertus cohere deepseek gemma glm granite harmony hermes internlm invoke json kimi lfm2 llama minimax mistral nemotron phi pythonic qwen react seed tool_use)
 _shtab_py_mono_doctor___network_choices=(on off)
 _shtab_py_mono_doctor___sandbox_choices=(auto bubblewrap container off)
-_shtab_py_mono_pos_0_choices=(tool sessions demo debug doctor)
+_shtab_py_mono_pos_0_choices=(tool sessions key demo debug doctor)
 _shtab_py_mono___output_format_choices=(text json stream-json)
 _shtab_py_mono___provider_choices=(litellm ollama replay scripted)
 _shtab_py_mono___allow_choices=(install network outside)
@@ -55,6 +60,8 @@ _shtab_py_mono_tool___json_nargs=0
 _shtab_py_mono_tool___session_nargs=0
 _shtab_py_mono_sessions__h_nargs=0
 _shtab_py_mono_sessions___help_nargs=0
+_shtab_py_mono_key__h_nargs=0
+_shtab_py_mono_key___help_nargs=0
 _shtab_py_mono_demo__h_nargs=0
 _shtab_py_mono_demo___help_nargs=0
 _shtab_py_mono_debug__h_nargs=0

@@ -62,7 +62,7 @@ function _shtab_py_mono_using
   test "$_shtab_py_mono_cmdpath" = "$argv"
 end
 
-set -g _shtab_py_mono_commands tool sessions demo debug doctor
+set -g _shtab_py_mono_commands tool sessions key demo debug doctor
 set -g _shtab_py_mono_opts_with_value --add-dir --allow --completion --cwd --fork --format --max-budget-usd --max-steps --max-tokens --model --network --output-format --provider --resume --sandbox --tools -C -m -r
 
 complete -c py-mono -e
@@ -105,6 +105,11 @@ complete -c py-mono -n '_shtab_py_mono_using sessions' -s h -l help -d 'show thi
 complete -c py-mono -n '_shtab_py_mono_using sessions' -s C -l cwd -xka "(__fish_complete_directories)" -d 'with list: only those of this workspace'
 complete -c py-mono -n '_shtab_py_mono_using sessions; and test $_shtab_py_mono_npos -eq 0' -ka "list show replay" -d action
 complete -c py-mono -n '_shtab_py_mono_using sessions; and test $_shtab_py_mono_npos -eq 1' -ka "(_py_mono_sessions)" -d ID
+complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a key -d 'The keys of providers, stored encrypted in the workspace. set asks for the key, or reads it from stdin.'
+complete -c py-mono -n '_shtab_py_mono_using key' -s h -l help -d 'show this help message and exit'
+complete -c py-mono -n '_shtab_py_mono_using key' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
+complete -c py-mono -n '_shtab_py_mono_using key; and test $_shtab_py_mono_npos -eq 0' -ka "set list remove rotate" -d 'set, list, remove or rotate'
+complete -c py-mono -n '_shtab_py_mono_using key; and test $_shtab_py_mono_npos -eq 1' -ka "anthropic cerebras cohere dashscope deepseek fireworks_ai gemini groq huggingface mistral openai openrouter perplexity together_ai xai" -d 'whose key: groq, openai, anthropic, …'
 complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a demo -d 'Fix a failing test with a scripted model and the real tools.'
 complete -c py-mono -n '_shtab_py_mono_using demo' -s h -l help -d 'show this help message and exit'
 complete -c py-mono -n '_shtab_py_mono_using demo' -l sandbox -xka "auto bubblewrap container off" -d 'how tools are confined (default: auto, the strongest lock there is)'
