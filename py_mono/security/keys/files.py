@@ -47,7 +47,8 @@ def open_stored(path: str, *, write: bool) -> int:
 def create(path: str) -> int:
     """A new and empty file that nobody else could ever open. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON, _PRIVATE)
-    os.fchmod(descriptor, _PRIVATE)  # a umask may have taken more
+    with suppress(OSError):
+        os.fchmod(descriptor, _PRIVATE)  # a umask may have taken more
     return descriptor
 
 

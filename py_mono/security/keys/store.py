@@ -169,7 +169,11 @@ class Store:
             yield
             return
         try:
-            self._wait(descriptor, kind)
+            try:
+                self._wait(descriptor, kind)
+            except OSError:  # a file system without locks
+                if needed:
+                    raise
             yield
         finally:
             os.close(descriptor)
