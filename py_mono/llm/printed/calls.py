@@ -34,34 +34,38 @@ class _Chance(Struct, frozen=True):
 
 
 class TextCalls:
-    """See the module; everything else is as ``inner`` does it."""
+    """See the module; everything else is as ``inner`` does it.
+
+    Attributes:
+        inner: The provider within.
+    """
 
     def __init__(self, inner: Provider) -> None:
-        self._inner = inner
+        self.inner = inner
         self._described = False
 
     @property
     def name(self) -> str:
         """See ``Provider``."""
-        return self._inner.name
+        return self.inner.name
 
     @property
     def model(self) -> str:
         """See ``Provider``."""
-        return self._inner.model
+        return self.inner.model
 
     @property
     def window(self) -> int:
         """See ``Provider``."""
-        return self._inner.window
+        return self.inner.window
 
     async def prepare(self) -> None:
         """See ``Provider``."""
-        await self._inner.prepare()
+        await self.inner.prepare()
 
     async def close(self) -> None:
         """See ``Provider``."""
-        await self._inner.close()
+        await self.inner.close()
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``."""
@@ -84,7 +88,7 @@ class TextCalls:
         sent = as_text(request) if self._described else request
         rest: AsyncGenerator[ModelChunk | _Last, None] | None = None
         try:
-            async with aclosing(self._inner.stream(sent)) as chunks:
+            async with aclosing(self.inner.stream(sent)) as chunks:
                 async for chunk in chunks:
                     if type(chunk) is TextDelta and (shown := quick(chunk)) is not None:
                         if shown.text:
