@@ -1,5 +1,8 @@
 """HOST. The sandbox as the agent sees it: a worker that lives as long as the session, a transaction per turn."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
@@ -42,6 +45,7 @@ class WorkerSandbox:
         self._launcher = launcher
         self.snapshots = snapshots
         self._open: Branch | None = None
+        self._starting = asyncio.Lock()
         self.jobs = WorkerJobs()
         self.workers = Workers(launcher, launched, jobs=self.jobs)
 
@@ -54,15 +58,16 @@ class WorkerSandbox:
         """Begin a transaction; the worker need not be ready yet. Raises SandboxError."""
         if mode not in {"direct", "scratch"}:
             raise SandboxError(f"there is no transaction mode {mode!r}; there are direct and scratch")
-        if self._open is not None:
-            raise SandboxError("a transaction is open already; close it first")
-        if mode == "scratch":
-            self._open = await self._scratch()
+        async with self._starting:
+            if self._open is not None:
+                raise SandboxError("a transaction is open already; close it first")
+            if mode == "scratch":
+                self._open = await self._scratch()
+                return self._open
+            self._open = DirectBranch(
+                self.workers, await self.workers.living(), self.snapshots, self._forget, on_checkpoint
+            )
             return self._open
-        self._open = DirectBranch(
-            self.workers, await self.workers.living(), self.snapshots, self._forget, on_checkpoint
-        )
-        return self._open
 
     async def _scratch(self) -> "ScratchBranch":
         if self._copied is not None and self._one_scratch:
@@ -82,8 +87,55 @@ class WorkerSandbox:
         Raises:
             SandboxError: It could not confine itself, or is not ready in time.
         """
-        lock: dict[str, Any] = (await (await self.workers.living()).hello())["lock"]
+        async with self._starting:
+            worker = await self.workers.living()
+        lock: dict[str, Any] = (await worker.hello())["lock"]
         return lock
+
+    @property
+    def covers_keys(self) -> bool:
+        """Whether workers cover the key file that is there, where they can: then it may be rewritten beside them."""
+        return self._launcher.key_file.is_covered
+
+    @asynccontextmanager
+    async def uncovered(self) -> AsyncIterator[None]:
+        """A time in which the key file may be written: without workers, unless it is there and they cover it.
+
+        What bears its name, and is not what they covered, is taken away first; those that come later cover what is made.
+        Who asks for a worker meanwhile waits, so nothing within may ask for one.
+
+        Raises:
+            SandboxError: A turn or a background command would end with the workers.
+        """
+        async with self._starting:
+            if self.covers_keys:
+                yield
+                return
+            if self._open is not None:
+                raise SandboxError(
+                    "a turn runs, and its tools cannot go on beside a key file that is made now",
+                    remedy="Wait until it is over, or cancel it with Ctrl-C; then try again.",
+                )
+            if self.jobs.running:
+                raise SandboxError(
+                    "background commands run, and cannot go on beside a key file that is made now",
+                    remedy="Wait until they are over, or end them with /jobs kill ID; then try again.",
+                )
+            await self._end_workers()
+            try:
+                yield
+            finally:
+                with suppress(SandboxError):  # whoever needs one is told
+                    await self.workers.living()
+
+    async def _end_workers(self) -> None:
+        if self.workers.narrow is not None:
+            with suppress(SandboxError):  # else whoever asked for its lock would hear that it ended
+                await self.workers.narrow.hello()
+        if self._copied is not None:
+            await self._copied.end_workers()
+        await self.workers.end()
+        self._launcher.leave()
 
     def _forget(self) -> None:
         self._open = None
@@ -96,5 +148,5 @@ class WorkerSandbox:
             if self._copied is not None:
                 await self._copied.discard()
         finally:
-            await self.workers.close()
-            self._launcher.remove_private()
+            await self.workers.end()
+            self._launcher.close()

@@ -8,7 +8,7 @@ from typing import Any
 from py_mono.protocol.errors import SandboxError, WorkerDied
 from py_mono.protocol.ports import NOTHING, Grant
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
-from py_mono.sandbox.keys import without_planted
+from py_mono.sandbox.keys import KeyFile
 from py_mono.sandbox.link import Link
 from py_mono.sandbox.wire import WireError
 from py_mono.sandbox.workers import Worker, Workers, identity
@@ -77,13 +77,13 @@ class Calls:
     async def _change(self, worker: Worker, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         """Run a call that may write, and take away what it planted; also where it is cancelled."""
         self.acted = True
-        folder = self._workers.folder
+        keys = self._workers.key_file
         try:
             result = await self._run(worker.link, call, on_output)
         except asyncio.CancelledError as cancelled:
             known: ToolResult = cancelled.args[0]
-            raise asyncio.CancelledError(known if worker.keys else without_planted(folder, known)) from None
-        return result if worker.keys else without_planted(folder, result)
+            raise asyncio.CancelledError(_without_planted(keys, known)) from None
+        return _without_planted(keys, result)
 
     async def _run(self, link: Link, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         self._count += 1
@@ -98,6 +98,15 @@ class Calls:
             known = await _cancel(link, identifier, future)
             raise asyncio.CancelledError(_result(call, known) if known else _lost(call)) from None
         return _result(call, frame)
+
+
+def _without_planted(keys: KeyFile, result: ToolResult) -> ToolResult:
+    """Take away a key file that a call made: it would be taken for the operator's."""
+    note = keys.clear()
+    if not note:
+        return result
+    text = f"{result.content}\n{note}".lstrip()
+    return ToolResult(result.call_id, result.name, text, result.is_error, result.details)
 
 
 async def _cancel(link: Link, identifier: str, future: "asyncio.Future[Any]") -> dict[str, Any] | None:

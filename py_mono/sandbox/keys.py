@@ -1,37 +1,75 @@
-"""HOST. The name of the operator's file of keys is kept: what a call puts there is taken away again."""
+"""HOST. The name of the operator's key file is kept: what a call puts there is taken away again."""
 
 import os
 import stat
 
-from py_mono.protocol.tools import ToolResult
-
-_KEYS = ".keys.enc"
+KEYS = ".keys.enc"
 
 
-def keys_mode(workspace: str) -> int | None:
-    """The mode of what bears the key file's name; None where nothing does."""
-    try:
-        return os.lstat(os.path.join(workspace, _KEYS)).st_mode
-    except OSError:
-        return None
+class KeyFile:
+    """What bears that name in one folder; until the first ``look`` nothing there is the operator's.
 
+    It is held by a descriptor, so no other file can get its inode and pass for it.
+    """
 
-def without_planted(workspace: str, result: ToolResult) -> ToolResult:
-    """Take away a key file that a call made where none was: it would be taken for the operator's."""
-    mode = keys_mode(workspace)
-    if mode is None:
-        return result
-    path = os.path.join(workspace, _KEYS)
-    what = "was removed"
-    try:
-        if stat.S_ISDIR(mode):
-            what = "was renamed"
-            os.rename(path, f"{path}.removed-{os.urandom(4).hex()}")
-        else:
-            os.unlink(path)
-    except OSError as error:
-        what = f"could not be removed ({error.strerror})"
-    note = f"{_KEYS} appeared in the workspace and {what}: that name is kept for the operator's keys."
-    return ToolResult(
-        result.call_id, result.name, f"{result.content}\n{note}".lstrip(), result.is_error, result.details
-    )
+    def __init__(self, folder: str, *, is_copy: bool = False) -> None:
+        """In a copy of a workspace nothing is worth setting aside."""
+        self._folder = folder
+        self._is_copy = is_copy
+        self._path = os.path.join(folder, KEYS)
+        self._held = -1
+
+    def look(self) -> None:
+        """Take what bears the name now for the operator's: only while no tool can have put it there."""
+        self.close()
+        try:
+            self._held = os.open(self._path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the file that is there is the one that workers cover, where they can cover any."""
+        return self._held >= 0 and stat.S_ISREG(os.fstat(self._held).st_mode) and self._found() == self._known()
+
+    def clear(self) -> str:
+        """Take away what is not the operator's; what was done, in words, empty where there was nothing.
+
+        A folder, or a file with something in it, is set aside under another name: who put it there may want it back.
+        """
+        found = self._found()
+        if found is None or found == self._known():
+            return ""
+        what = "was removed"
+        try:
+            seen = os.lstat(self._path)
+            holds = stat.S_ISREG(seen.st_mode) and seen.st_size and not self._is_copy
+            if holds or stat.S_ISDIR(seen.st_mode):
+                aside = f"{KEYS}.removed-{os.urandom(4).hex()}"
+                os.rename(self._path, os.path.join(self._folder, aside))
+                what = f"was renamed to {aside}"
+            else:
+                os.unlink(self._path)
+        except OSError as error:
+            what = f"could not be removed ({error.strerror})"
+        return f"{KEYS} appeared in the workspace and {what}: that name is kept for the operator's keys."
+
+    def close(self) -> None:
+        """Let go of it; may be called twice."""
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            seen = os.lstat(self._path)
+        except OSError:
+            return None
+        return seen.st_dev, seen.st_ino
+
+    def _known(self) -> tuple[int, int] | None:
+        """Asked anew each time: an overlay file system may give a file another number when it is first written."""
+        if self._held < 0:
+            return None
+        seen = os.fstat(self._held)
+        return seen.st_dev, seen.st_ino

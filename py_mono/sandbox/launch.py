@@ -12,6 +12,8 @@ import socket
 from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox import backends
 from py_mono.sandbox.host import harden_host
+from py_mono.sandbox.keys import KeyFile
+from py_mono.sandbox.presence import Presence
 from py_mono.sandbox.profile import Profile, make_environment, make_profile
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the prompt
@@ -51,6 +53,7 @@ class Launcher:
     Attributes:
         workspace: Its absolute, resolved path.
         private_tmp: The session's private folder; whoever closes the sandbox removes it.
+        key_file: What bears the name of the operator's key file in the workspace.
     """
 
     def __init__(
@@ -60,9 +63,12 @@ class Launcher:
         backend: str = "auto",
         extra_roots: "Sequence[str]" = (),
         network: bool = False,
+        sessions: str = "",
         adjust: "Callable[[Profile], Profile] | None" = None,
     ) -> None:
         """Make the private folder and the profile; ``adjust`` may change the profile (tests leave layers out).
+
+        ``sessions``: see ``Presence``.
 
         Raises:
             SandboxError: The workspace or the private folder cannot be used.
@@ -72,6 +78,27 @@ class Launcher:
         self.private_tmp, self._claim = _private_folder()
         profile = make_profile(self.workspace, self.private_tmp, extra_roots=roots, network=network, backend=backend)
         self.profile = adjust(profile) if adjust else profile
+        self.key_file = KeyFile(self.workspace)
+        self._presence = Presence(sessions)
+        self._present = False
+
+    def enter(self) -> None:
+        """Begin a time with workers, unless one has begun: the key file that is there is the one they cover.
+
+        Raises:
+            SandboxError: One is being made, for too long.
+        """
+        if not self._present:
+            self._presence.show()
+            self.key_file.look()
+            self._present = True
+
+    def leave(self) -> None:
+        """End the time with workers, once none is left."""
+        if self._present:
+            self.key_file.clear()
+            self._presence.hide()
+            self._present = False
 
     def start(self, profile: Profile | None = None) -> Launched:
         """Start a worker; ``profile`` where it is to have another one than the launcher's.
@@ -83,6 +110,7 @@ class Launcher:
             harden_host()
         except OSError as error:
             raise SandboxError(f"the agent could not be closed to its own user: {error}") from error
+        self.enter()
         profile = profile or self.profile
         argv, environment = backends.command(profile, _REPORT), make_environment(profile, os.environ)
         with contextlib.suppress(OSError):  # the worker says better what is wrong
@@ -111,8 +139,10 @@ class Launcher:
                 os.close(descriptor)
         return Launched(pid, wire, report, errors)
 
-    def remove_private(self) -> None:
-        """Remove the private folder, whatever the tools left in it; only when nothing they started is left."""
+    def close(self) -> None:
+        """Leave, and remove the private folder, whatever the tools left in it; only when nothing they started is left."""
+        self.leave()
+        self.key_file.close()
         for folder, folders, files in os.walk(self.private_tmp, topdown=False):
             for name in (*files, *folders):
                 _remove(os.path.join(folder, name))

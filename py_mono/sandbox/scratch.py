@@ -162,7 +162,8 @@ class ScratchBranch:
         """See ``Branch``."""
         if not self._over:
             self._over = True
-            await self._workers.close()
+            await self.end_workers()
+            self._workers.key_file.close()
             await asyncio.to_thread(self._place.remove)
 
     async def again(self) -> None:
@@ -171,6 +172,10 @@ class ScratchBranch:
             self._since = (await self._looked())[0].id
         self._after = None
         self._calls = Calls(self._workers, await self._workers.living(), _at_once)
+
+    async def end_workers(self) -> None:
+        """End what works on the copy, between two transactions: the next has others."""
+        await self._workers.end()
 
     async def close(self) -> None:
         """See ``Branch``; one that lasts stays for ``again``."""

@@ -9,7 +9,7 @@ from typing import Any
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.ports import NOTHING, Grant
 from py_mono.sandbox.jobs.host import WorkerJobs
-from py_mono.sandbox.keys import keys_mode
+from py_mono.sandbox.keys import KeyFile
 from py_mono.sandbox.launch import Launched, Launcher
 from py_mono.sandbox.link import Link, checked_hello
 from py_mono.sandbox.profile import Profile
@@ -24,15 +24,13 @@ class Worker:
 
     Attributes:
         link: The line to it.
-        keys: Whether there was a key file when it entered its lock; only that one is covered.
         calls: How many of a wide one's calls run or are about to.
     """
 
-    __slots__ = ("calls", "keys", "link")
+    __slots__ = ("calls", "link")
 
-    def __init__(self, link: Link, *, keys: bool) -> None:
+    def __init__(self, link: Link) -> None:
         self.link = link
-        self.keys = keys
         self.calls = 0
 
     async def hello(self) -> dict[str, Any]:
@@ -52,6 +50,7 @@ class Workers:
 
     Attributes:
         folder: Where their calls work, as the host sees it.
+        key_file: What bears the key file's name there.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Workers:
         self._launched = launched
         self._profile = profile or launcher.profile
         self.folder = folder or launcher.workspace
-        self._keys = keys_mode(self.folder) is not None
+        self.key_file = launcher.key_file if self.folder == launcher.workspace else KeyFile(self.folder, is_copy=True)
         self._identity = identity(self.folder)
         self._workers: dict[Grant, Worker] = {}
         self._at_work = asyncio.Semaphore(_MOST_WIDE)
@@ -88,9 +87,11 @@ class Workers:
         if now != self._identity:
             self._identity = now
             await self._end_all()
+            self.key_file.look()
         worker = self._workers.get(grant)
         if worker is not None and worker.link.dead:
             await self._workers.pop(grant).link.end()
+            self.key_file.clear()  # what it died over was not looked at
             worker = None
         if worker is None:
             worker = self._workers[grant] = self._start(grant)
@@ -125,20 +126,19 @@ class Workers:
     def _start(self, grant: Grant) -> Worker:
         if grant == NOTHING and self._launched is not None:
             launched, self._launched = self._launched, None
-            return Worker(self._jobs.attach(Link(launched)), keys=self._keys)
-        keys = keys_mode(self.folder) is not None
+            return Worker(self._jobs.attach(Link(launched)))
         profile = self._profile
         if grant != NOTHING:
             profile = profile.widened(network=grant.network, reads=grant.reads, writes=grant.writes)
-        return Worker(self._jobs.attach(Link(self._launcher.start(profile))), keys=keys)
+        return Worker(self._jobs.attach(Link(self._launcher.start(profile))))
 
     async def _end_all(self) -> None:
         ending = [asyncio.ensure_future(worker.link.end()) for worker in self._workers.values()]
         self._workers.clear()
         await asyncio.shield(asyncio.gather(*ending))  # begun is begun: else a cancellation would leave their processes
 
-    async def close(self) -> None:
-        """End every process that any of them started; may be called twice."""
+    async def end(self) -> None:
+        """End every process that any of them started; who is asked for later is another."""
         if self._launched is not None:
             self._workers.setdefault(NOTHING, self._start(NOTHING))
         await self._end_all()

@@ -13,6 +13,7 @@ from py_mono.llm.registry import names
 from py_mono.protocol.errors import ConfigError
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
+from py_mono.security.keys.places import KeyPlaces
 from py_mono.ui.arguments import Arguments
 from py_mono.ui.doctor.examine import examine
 from py_mono.ui.doctor.findings import Case, in_container
@@ -71,7 +72,11 @@ async def _doctor(arguments: Arguments, settings: Settings, problems: Problems, 
 
     async def lock() -> Mapping[str, Any]:
         launcher = Launcher(
-            settings.workspace, backend=settings.backend, extra_roots=settings.extra_roots, network=settings.network
+            settings.workspace,
+            backend=settings.backend,
+            extra_roots=settings.extra_roots,
+            network=settings.network,
+            sessions=KeyPlaces(settings.workspace, settings.folders.state).sessions,
         )
         opened.append(WorkerSandbox(launcher))
         return await opened[0].lock()

@@ -14,6 +14,7 @@ from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
 from py_mono.sandbox.profile import LAYERS, Profile
 from py_mono.sandbox.snapshots import ThreadedSnapshots
+from py_mono.security.keys.places import KeyPlaces
 from py_mono.utils.lazy import load
 
 State = dict[str, tuple[int, bytes, int]]
@@ -56,7 +57,9 @@ Call = tuple[str, dict[str, Any]]
 class Place:
     """A workspace and its sandbox, for code that is not async; what happens in it stays until ``close``."""
 
-    def __init__(self, base: Path, *, backend: str = "auto", layers: tuple[str, ...] = LAYERS) -> None:
+    def __init__(
+        self, base: Path, *, backend: str = "auto", layers: tuple[str, ...] = LAYERS, one_scratch: bool = False
+    ) -> None:
         """``layers`` of the lock."""
         base.mkdir(parents=True, exist_ok=True)
         self.workspace = base / "workspace"
@@ -67,8 +70,9 @@ class Place:
             profile.layers = layers
             return profile
 
-        launcher = Launcher(str(self.workspace), backend=backend, adjust=adjust)
-        self.sandbox = WorkerSandbox(launcher, snapshots=self.snapshots)
+        self.places = KeyPlaces(str(self.workspace), str(base / "state"))
+        launcher = Launcher(str(self.workspace), backend=backend, adjust=adjust, sessions=self.places.sessions)
+        self.sandbox = WorkerSandbox(launcher, snapshots=self.snapshots, one_scratch=one_scratch)
         self.runner = asyncio.Runner()
 
     def open(self, mode: BranchMode) -> Branch:

@@ -443,7 +443,9 @@ async def test_reading_changes_nothing_and_a_new_transaction_starts_afresh(box: 
 
 async def test_a_planted_key_file_is_taken_away_and_a_folder_too(box: Box) -> None:
     planted = await box.shell("echo bad > .keys.enc")
-    assert ".keys.enc appeared in the workspace and was removed" in planted.content
+    assert ".keys.enc appeared in the workspace and was renamed to .keys.enc.removed-" in planted.content
+    empty = await box.shell("touch .keys.enc")
+    assert ".keys.enc appeared in the workspace and was removed" in empty.content
     folder = await box.shell("mkdir .keys.enc; touch .keys.enc/x")
     assert "was renamed" in folder.content
     assert not (box.workspace / ".keys.enc").exists()

@@ -66,7 +66,7 @@ def test_a_failed_start_leaves_no_descriptor_open(tmp_path: Path) -> None:
         with pytest.raises(SandboxError):
             launcher.start()
     assert os.listdir("/proc/self/fd") == before
-    launcher.remove_private()
+    launcher.close()
 
 
 def test_the_private_folder_goes_with_all_that_is_in_it_and_nothing_else(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_the_private_folder_goes_with_all_that_is_in_it_and_nothing_else(tmp_pat
     (private / "closed").mkdir(mode=0)
     (private / "link").symlink_to(tmp_path)
     os.mkfifo(private / "pipe")
-    launcher.remove_private()
-    launcher.remove_private()
+    launcher.close()
+    launcher.close()
     assert not private.exists()
     assert (tmp_path / "mine").exists()
 

@@ -169,4 +169,4 @@ async def test_a_real_worker_answers_every_sound_frame_and_ends_at_the_first_spo
     writer.write(b'{"frame":"result"}\n')
     assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
-    launcher.remove_private()
+    launcher.close()

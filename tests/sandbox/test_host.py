@@ -18,7 +18,7 @@ if sys.argv[1] == "launch":
     from py_mono.sandbox.launch import Launcher
     launcher = Launcher(os.environ["WORKSPACE"])
     launcher.start()
-    launcher.remove_private()
+    launcher.close()
 target = os.getpid()
 looker = os.fork()
 if looker == 0:

@@ -81,6 +81,11 @@ class WorkerJobs:
         self._asked = 0
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
 
+    @property
+    def running(self) -> bool:
+        """Whether any runs."""
+        return any(link.jobs.running for link in self._links)
+
     def attach(self, link: "Link") -> "Link":
         """Look after those of a worker that was just started; the link itself."""
         self._links = {known: None for known in self._links if not known.dead}
