@@ -127,11 +127,21 @@ class Agent:
         """Hand every later event to ``subscriber``; the returned function ends that."""
         return self._stream.subscribe(subscriber)
 
-    async def prompt(self, text: str) -> TurnFinished:
-        """Run one turn. While one runs, use ``steer``."""
+    def bind(self, provider: Provider) -> None:
+        """From the next turn on, ``provider`` answers. Who answered before is the caller's to close.
+
+        Raises:
+            RuntimeError: A turn is running, or the provider is being asked something.
+        """
+        if self._turn is not None or self._transaction.locked():
+            raise RuntimeError("a turn is running: interrupt it, and wait for its end")
+        self.provider = provider
+
+    async def prompt(self, text: str, *, once: Provider | None = None) -> TurnFinished:
+        """Run one turn; where there is ``once``, it answers this one alone. While one runs, use ``steer``."""
         if self._turn is not None:
             raise RuntimeError("a turn is running: steer it, or wait for it")
-        self._turn = Turn(self._begin())
+        self._turn = Turn(self._begin(once))
         if note := self.history.jobs.note():  # before the prompt, which is what is to be answered
             self._stream.emit(MessageSteered(UserMessage(note), "job"))
         try:
@@ -239,15 +249,16 @@ class Agent:
         await self._sandbox.close()
         await self.provider.close()
 
-    def _begin(self) -> TurnPorts:
-        """What a transaction is given; the session begins with the first."""
+    def _begin(self, once: Provider | None = None) -> TurnPorts:
+        """What a transaction is given, and who answers in it if not the provider; the session begins with the first."""
         if self.history.session is None:
             self._stream.emit(self._session)
         if self._gone:
             self._stream.emit(ChangesDiscarded(self.history.turns, "ended", self._gone))
             self._gone = ()
         return TurnPorts(
-            provider=self.provider,
+            provider=once or self.provider,
+            after=self.provider if once else None,
             sandbox=self._sandbox,
             compose=self._compose,
             system=self._system,

@@ -60,6 +60,7 @@ class TurnPorts(Struct, frozen=True):
         clock: Monotonic seconds.
         review: Asks what is kept of what the turn did; None where all of it is.
         mode: ``scratch`` where nothing that the turn does is to stay: a dry run.
+        after: Who answers from the next turn on; None where ``provider`` does.
     """
 
     provider: Provider
@@ -76,6 +77,7 @@ class TurnPorts(Struct, frozen=True):
     clock: Callable[[], float]
     review: Review | None = None
     mode: BranchMode = "direct"
+    after: Provider | None = None
 
 
 class Turn:
@@ -126,12 +128,7 @@ class Turn:
         if frozen is None or frozen.tools != specs:
             frozen = PromptFrozen(ports.system(window), specs)
             ports.emit(frozen)
-        bound = ModelBound(ports.provider.name, ports.provider.model)
-        before = ports.history.model
-        if bound != before:
-            ports.emit(bound)
-            if before is not None:  # a session that goes on elsewhere takes its whole conversation there
-                ports.emit(Notice(f"from here on {_said(bound)} answers; before it was {_said(before)}"))
+        self._bind()
         loop = Loop(
             provider=ports.provider,
             tools=tools,
@@ -162,6 +159,27 @@ class Turn:
             await asyncio.gather(preparing, return_exceptions=True)
         return self._branch
 
+    def _bind(self) -> None:
+        """Say who answers; a session that goes on elsewhere takes its whole conversation there."""
+        ports = self._ports
+        bound = ModelBound(ports.provider.name, ports.provider.model, once=ports.after is not None)
+        before = ports.history.model
+        if bound == before:
+            return
+        ports.emit(bound)
+        if bound.once:
+            ports.emit(Notice(f"{_said(bound)} answers this once"))
+        elif before is not None and _said(bound) != _said(before):
+            ports.emit(Notice(f"from here on {_said(bound)} answers; before it was {_said(before)}"))
+
+    def _bind_back(self) -> None:
+        """Who answered this turn alone does so no longer."""
+        after, bound = self._ports.after, self._ports.history.model
+        if after is not None and bound is not None and bound.once:
+            back = ModelBound(after.name, after.model)
+            self._ports.emit(back)
+            self._ports.emit(Notice(f"from here on {_said(back)} answers again"))
+
     def _on_checkpoint(self, checkpoint: str) -> None:
         self._ports.emit(CheckpointTaken(self._ports.history.turns, checkpoint))
 
@@ -170,6 +188,7 @@ class Turn:
         if self._branch is not None:
             await self._try(self._settle(self._branch), "what the turn changed could not be determined")
             await self._try(self._branch.close(), "the sandbox's transaction could not be closed")
+        self._bind_back()
         finished = TurnFinished(reason, self._limits.usage, self._limits.steps, error)
         self._ports.emit(finished)
         await self._try(self._ports.sync(), "the session could not be brought onto the disk")

@@ -50,11 +50,18 @@ class SessionStarted(TaggedEvent, frozen=True):
     parent: str = ""
 
 
-class ModelBound(TaggedEvent, frozen=True):
-    """From here on this model answers."""
+class ModelBound(TaggedEvent, frozen=True, omit_defaults=True):
+    """From here on this model answers.
+
+    Attributes:
+        provider: The registry's name for whose it is.
+        model: As the provider calls it.
+        once: For this turn alone; before its end the one before is bound again.
+    """
 
     provider: str
     model: str
+    once: bool = False
 
 
 class PromptFrozen(TaggedEvent, frozen=True):
