@@ -5,12 +5,14 @@ import os
 import sys
 
 from py_mono.utils.lazy import load
+from py_mono.utils.stderr import GuardedText
 from py_mono.utils.stdout import write
 from py_mono.utils.version import VERSION
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and --version is asked often
 if TYPE_CHECKING:
     from py_mono.config import Settings
+    from py_mono.protocol.ports import Redact
     from py_mono.sandbox.launch import Launched, Launcher
     from py_mono.ui.arguments import Arguments
 
@@ -37,6 +39,7 @@ def main() -> int:
     _open_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
         return write(f"py-mono {VERSION}\n")
+    sys.stderr = GuardedText(sys.stderr, _redactor)
     gc.disable()  # collecting while modules load finds nothing and takes a tenth of the start; ``wiring`` enables it
     known: type[Exception] = load("py_mono.protocol.errors:PyMonoError")
     try:
@@ -50,6 +53,12 @@ def main() -> int:
         return _report(error)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _redactor() -> "Redact":
+    """For what is said on stderr before the session's own is there, such as how the program crashed."""
+    redact: Redact = load("py_mono.security.redact:Redactor")(load("py_mono.security.known:secrets_in")(os.environ))
+    return redact
 
 
 def _run(arguments: "Arguments", settings: "Settings") -> int:
@@ -83,6 +92,7 @@ def _started(settings: "Settings") -> "tuple[Launcher, Launched]":
         extra_roots=settings.extra_roots,
         network=settings.network,
         sessions=places.sessions,
+        environment=settings.environment,
     )
     return launcher, launcher.start()
 

@@ -7,10 +7,11 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import Envelope
+from py_mono.utils.lazy import load
 
 _SECRET_NAMES = (
     "_KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "_PASS", "_PAT", "MYSQL_PWD", "SSHPASS",
-    "SECRET_KEY_BASE",
+    "SECRET_KEY_BASE", "_KEY_OLD", "TOKEN_BEDROCK",
 )  # fmt: skip
 _NO_SECRETS = frozenset(
     ("password", "postgres", "changeme", "changeit", "minioadmin", "disabled", "required", "undefined", "redacted")
@@ -27,7 +28,10 @@ def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
             yield value
         elif "://" in value and "@" in value:
             account, _, _ = value.partition("://")[2].rpartition("@")
-            yield account.partition(":")[2]
+            password = account.partition(":")[2]
+            yield password
+            if "%" in password:  # what is sent is what it stands for
+                yield load("urllib.parse:unquote")(password)
 
 
 def worth_hiding(secret: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from py_mono.ui.terminal import Screen, clip, one_line
 from py_mono.utils.stdout import lost
 
 if TYPE_CHECKING:
+    from py_mono.protocol.ports import Redact
     from py_mono.ui.arguments import Arguments
 
 
@@ -64,13 +65,17 @@ def replay(store: Sessions, name: str, screen: Screen) -> int:
     return 1
 
 
-def run(store: Sessions, arguments: "Arguments", workspace: str, environment: Mapping[str, str]) -> int:
+def run(
+    store: Sessions, arguments: "Arguments", workspace: str, environment: Mapping[str, str], redact: "Redact"
+) -> int:
     """Do what the command line asked for; returns the exit status. ``workspace`` narrows the list; empty does not.
+
+    What was written before a secret was known is shown without it all the same.
 
     Raises:
         SessionError: There is no such session, or it cannot be read.
     """
-    screen = Screen(sys.stdout, environment)
+    screen = Screen(sys.stdout, environment, redact=redact)
     match arguments.action:
         case "show":
             status = show(store, arguments.name, screen)

@@ -1,5 +1,6 @@
 """From settings to the session, the provider and what must stay secret."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,12 @@ from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.events import MessageFinished
 from py_mono.protocol.messages import AssistantMessage
+from py_mono.security.credentials import secrets_in_files
 from py_mono.security.keys.manager import KeyManager
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
+from py_mono.utils.stderr import GuardedText
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -70,8 +73,13 @@ def key_manager(settings: "Settings", redact: Redactor) -> KeyManager:
 
 
 def redactor(settings: "Settings") -> Redactor:
-    """What keeps the environment's secrets out of everything that is kept or shown."""
-    return Redactor(secrets_in(settings.environment))
+    """What keeps the environment's secrets out of everything that is kept or shown, on stderr too, whoever writes there."""
+    redact = Redactor(secrets_in(settings.environment))
+    for secret in secrets_in_files(settings.environment):
+        redact.add(secret)
+    if isinstance(sys.stderr, GuardedText):
+        sys.stderr.redact = redact
+    return redact
 
 
 class Notices:

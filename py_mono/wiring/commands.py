@@ -57,7 +57,7 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
     redact = redactor(settings)
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     command = load("py_mono.ui.sessions_command:run")
-    leave(command(store, arguments, settings.workspace, settings.environment))
+    leave(command(store, arguments, settings.workspace, settings.environment, redact))
 
 
 def key(arguments: "Arguments", settings: "Settings") -> NoReturn:
