@@ -25,6 +25,7 @@ def run(keys: StoredKeys, arguments: "Arguments", environment: Mapping[str, str]
         ConfigError: There is no such provider, no key was given, or the keys cannot be opened or written.
     """
     screen = Screen(sys.stdout, environment, redact=redact)
+    trouble = None
     match arguments.action:
         case "set":
             provider = provider_named(arguments.name)
@@ -38,8 +39,11 @@ def run(keys: StoredKeys, arguments: "Arguments", environment: Mapping[str, str]
         case "rotate":
             text = rotated_text(keys.rotate())
         case _:
-            text = listing(keys, environment)
-    screen.write(screen.fold(text) + "\n")
+            text, trouble = listing(keys, environment)
+    if text:
+        screen.write(screen.fold(text) + "\n")
+    if trouble is not None:
+        raise trouble
     return lost(screen.failure)
 
 

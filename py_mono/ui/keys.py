@@ -82,19 +82,20 @@ def key_like_a_name(name: str) -> bool:
     return len(name) <= len("fireworks_ai") and name.replace("_", "").isalnum() and name[:1].isalpha()
 
 
-def listing(keys: StoredKeys, environment: Mapping[str, str]) -> str:
-    """Whose keys there are, where each comes from and which is used; never a character of one."""
-    trouble = ""
+def listing(keys: StoredKeys, environment: Mapping[str, str]) -> tuple[str, ConfigError | None]:
+    """Whose keys there are, where each comes from and which is used, never a character of one; and why that is not all."""
+    stored: tuple[str, ...] = ()
+    trouble = None
     try:
         stored = keys.stored()
     except ConfigError as error:
-        stored, trouble = (), said(error)
+        trouble = error
     rows = [(name, text) for name in sorted({*with_keys(), *stored}) if (text := _places(keys, name, environment))]
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"{name:{width}}  {text}" for name, text in rows]
-    if not lines and not trouble:
+    if not lines and trouble is None:
         lines = ["There is no key: none is stored, and none is in the environment.", f"How to set one: {_GUIDE}"]
-    return "\n".join([*lines, *filter(None, (trouble,))])
+    return "\n".join(lines), trouble
 
 
 def _places(keys: StoredKeys, name: str, environment: Mapping[str, str]) -> str:

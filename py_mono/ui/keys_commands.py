@@ -60,7 +60,8 @@ async def _done(app: "App", words: Sequence[str]) -> str:
 
 
 async def _list(app: "App") -> str:
-    return await in_thread(lambda: listing(app.keys, app.environment), "keys")
+    text, trouble = await in_thread(lambda: listing(app.keys, app.environment), "keys")
+    return "\n".join(filter(None, (text, said(trouble) if trouble else "")))
 
 
 async def _rotate(app: "App") -> str:
@@ -96,6 +97,7 @@ async def _set(app: "App", words: Sequence[str]) -> str:
         return "Nothing was stored."
     app.learn(typed)
     await _store(app, provider, typed)
+    app.key_names = sorted({*app.key_names, provider})
     return stored_text(provider, app.environment)
 
 
@@ -127,8 +129,8 @@ async def _store(app: "App", provider: str, typed: str) -> None:
 
 
 def choices(app: "App") -> Sequence[tuple[str, str]]:
-    """What may stand after ``/key``."""
-    del app
+    """What may stand after ``/key``. Whose keys are stored is looked up meanwhile, for what may come next."""
+    _prefetch(app)
     clouds: tuple[str, ...] = load("py_mono.llm.clouds.models:with_keys")()
     return [
         ("list", "whose keys there are"),
@@ -141,9 +143,14 @@ def choices(app: "App") -> Sequence[tuple[str, str]]:
 
 def removable(app: "App") -> Sequence[tuple[str, str]]:
     """What may stand after ``/key remove``: whose keys are stored, as a thread found at the last key that was pressed."""
+    _prefetch(app)
+    return [(name, "its stored key") for name in app.key_names]
+
+
+def _prefetch(app: "App") -> None:
+    """Open the stored keys in a thread: for the event loop that takes too long."""
     if app.keys.exists():
         asyncio.ensure_future(_look(app))  # noqa: RUF006 - nobody waits for it
-    return [(name, "its stored key") for name in app.key_names]
 
 
 async def _look(app: "App") -> None:
