@@ -215,7 +215,7 @@ def test_the_first_key_waits_for_the_end_of_the_turn(start: Start, tmp_path: Pat
     assert_nowhere(terminal, tmp_path)
 
 
-def test_a_message_with_a_key_is_sent_where_the_person_says_so(start: Start, tmp_path: Path) -> None:
+def test_a_message_with_a_key_is_sent_where_the_person_says_so(start: Start) -> None:
     terminal = begin(start)
     key = "hf_" + "ab1CD2ef3GH4" * 3
     terminal.type(f"use {key} there\r")
