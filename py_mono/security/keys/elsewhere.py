@@ -1,13 +1,12 @@
 """Secrets that are not stored: in the environment, in a file it names (``NAME_FILE``), among the secrets of a container."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 
 from py_mono.protocol.errors import ConfigError
+from py_mono.security.keys.files import read_small
 
 _LARGEST = 16 << 10
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # nobody waits for a pipe that has no writer
 
 
 class Elsewhere:
@@ -58,18 +57,13 @@ class Elsewhere:
 
 def _read(path: str, what: str) -> str:
     try:
-        descriptor = os.open(path, _READ)
-        with open(descriptor, "rb") as file:
-            if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(
-                    f"{what} is a folder", remedy=f"Docker makes one where what it mounts is missing: look at {path}"
-                )
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"{what} is no regular file", remedy=f"put the secret into a file at {path}")
-            data = file.read(_LARGEST + 1)
+        data = read_small(path, _LARGEST + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
-        raise ConfigError(f"{what} cannot be read: {why}", remedy=f"make {path} a file that you can read") from None
+        folder = "; Docker makes a folder where the file that it mounts is missing" if os.path.isdir(path) else ""
+        raise ConfigError(
+            f"{what} cannot be read: {why}", remedy=f"make {path} a file that you can read{folder}"
+        ) from None
     if len(data) > _LARGEST:
         raise ConfigError(f"{what} is larger than any key", remedy=f"put nothing but the secret into {path}")
     try:

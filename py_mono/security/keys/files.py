@@ -61,6 +61,22 @@ def read_all(descriptor: int) -> bytes:
     return b"".join(pieces)
 
 
+def read_small(path: str, most: int) -> bytes:
+    """The first ``most`` bytes of a regular file, links followed; a pipe is not waited for.
+
+    Raises:
+        OSError: It cannot be read; EINVAL where it is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind != stat.S_IFREG:
+            raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no regular file')}")
+        return os.pread(descriptor, most, 0)
+    finally:
+        os.close(descriptor)
+
+
 def overwrite(descriptor: int, data: bytes) -> None:
     """Make this its content, and return once it is on the disk. Raises OSError, and may then have written half."""
     at = 0

@@ -13,11 +13,11 @@ import stat
 from contextlib import suppress
 
 from py_mono.protocol.errors import ConfigError
+from py_mono.security.keys.files import read_small
 from py_mono.security.keys.places import KEYS_FILE
 
 _LINE = KEYS_FILE.encode()
 _LARGEST = 1 << 20
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SHA256 = re.compile(rb'^\s*objectformat\s*=\s*"?sha256', re.IGNORECASE | re.MULTILINE)
 _STAMPS = 40  # bytes of an entry before its digest
@@ -109,8 +109,7 @@ def _names_it(patterns: bytes) -> bool:
 def _content(path: str) -> bytes:
     """What a small file holds; nothing where it cannot be read."""
     try:
-        with open(os.open(path, _READ), "rb") as file:
-            return file.read(_LARGEST) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+        return read_small(path, _LARGEST)
     except OSError:
         return b""
 
@@ -118,18 +117,21 @@ def _content(path: str) -> bytes:
 def _tracked(folder: str, name: bytes) -> bool:
     """Whether the index has that path."""
     try:
-        with open(os.open(os.path.join(folder, "index"), _READ), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return False
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as index:
-                if index[:4] != b"DIRC":
-                    return False
-                if int.from_bytes(index[4:8], "big") == _COMPRESSED:
-                    digest = 32 if _SHA256.search(_content(os.path.join(_common(folder), "config"))) else 20
-                    return _is_compressed(index, name, _STAMPS + digest)
-                return _is_plain(index, name)
-    except (OSError, ValueError, IndexError):  # there is none, it is empty, or it is no index
+        descriptor = os.open(os.path.join(folder, "index"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # there is none before the first file is added
         return False
+    try:
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as index:
+            if index[:4] != b"DIRC":
+                return False
+            if int.from_bytes(index[4:8], "big") == _COMPRESSED:
+                digest = 32 if _SHA256.search(_content(os.path.join(_common(folder), "config"))) else 20
+                return _is_compressed(index, name, _STAMPS + digest)
+            return _is_plain(index, name)
+    except (OSError, ValueError, IndexError):  # no regular file, empty, or no index
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _is_plain(index: mmap.mmap, name: bytes) -> bool:

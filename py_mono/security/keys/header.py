@@ -101,7 +101,7 @@ def parse(data: bytes, path: str) -> Sealed:
     if scrypt.n & (scrypt.n - 1) or scrypt.n == 1:
         raise damaged(path)
     work = scrypt.n * scrypt.r * scrypt.p
-    if 128 * scrypt.r * (scrypt.n + scrypt.p) > _MOST_MEMORY or work > _MOST_WORK:
+    if 128 * scrypt.r * max(scrypt.n, scrypt.p) > _MOST_MEMORY or work > _MOST_WORK:
         raise ConfigError(
             f"{path} asks for more work than any key needs (scrypt n={scrypt.n} r={scrypt.r} p={scrypt.p}): "
             "it was tampered with",

@@ -78,7 +78,7 @@ def test_killed_at_each_step_in_turn_it_goes_from_the_old_to_the_new_once() -> N
 @settings(max_examples=150, deadline=None)
 @given(old=contents, new=written, first=st.integers(0, 25), second=st.integers(0, 12), part=parts, again=parts)
 def test_killed_and_killed_again_while_it_is_mended(
-    old: bytes | None, new: bytes, first: int, second: int, part: float, again: float
+    *, old: bytes | None, new: bytes, first: int, second: int, part: float, again: float
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder)
