@@ -116,7 +116,9 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings.provider = flags.provider or environment.get("LLM_PROVIDER") or "ollama"
     settings.model = flags.model or ""
     if not settings.model:
-        settings.model = environment.get(_MODEL_VARIABLES.get(settings.provider, ""), "")
+        settings.model = model_named(settings.provider, environment)
+    elif "/" in settings.model and not flags.provider and settings.provider == "ollama":  # -m groq/…: whose, it says
+        settings.provider, settings.model = load("py_mono.llm.registry:split")(settings.model, "ollama")
     settings.base_url = _ollama_url(environment)
     settings.script = environment.get("PY_MONO_SCRIPT", "")
     settings.backend = flags.sandbox or "auto"
@@ -185,6 +187,11 @@ def _tables(folder: str) -> "Tables | None":
         return None
     tables: Tables = load("py_mono.config_file:read_tables")(path)
     return tables
+
+
+def model_named(provider: str, environment: Mapping[str, str]) -> str:
+    """The model that the environment names for a provider; empty where it names none."""
+    return environment.get(_MODEL_VARIABLES.get(provider, ""), "")
 
 
 def _models(text: str) -> tuple[str, ...]:

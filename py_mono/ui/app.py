@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from py_mono.agent.agent import Agent
-    from py_mono.protocol.events import Envelope
+    from py_mono.protocol.events import Envelope, TurnFinished
     from py_mono.protocol.ports import Provider, Redact
+    from py_mono.session.manager import SessionManager
     from py_mono.session.store import Session
     from py_mono.ui.asking import Asking
     from py_mono.ui.keys import StoredKeys
@@ -24,7 +25,7 @@ class App:
 
     Attributes:
         agent: The agent.
-        provider: Who answers.
+        providers: Who answers, and who else could.
         workspace: Its absolute path.
         lock: Waits for the worker, and says how it is confined.
         version: Of py-mono.
@@ -51,7 +52,7 @@ class App:
         self,
         *,
         agent: "Agent",
-        provider: "Provider",
+        providers: "SessionManager",
         workspace: str,
         session: "Session",
         lock: Callable[[], Awaitable["Lock"]],
@@ -71,7 +72,7 @@ class App:
         dry_run: bool = False,
     ) -> None:
         self.agent = agent
-        self.provider = provider
+        self.providers = providers
         self.workspace = workspace
         self.lock = lock
         self.version = version
@@ -93,6 +94,20 @@ class App:
         self._session = session
         self.account = Account(session.envelopes)
         agent.subscribe(self.account)
+
+    @property
+    def provider(self) -> "Provider":
+        """Who answers."""
+        return self.providers.active
+
+    async def ask(self, text: str) -> "TurnFinished":
+        """Run one turn, with whoever is to answer it alone, if there is somebody."""
+        once = self.providers.take_once()
+        try:
+            return await self.agent.prompt(text, once=once)
+        finally:
+            if once is not None:
+                self.providers.release(once)
 
     @property
     def past(self) -> "Sequence[Envelope]":

@@ -10,14 +10,13 @@ from py_mono.agent.guards import Limits
 from py_mono.agent.turn import Compose
 from py_mono.config import printable
 from py_mono.llm.prompts.render import contradicts, read_context, render
-from py_mono.llm.registry import preload
-from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
 from py_mono.protocol.ports import Branch, Emit, Provider
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.security.keys.manager import KeyManager
 from py_mono.security.redact import Redactor
+from py_mono.session.manager import SessionManager
 from py_mono.session.store import Session
 from py_mono.tools.capped import CappedTools
 from py_mono.tools.gated import GatedTools
@@ -29,11 +28,12 @@ from py_mono.ui.signals import Signals
 from py_mono.utils.lazy import load
 from py_mono.utils.shell import shell_path
 from py_mono.utils.version import VERSION
-from py_mono.wiring.choices import Notices, provider_settings
 from py_mono.wiring.gate import LateGate
+from py_mono.wiring.providers import MadeProviders, bound
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
+    from py_mono.wiring.choices import Notices
 
 _TIDY_AFTER_S = 3.0
 
@@ -44,6 +44,7 @@ def make_app(
     provider: Provider,
     session: Session,
     *,
+    providers: MadeProviders,
     redact: Redactor,
     keys: KeyManager,
     signals: Signals,
@@ -72,9 +73,10 @@ def make_app(
         past=_still_true(session.envelopes, settings),
         last_seq=session.next_seq - 1,
     )
+    manager = SessionManager(provider, providers, agent.bind)
     return App(
         agent=agent,
-        provider=provider,
+        providers=manager,
         workspace=settings.workspace,
         session=session,
         lock=lambda: describe(sandbox.lock, network=settings.network),
@@ -90,8 +92,10 @@ def make_app(
         gate=gate,
         review=review,
         dry_run=settings.dry_run,
-        diagnose=lambda: load("py_mono.wiring.diagnosis:report")(settings, sandbox.lock),
-        on_shown=lambda: _once_shown(agent, snapshots, provider_settings(settings, keys=keys), notices),
+        diagnose=lambda: load("py_mono.wiring.diagnosis:report")(
+            bound(settings, manager.active.name, manager.active.model), sandbox.lock
+        ),
+        on_shown=lambda: _once_shown(agent, snapshots, manager, notices),
     )
 
 
@@ -108,12 +112,12 @@ def _composer(settings: "Settings", gate: LateGate) -> Compose:
     return compose
 
 
-def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, asked: ProviderSettings, notices: "Notices") -> None:
+def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, manager: SessionManager, notices: "Notices") -> None:
     """What could not be said before, and what takes so long to load that the first request should not wait for it."""
     notices.to(agent.notice)
     if snapshots is not None:
         snapshots.tidy_later(_TIDY_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
-    preload(asked)
+    manager.providers.preload(manager.active.name, manager.active.model)
 
 
 def _system_prompt(settings: "Settings", profile: Profile) -> str:

@@ -5,7 +5,6 @@ import gc
 import os
 from typing import TYPE_CHECKING, NoReturn
 
-from py_mono.llm.registry import create
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launched, Launcher, temporary_base
@@ -17,9 +16,10 @@ from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
 from py_mono.wiring.assembly import make_app
-from py_mono.wiring.choices import Notices, choose_session, key_manager, provider_settings, recorded_replies, redactor
+from py_mono.wiring.choices import Notices, choose_session, key_manager, recorded_replies, redactor
 from py_mono.wiring.first_start import FirstLook
 from py_mono.wiring.leaving import leave
+from py_mono.wiring.providers import MadeProviders, first_provider
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -47,7 +47,7 @@ def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
     del arguments
     settings.workspace = load("py_mono.ui.demo:fresh_copy")()
     settings.provider, settings.script = "scripted", load("py_mono.ui.demo:SCRIPT")
-    settings.extra_roots = ()
+    settings.extra_roots = settings.fallback = ()
     leave(asyncio.run(guarded(lambda signals: _demo(settings, signals))))
 
 
@@ -91,8 +91,14 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
     try:
         session = choose_session(arguments, settings, store)
         keys = key_manager(settings, redact)
-        provider = create(provider_settings(settings, recorded_replies(arguments, settings, store), keys))
-        app = make_app(settings, sandbox, provider, session, redact=redact, keys=keys, signals=signals, notices=notices)
+        providers = MadeProviders(settings, keys, recorded_replies(arguments, settings, store))
+        provider = first_provider(
+            providers, settings, session.envelopes, said=bool(arguments.provider or arguments.model), notice=notices
+        )
+        app = make_app(
+            settings, sandbox, provider, session,
+            providers=providers, redact=redact, keys=keys, signals=signals, notices=notices,
+        )  # fmt: skip
         _settle()
         if arguments.print_:
             status: int = await load("py_mono.ui.oneshot:run")(app, arguments.prompt, arguments.output_format)
@@ -100,6 +106,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
             app.on_shown = FirstLook(app, settings).on_shown
             status = await load("py_mono.ui.repl:run")(app, arguments.prompt)
         with signals.ignored():
+            await app.providers.close()
             await app.agent.close()
             session.close()
     finally:
@@ -142,9 +149,12 @@ async def _demo(settings: "Settings", signals: Signals) -> int:
     sandbox = WorkerSandbox(launcher, snapshots=_snapshots(settings))
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     session = store.new(settings.workspace, keep=False)
-    provider = create(provider_settings(settings))
     keys = key_manager(settings, redact)
-    app = make_app(settings, sandbox, provider, session, redact=redact, keys=keys, signals=signals, notices=Notices())
+    providers = MadeProviders(settings, keys)
+    app = make_app(
+        settings, sandbox, providers.create(settings.provider, settings.model), session,
+        providers=providers, redact=redact, keys=keys, signals=signals, notices=Notices(),
+    )  # fmt: skip
 
     async def run_tests() -> tuple[bool, str]:
         branch = await sandbox.open("direct")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from py_mono.protocol.errors import PyMonoError
 from py_mono.utils.lazy import load
 from py_mono.wiring.choices import provider_settings
+from py_mono.wiring.providers import bound
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -28,14 +29,16 @@ class FirstLook:
     def on_shown(self) -> None:
         """In the place of the app's own: does that, too."""
         self._shown()
-        if self._settings.provider == "ollama" and sys.stdin.isatty():
+        if self._app.provider.name == "ollama" and sys.stdin.isatty():
             self._looking = asyncio.ensure_future(self._look())
 
     async def _look(self) -> None:
         await asyncio.sleep(_AFTER_S)
+        asked = self._app.provider
         try:
-            said = await load("py_mono.ui.doctor.first_start:hint")(provider_settings(self._settings))
+            settings = provider_settings(bound(self._settings, asked.name, asked.model))
+            said = await load("py_mono.ui.doctor.first_start:hint")(settings)
         except PyMonoError:  # the first request will say it
             return
-        if said and not self._app.agent.running:
+        if said and not self._app.agent.running and self._app.provider is asked:
             self._app.agent.notice(said)
