@@ -114,3 +114,7 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     keys: Keys | None = None
     script: str = ""
     replies: tuple[AssistantMessage, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without the environment, which holds keys."""
+        return f"ProviderSettings({self.provider!r}, {self.model!r})"

@@ -89,5 +89,12 @@ def refuse(status: int, kind: str, message: str, **members: Any) -> Answer:
     return Answer([json.dumps(body).encode()], status, "application/json", **members)
 
 
+def listed(*names: str, more: bool = False) -> Answer:
+    """A page of ``GET /v1/models``; ``more``: it is not the last."""
+    entries = [{"type": "model", "id": name, "display_name": name.title()} for name in names]
+    page = {"data": entries, "has_more": more, "first_id": names[:1], "last_id": names[-1] if names else None}
+    return Answer([json.dumps(page).encode()], content_type="application/json")
+
+
 class FakeAnthropic(FakeServer):
     """The server; its base URL has no path."""

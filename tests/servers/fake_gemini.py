@@ -49,5 +49,12 @@ def refuse(status: int, kind: str, message: str, **members: Any) -> Answer:
     return Answer([json.dumps({"error": error}).encode()], status, "application/json; charset=UTF-8", **members)
 
 
+def listed(*names: str, methods: Sequence[str] = ("generateContent", "countTokens"), after: str = "") -> Answer:
+    """A page of ``GET /v1beta/models``; ``after`` is the token of the next."""
+    entries = [{"name": f"models/{name}", "version": "001", "supportedGenerationMethods": [*methods]} for name in names]
+    page = {"models": entries} | ({"nextPageToken": after} if after else {})
+    return Answer([json.dumps(page).encode()], content_type="application/json; charset=UTF-8")
+
+
 class FakeGemini(FakeServer):
     """The server; its base URL has no path."""

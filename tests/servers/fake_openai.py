@@ -67,6 +67,12 @@ def refuse(status: int, message: str, *, code: str | None = None, type_: str = "
     return Answer([json.dumps({"error": error}).encode()], status, "application/json", **members)
 
 
+def listed(*names: str, **members: Any) -> Answer:
+    """What ``GET /models`` says; ``members`` are in each entry."""
+    entries = [{"id": name, "object": "model", "created": 1767225600, "owned_by": "fake", **members} for name in names]
+    return Answer([json.dumps({"object": "list", "data": entries}).encode()], content_type="application/json")
+
+
 def _head() -> dict[str, Any]:
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1767225600, "model": "fake"}
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -51,6 +51,16 @@ class Client:
         """Have one request fail without a network: that loads what LiteLLM leaves to the first one."""
         with suppress(Exception):  # what goes wrong here is told when it goes wrong in earnest
             asyncio.run(_rehearsal(provider))
+
+    @staticmethod
+    def known(provider: str) -> Iterator[str]:
+        """The models that LiteLLM's table has of a provider, those that chat, the provider in front."""
+        front, families = f"{provider}/", {provider, f"{provider}_chat", f"{provider}_converse"}
+        table: Mapping[str, Mapping[str, Any]] = litellm.model_cost
+        for name, entry in table.items():
+            owner = str(entry.get("litellm_provider"))
+            if entry.get("mode") == "chat" and (owner in families or owner.startswith(f"{provider}-")):
+                yield name if name.startswith(front) else front + name
 
     def ask(self, request: Mapping[str, Any]) -> "Call":
         """Send a request in LiteLLM's terms: ``messages``, ``tools`` and what else it takes."""
@@ -131,7 +141,8 @@ class Call:
     @property
     def counted(self) -> bool:
         """Whether the server counted tokens: LiteLLM makes up numbers where it did not."""
-        return any(getattr(chunk, "usage", None) is not None for chunk in self._chunks.chunks)
+        chunks = () if self._chunks is None else self._chunks.chunks
+        return any(getattr(chunk, "usage", None) is not None for chunk in chunks)
 
     async def close(self) -> None:
         """Leave the reply where it is; the server sees the connection close unless it was read to its end."""

@@ -61,6 +61,11 @@ class Loader:
             await woken.wait()
         return done.result()
 
+    def at_hand(self) -> "type[Client] | None":
+        """What was imported; None where it was not, or not yet."""
+        done = self._done
+        return done.result() if done is not None and done.done() and done.exception() is None else None
+
     def _run(self, done: "Future[type[Client]]", provider: str) -> None:
         try:
             done.set_result(self._work(provider))

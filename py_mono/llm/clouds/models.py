@@ -165,9 +165,13 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
     return model
 
 
-def no_key(model: Model) -> ConfigError:
-    """There is no key for it, wherever one is looked for."""
-    return ConfigError(
+class MissingKey(ConfigError):
+    """There is no key, wherever one is looked for."""
+
+
+def no_key(model: Model) -> MissingKey:
+    """There is no key for it."""
+    return MissingKey(
         f"the model {model.name} needs a key: none is stored, and {' or '.join(model.key_variables)} is not set",
         remedy=model.key_remedy
         + (

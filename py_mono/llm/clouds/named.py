@@ -1,8 +1,11 @@
 """Clouds with a name of their own: LiteLLM, with the cloud's name in front of the model, and a model to begin with."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from py_mono.llm.clouds import provider
+from py_mono.llm.readiness import Readiness
 from py_mono.llm.settings import ProviderSettings
 
 DEFAULT_MODELS = {
@@ -27,6 +30,16 @@ def create(settings: ProviderSettings) -> provider.LiteLLMProvider:
 def preload(settings: ProviderSettings) -> None:
     """See ``provider.preload``."""
     provider.preload(whole(settings))
+
+
+async def models(settings: ProviderSettings) -> Sequence[str]:
+    """See ``llm.readiness``."""
+    return await provider.models(whole(settings))
+
+
+async def ready(settings: ProviderSettings) -> Readiness:
+    """See ``llm.readiness``."""
+    return await provider.ready(whole(settings))
 
 
 def whole(settings: ProviderSettings) -> ProviderSettings:

@@ -7,7 +7,8 @@ import msgspec
 
 from py_mono.llm.clouds.models import NO_KEY, OTHER_KEYS, Model, no_key
 from py_mono.llm.settings import Keys
-from py_mono.protocol.errors import ConfigError
+from py_mono.protocol.errors import AccessDenied, ConfigError
+from py_mono.utils.threads import in_thread
 
 _SECRETS = (
     "AWS_BEARER_TOKEN_BEDROCK",
@@ -31,6 +32,18 @@ _SECRETS = (
 _KEY_FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_CREDENTIALS", "VERTEX_CREDENTIALS")
 _LONGEST_KEY_FILE = 1 << 20
 _SHORTEST_LINE = 24
+
+
+async def with_key(model: Model, keys: Keys, environment: Mapping[str, str]) -> Model:
+    """``opened``, beside the event loop, for a request that is about to be made.
+
+    Raises:
+        AccessDenied: The key cannot be had.
+    """
+    try:
+        return await in_thread(lambda: opened(model, keys, environment), "keys")
+    except ConfigError as error:
+        raise AccessDenied(str(error), remedy=error.remedy) from error
 
 
 def opened(model: Model, keys: Keys, environment: Mapping[str, str]) -> Model:

@@ -54,11 +54,11 @@ class ServerFacts:
         self._beside = beside
         self._limit_s = limit_s
 
-    async def model(self, name: str, url: str) -> ModelFacts | None:
+    async def model(self, name: str, at: errors.At) -> ModelFacts | None:
         """What ``/api/show`` tells of the model, nothing where it tells it in some other way; None: not in time.
 
         Raises:
-            ProviderUnavailable: Nothing listens at ``url``.
+            ProviderUnavailable: Nothing listens there.
         """
         try:
             async with asyncio.timeout(self._limit_s):
@@ -68,7 +68,7 @@ class ServerFacts:
             return None
         except TransportError as error:
             if error.refused:
-                raise errors.unreachable(error, url, name) from error
+                raise errors.unreachable(error, at, name) from error
         except (ValueError, RecursionError):
             pass  # a server that describes models in some other way is used with the defaults
         finally:
