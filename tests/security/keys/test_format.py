@@ -184,6 +184,6 @@ def test_cryptography_is_loaded_by_the_first_file_that_is_opened(tmp_path: Path)
         "keys.may_have('groq', ['G']); keys.find('groq', ['G']); keys.stored(); loaded()\n"
         "keys.set('groq', 'gsk_one'); loaded()\n"
     )
-    environment = {"PATH": os.environ["PATH"], "LLM_MASTER_KEY": FERNET}
+    environment = {**os.environ, "LLM_MASTER_KEY": FERNET}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment)
     assert done.stdout.split() == ["False", "True"]
