@@ -3,7 +3,9 @@
 import os
 from collections.abc import Mapping
 
+from py_mono.llm.ollama.address import written_address
 from py_mono.protocol.errors import ConfigError
+from py_mono.utils.container import in_container
 from py_mono.utils.lazy import load
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the worker
@@ -108,9 +110,10 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     tables = _tables(settings.folders.config)
     settings.checkpoints = tables.checkpoints if tables else None
     settings.workspace = _workspace(flags, environment, settings.folders)
-    if flags.command == "run" and os.path.isfile(os.path.join(settings.workspace, ".env")):
+    if flags.command in {"run", "doctor", "key"} and os.path.isfile(os.path.join(settings.workspace, ".env")):
         agreed = load("py_mono.ui.workspace_env:agreed_variables")
-        found = agreed(settings.workspace, settings.folders.state, may_ask=not flags.print_)
+        may_ask = flags.command == "run" and not flags.print_
+        found = agreed(settings.workspace, settings.folders.state, may_ask=may_ask)
         environment.update({name: value for name, value in found.items() if name not in environ})
     settings.extra_roots = tuple(_folder(path, "--add-dir") for path in flags.add_dir)
     settings.provider = flags.provider or environment.get("LLM_PROVIDER") or "ollama"
@@ -199,10 +202,6 @@ def _models(text: str) -> tuple[str, ...]:
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
-def _in_docker() -> bool:
-    return os.path.exists("/.dockerenv")
-
-
 def _workspace(flags: "Arguments", environment: Mapping[str, str], folders: Folders) -> str:
     """Where the tools work: what ``-C`` or ``WORKSPACE_ROOT`` names, else the session's own, else the current folder."""
     if flags.cwd == "":
@@ -242,7 +241,7 @@ def printable(path: str) -> str:
 
 
 def _here() -> str:
-    if _in_docker() and os.path.isdir("/workspace"):
+    if in_container() and os.path.isdir("/workspace"):
         return "/workspace"
     try:
         return os.path.realpath(os.getcwd())
@@ -292,6 +291,4 @@ def window_cap(environment: Mapping[str, str]) -> int | None:
 
 def _ollama_url(environment: Mapping[str, str]) -> str:
     """The server's address in whatever form it was written; empty is the provider's default."""
-    names = ("OLLAMA_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_BASE")
-    written = next((value for name in names if (value := environment.get(name, "").strip())), "")
-    return written or ("http://host.docker.internal:11434" if _in_docker() else "")
+    return written_address(environment) or ("http://host.docker.internal:11434" if in_container() else "")

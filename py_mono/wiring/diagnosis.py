@@ -16,12 +16,13 @@ from py_mono.sandbox.launch import Launcher
 from py_mono.security.keys.places import KeyPlaces
 from py_mono.ui.arguments import Arguments
 from py_mono.ui.doctor.examine import examine
-from py_mono.ui.doctor.findings import Case, in_container
+from py_mono.ui.doctor.findings import Case
 from py_mono.ui.doctor.report import as_object, print_rows, rows, status, summary
 from py_mono.ui.json_mode import print_object
 from py_mono.ui.output import Output
 from py_mono.ui.signals import Signals, guarded
 from py_mono.ui.terminal import Screen
+from py_mono.utils.container import in_container
 from py_mono.utils.lazy import load
 from py_mono.utils.stdout import lost
 from py_mono.utils.version import VERSION
@@ -77,6 +78,7 @@ async def _doctor(arguments: Arguments, settings: Settings, problems: Problems, 
             extra_roots=settings.extra_roots,
             network=settings.network,
             sessions=KeyPlaces(settings.workspace, settings.folders.state).sessions,
+            environment=settings.environment,
         )
         opened.append(WorkerSandbox(launcher))
         return await opened[0].lock()

@@ -1,7 +1,6 @@
 """What a check says, and what it is given."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -63,11 +62,6 @@ class Case(Struct, frozen=True, kw_only=True):
     container: bool = False
     lock: Callable[[], Awaitable[Mapping[str, Any]]]
     stats: Callable[[], tuple[int, int, float]]
-
-
-def in_container() -> bool:
-    """Whether the usual signs of Docker or Podman are there."""
-    return os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")
 
 
 async def in_thread(work: Callable[[], _T], limit_s: float = LIMIT_S) -> _T:

@@ -6,8 +6,9 @@ from py_mono.llm.http.endpoint import Endpoint, parse_endpoint
 from py_mono.llm.ollama.probe import Installed, NoAnswer, Probe
 from py_mono.llm.ollama.provider import DEFAULT_MODEL
 from py_mono.llm.settings import ProviderSettings
-from py_mono.ui.doctor.findings import LIMIT_S, in_container
+from py_mono.ui.doctor.findings import LIMIT_S
 from py_mono.ui.doctor.route import listening_command
+from py_mono.utils.container import in_container
 
 _SHOWN = 5
 
