@@ -7,12 +7,14 @@ import msgspec
 
 from py_mono.protocol.codec import encode
 from py_mono.security.known import forms, quote, worth_hiding
-from py_mono.security.shapes import shapes_in
+from py_mono.security.shapes import begun, shapes_in
 
 _JSON_STARTS = ("{", "[", '"')
 _JSON_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _JSON_STRINGS = rf"(?P<first>{_JSON_STRING})(?:(?P<colon>\s*+:\s*+)(?P<second>{_JSON_STRING}))?"
 _KNOWN = "[redacted:known]"
+_BEGINS = 4
+"""So many characters of a secret may be shown before it is known to be one: no more than its issuer's mark."""
 _ROUNDS = 8  # a replacement seldom uncovers more; the bound is for secrets made to do so
 
 _whole_json = msgspec.json.Decoder(msgspec.Raw)
@@ -46,6 +48,18 @@ class Redactor:
         if text.startswith(_JSON_STARTS) and _is_json(text):
             return re.sub(_JSON_STRINGS, self._json_strings, text)
         return self._plain(text)
+
+    def unfinished(self, text: str) -> int:
+        """Where at the end of a text that goes on a secret may have begun; its length where none has."""
+        at = begun(text)
+        for form in self._forms:
+            start = form[:_BEGINS]
+            found = text.find(start, max(len(text) - len(form), 0), at + _BEGINS)
+            while 0 <= found < at:
+                if form.startswith(text[found:]):
+                    at = found
+                found = text.find(start, found + 1, at + _BEGINS)
+        return at
 
     def _suspect(self, text: str) -> bool:
         return any(form in text for form in self._quoted_forms) or bool(shapes_in(text))

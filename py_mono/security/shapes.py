@@ -7,7 +7,7 @@ tens of times cheaper than running a pattern. Patterns are compiled when first n
 """
 
 import re
-from functools import cached_property
+from functools import cache, cached_property
 
 _BEARER = r"[A-Za-z0-9._~+/=-]"
 _QUOTES = r"""(?:\\*+["']){0,3}"""
@@ -162,3 +162,37 @@ def shapes_in(text: str) -> list[Shape]:
         likely += _AFTER_UNDERSCORE
     likely += dict.fromkeys([shape for marker, shape in _MARKED if marker in text])
     return [shape for shape in likely if shape.may_stand_in(text)]
+
+
+_BEGUN = (
+    r"(?:(?<![A-Za-z0-9])(?:sk-|[rs]k_(?:live|test)_|gsk_|gh[pousr]_|github_pat_|hf_|AIza|glpat-|A[KS]IA|xox|xapp-|eyJ)"
+    r"[A-Za-z0-9_.-]*+"
+    r"|(?:uthorization|earer|pi-[kK]ey|ecret_access_key|ecretAccessKey|ECRET_ACCESS_KEY)"
+    rf"{_QUOTES}{_BLANK}{{0,8}}[:=]?{_BLANK}{{0,8}}{_QUOTES}(?:(?i:bearer|basic|token|apikey|key|bot|oauth){_BLANK}{{1,8}})?{_BEARER}*+"
+    r"|://[^\s/@\"'<>\\{}$\x00-\x1f]{1,300}+"
+    r"|-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){0,20000}+)$"
+)
+_AT_ITS_END = 4_096
+_LONGEST_PEM = 24_000
+
+
+def begun(text: str) -> int:
+    """Where at the end of a text that goes on there may be a part of such a key; its length where there is none."""
+    looked_at = _LONGEST_PEM if "PRIVATE KEY" in text[-_LONGEST_PEM:] else _AT_ITS_END
+    end = text[-looked_at:]
+    if not any(marker in end for marker in _MARKERS):
+        return len(text)
+    found = _begun().search(end)
+    return len(text) - len(end) + found.start() if found else len(text)
+
+
+@cache
+def _begun() -> re.Pattern[str]:
+    """Compiled when it is first needed."""
+    return re.compile(_BEGUN)
+
+
+_MARKERS = (
+    *("sk-", "k_live_", "k_test_", "gsk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_"),
+    *(marker for marker, _ in _MARKED),
+)

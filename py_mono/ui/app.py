@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
     from py_mono.agent.agent import Agent
     from py_mono.protocol.events import Envelope, TurnFinished
-    from py_mono.protocol.ports import Provider, Redact
+    from py_mono.protocol.ports import Provider
     from py_mono.session.manager import SessionManager
     from py_mono.session.store import Session
     from py_mono.ui.asking import Asking
     from py_mono.ui.keys import StoredKeys
     from py_mono.ui.lock import Lock
     from py_mono.ui.review import LateReview
+    from py_mono.ui.secretless import Redacts
     from py_mono.ui.signals import Signals
 
 
@@ -57,7 +58,7 @@ class App:
         session: "Session",
         lock: Callable[[], Awaitable["Lock"]],
         version: str,
-        redact: "Redact",
+        redact: "Redacts",
         learn: Callable[[str], None],
         keys: "StoredKeys",
         covered: Callable[[], bool],

@@ -4,13 +4,17 @@ import asyncio
 import sys
 from typing import Any
 
+from py_mono.protocol.errors import ConfigError
 from py_mono.ui.app import App
 from py_mono.ui.json_mode import FAILED, LIMIT, EventLines, TurnRecord, denial, exit_status, print_object, result_object
+from py_mono.ui.just_this import hear
 from py_mono.ui.line.mentions import spelled_out
+from py_mono.ui.line.secret import key_line
 from py_mono.ui.lines import LineReader
 from py_mono.ui.output import Output
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
+from py_mono.ui.secretless import Secretless
 from py_mono.ui.terminal import Screen
 from py_mono.utils.lazy import load
 
@@ -25,20 +29,28 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     """
     screen = Screen(sys.stderr, app.environment, redact=app.redact)
     text = combine(spelled_out(prompt or "", app.workspace), await _piped(screen))
+    if key_line(text) is not None:
+        raise ConfigError(
+            "that looks like /key, and -p would send it to the model",
+            remedy="store a key with: py-mono key set PROVIDER",
+        )
+    heard = hear(app, text)
+    if not heard.task:
+        raise ConfigError(heard.said if heard.failed else "there is no task: only who is to answer it")
     output = Output(sys.stdout.buffer)
     record = TurnRecord()
     app.agent.subscribe(record)
     if output_format == "stream-json":
-        app.agent.subscribe(EventLines(output, app.redact))
+        app.agent.subscribe(Secretless(EventLines(output), app.redact))
     else:
-        app.agent.subscribe(Renderer(screen, final_text=False))
+        app.agent.subscribe(Secretless(Renderer(screen, final_text=False), app.redact))
     if app.review is not None:
         terminal = load("py_mono.ui.review:Terminal")(app.environment, app.redact)
         app.review.ask = load("py_mono.ui.review:Reviewer")(terminal.screen, terminal.line, terminal.read)
     app.on_shown()
     warning = asyncio.ensure_future(_warn(app, screen))
     with app.signals.to(app.agent.interrupt):
-        finished = await app.agent.prompt(text)
+        finished = await app.ask(heard.task)
         await warning
     status = app.signals.status if app.signals.terminated else exit_status(finished, record.denied)
     if output_format == "json":

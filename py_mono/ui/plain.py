@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from py_mono.ui.asking import Asker
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import Leave, is_command, run_command
-from py_mono.ui.json_mode import CANCELLED, DONE, TurnRecord, exit_status
+from py_mono.ui.json_mode import CANCELLED, CONFIGURATION, DONE, TurnRecord, exit_status
+from py_mono.ui.just_this import hear
 from py_mono.ui.line.mentions import spelled_out
 from py_mono.ui.line.secret import held_secrets
 from py_mono.ui.lines import LineReader, unechoed
 from py_mono.ui.piped import STDIN_LIMIT, combine
 from py_mono.ui.render import Renderer
+from py_mono.ui.secretless import Secretless
 from py_mono.ui.terminal import Screen
 from py_mono.utils.lazy import load
 from py_mono.utils.stdout import lost
@@ -33,7 +35,7 @@ async def run_plain(app: "App", prompt: str | None) -> int:
     """
     screen = Screen(sys.stdout, app.environment, redact=app.redact)
     typed = sys.stdin.isatty()
-    app.agent.subscribe(Renderer(screen, reasoning=typed))
+    app.agent.subscribe(Secretless(Renderer(screen, reasoning=typed), app.redact))
     record = TurnRecord()
     app.agent.subscribe(record)
     mark = "> " if typed and sys.stdout.isatty() else ""
@@ -109,7 +111,14 @@ class _Plain:
             if (await self.answer("send it? yes or no", goes_on=True)).strip().lower() not in {"y", "yes"}:
                 self._screen.write("It was not sent.\n")
                 return
-        finished = await self._app.agent.prompt(text.strip())
+        heard = hear(self._app, text.strip())
+        if heard.said:
+            self._screen.write(self._screen.fold(heard.said) + "\n")
+        if heard.failed:
+            self.status = CONFIGURATION
+        if not heard.task:
+            return
+        finished = await self._app.ask(heard.task)
         if self._app.dry_run:
             line = load("py_mono.ui.dry_run:plainly")(self._screen)
             load("py_mono.ui.dry_run:show")(self._app.agent, self._screen, line)

@@ -11,6 +11,7 @@ from py_mono.ui.asking import Asker
 from py_mono.ui.banner import banner
 from py_mono.ui.commands import COMPLETIONS, Leave, choices, is_command, run_command
 from py_mono.ui.json_mode import DONE
+from py_mono.ui.just_this import hear, understood
 from py_mono.ui.line.completion import Words
 from py_mono.ui.line.files import Files
 from py_mono.ui.line.mentions import spelled_out
@@ -19,9 +20,11 @@ from py_mono.ui.line.secret import held_secrets, masked
 from py_mono.ui.own_commands import run_own
 from py_mono.ui.plain import run_plain
 from py_mono.ui.prompt import InputLine
+from py_mono.ui.providers_commands import awaited
 from py_mono.ui.render import Renderer
 from py_mono.ui.rendering.live import Live
 from py_mono.ui.rendering.meter import Meter
+from py_mono.ui.secretless import Secretless
 from py_mono.ui.terminal import Screen, harmless, one_line
 from py_mono.utils.lazy import load
 
@@ -49,7 +52,7 @@ async def run(app: "App", prompt: str | None) -> int:
             sys.stdin,
             sys.stdout,
             history_file=app.history_file,
-            completer=Words(COMPLETIONS, lambda start: choices(app, start), files),
+            completer=Words(COMPLETIONS, lambda start: choices(app, start), files, lambda start: awaited(app, start)),
             term=app.environment.get("TERM", ""),
             colour=not app.environment.get("NO_COLOR"),
             redact=app.redact,
@@ -72,7 +75,7 @@ class Repl:
         self._failure: BaseException | None = None
         self._leaving = False
         self._queued = Queued()
-        line.queued = lambda: self._queued.lines
+        line.queued = lambda: [app.redact(text) for text in self._queued.lines]
         line.editing.unfold_above = self._view.unfold
         line.pending = self._live.rows
         line.numbers = self._live.numbers
@@ -82,7 +85,7 @@ class Repl:
         app.ask_key = line.questions.ask_hidden
         if app.review is not None:
             app.review.ask = load("py_mono.ui.review:Reviewer")(screen, self._view.line, line.questions.ask)
-        app.agent.subscribe(self._view)
+        app.agent.subscribe(Secretless(self._view, app.redact))
         app.agent.subscribe(self._live)
         app.agent.subscribe(self._queued)
 
@@ -134,12 +137,18 @@ class Repl:
             self._view.answer(await run_command(self._app, text))
         elif not await self._may_send(text):
             self._view.say("It was not sent.")
+        elif self._turn is not None and understood(text, self._app.providers.providers.names()):
+            self._view.say("A turn is running, and goes on as it began: once it is over, Up brings the message back.")
         elif self._turn is not None:
             self._queued.lines.append(text.strip())
             self._app.agent.steer(spelled_out(text.strip(), self._app.workspace))
             self._line.redraw()
         else:
-            self._start(self._run_turns(spelled_out(text.strip(), self._app.workspace)))
+            heard = hear(self._app, text.strip())
+            if heard.said:
+                self._view.answer(heard.said)
+            if heard.task:
+                self._start(self._run_turns(spelled_out(heard.task, self._app.workspace)))
 
     async def _may_send(self, text: str) -> bool:
         """Whether a message may go to the model: where it seems to hold a key, only a person's yes says so."""
@@ -171,7 +180,7 @@ class Repl:
         if self._prepared is not None:
             await self._prepared
         while text:
-            finished = await self._app.agent.prompt(text)
+            finished = await self._app.ask(text)
             if self._app.dry_run:
                 load("py_mono.ui.dry_run:show")(self._app.agent, self._view.screen, self._view.line)
             text = "\n".join(self._app.agent.take_queued())

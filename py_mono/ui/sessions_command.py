@@ -10,12 +10,13 @@ from py_mono.protocol.errors import SessionError
 from py_mono.session.store import Sessions
 from py_mono.ui.render import Renderer
 from py_mono.ui.replaying import replay as play_again
+from py_mono.ui.secretless import Secretless
 from py_mono.ui.terminal import Screen, clip, one_line
 from py_mono.utils.stdout import lost
 
 if TYPE_CHECKING:
-    from py_mono.protocol.ports import Redact
     from py_mono.ui.arguments import Arguments
+    from py_mono.ui.secretless import Redacts
 
 
 def show_list(store: Sessions, screen: Screen, workspace: str) -> int:
@@ -25,19 +26,20 @@ def show_list(store: Sessions, screen: Screen, workspace: str) -> int:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.used))
         turns = f"{summary.turns} turn{'' if summary.turns == 1 else 's'}"
         line = f"{summary.id}  {used}  {turns:>8}  {one_line(summary.workspace)}  {one_line(summary.prompt)}"
+        line = screen.redact(line)
         screen.write((clip(line, screen.width) if screen.terminal else line) + "\n")
     if not found:
         screen.write(f"There is no session{f' of {one_line(workspace)}' if workspace else ''} yet.\n")
     return 0
 
 
-def show(store: Sessions, name: str, screen: Screen) -> int:
+def show(store: Sessions, name: str, screen: Screen, redact: "Redacts") -> int:
     """A session as it was on the screen.
 
     Raises:
         SessionError: There is no such session, it cannot be read, or it holds nothing.
     """
-    renderer = Renderer(screen, echo=True)
+    renderer = Secretless(Renderer(screen, echo=True), redact)
     empty = True
     for envelope in store.read(name):
         empty = False
@@ -66,7 +68,7 @@ def replay(store: Sessions, name: str, screen: Screen) -> int:
 
 
 def run(
-    store: Sessions, arguments: "Arguments", workspace: str, environment: Mapping[str, str], redact: "Redact"
+    store: Sessions, arguments: "Arguments", workspace: str, environment: Mapping[str, str], redact: "Redacts"
 ) -> int:
     """Do what the command line asked for; returns the exit status. ``workspace`` narrows the list; empty does not.
 
@@ -78,7 +80,7 @@ def run(
     screen = Screen(sys.stdout, environment, redact=redact)
     match arguments.action:
         case "show":
-            status = show(store, arguments.name, screen)
+            status = show(store, arguments.name, screen, redact)
         case "replay":
             status = replay(store, arguments.name, screen)
         case _:
