@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from py_mono.protocol.errors import ConfigError
-from py_mono.security.keys.files import read_small
+from py_mono.security.keys.reading import read_small
 
 _LARGEST = 16 << 10
 

@@ -8,18 +8,11 @@ from contextlib import suppress
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys.header import LARGEST
+from py_mono.security.keys.reading import kind_of
 
 _COMMON = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PRIVATE = 0o600
 _OPEN_TO_OTHERS = 0o077
-_KINDS = {
-    stat.S_IFLNK: "a link",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def open_stored(path: str, *, write: bool) -> int:
@@ -59,22 +52,6 @@ def read_all(descriptor: int) -> bytes:
         pieces.append(piece)
         at += len(piece)
     return b"".join(pieces)
-
-
-def read_small(path: str, most: int) -> bytes:
-    """The first ``most`` bytes of a regular file, links followed; a pipe is not waited for.
-
-    Raises:
-        OSError: It cannot be read; EINVAL where it is no regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-        if kind != stat.S_IFREG:
-            raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no regular file')}")
-        return os.pread(descriptor, most, 0)
-    finally:
-        os.close(descriptor)
 
 
 def overwrite(descriptor: int, data: bytes) -> None:
@@ -123,10 +100,9 @@ def close_to_others(descriptor: int) -> None:
 
 
 def _regular(path: str, seen: os.stat_result) -> None:
-    kind = stat.S_IFMT(seen.st_mode)
-    if kind != stat.S_IFREG:
+    if not stat.S_ISREG(seen.st_mode):
         raise ConfigError(
-            f"{path} is {_KINDS.get(kind, 'no regular file')}, and keys are stored in a regular file only",
+            f"{path} is {kind_of(seen.st_mode)}, and keys are stored in a regular file only",
             remedy="it is left as it is; move it elsewhere, then try again",
         )
     if seen.st_size > LARGEST:

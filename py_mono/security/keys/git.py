@@ -13,8 +13,8 @@ import stat
 from contextlib import suppress
 
 from py_mono.protocol.errors import ConfigError
-from py_mono.security.keys.files import read_small
 from py_mono.security.keys.places import KEYS_FILE
+from py_mono.security.keys.reading import read_small
 
 _LINE = KEYS_FILE.encode()
 _LARGEST = 1 << 20

@@ -1,15 +1,21 @@
 """The keys of providers: stored ones first, then those of the environment, then secret files."""
 
-import re
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys.elsewhere import Elsewhere
-from py_mono.security.keys.places import KeyPlaces
-from py_mono.security.keys.vault import Vault
+from py_mono.security.keys.places import KEYS_FILE, KeyPlaces
+from py_mono.utils.lazy import load
 
-_PROVIDER = re.compile("[a-z0-9_]{1,32}")
+TYPE_CHECKING = False  # spelled out: what it names is loaded with the first file that is opened
+if TYPE_CHECKING:
+    from py_mono.security.keys.vault import Vault
+
+_VAULT = "py_mono.security.keys.vault:Vault"
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+_LONGEST_NAME = 32
 _LONGEST = 8 << 10
 _FIRST, _LAST = "!", "~"
 """The characters of keys: ASCII that can be seen."""
@@ -65,7 +71,7 @@ class KeyManager:
         self._elsewhere = Elsewhere(environment, secrets_folder)
         self._learned = learned
         self._told: set[str] = set()
-        self._mutex = threading.RLock()
+        self._mutex = threading.Lock()
         self._made: Vault | None = None
 
     def __repr__(self) -> str:
@@ -89,7 +95,7 @@ class KeyManager:
         with self._mutex:
             trouble = None
             try:
-                stored = self._vault().keys().get(provider, "")
+                stored = self._keys().get(provider, "")
             except ConfigError as error:
                 stored, trouble = "", error
             if stored:
@@ -109,7 +115,7 @@ class KeyManager:
 
     def exists(self) -> bool:
         """Whether there is a file of stored keys."""
-        return self._vault().exists()
+        return os.path.lexists(os.path.join(self._workspace, KEYS_FILE))
 
     def stored(self) -> tuple[str, ...]:
         """The names of the providers with a stored key, sorted.
@@ -118,7 +124,7 @@ class KeyManager:
             ConfigError: They cannot be opened.
         """
         with self._mutex:
-            return tuple(sorted(self._vault().keys()))
+            return tuple(sorted(self._keys()))
 
     def set(self, provider: str, key: str) -> None:
         """Store a key, in place of the provider's former one; blanks around it are taken off.
@@ -161,22 +167,24 @@ class KeyManager:
             ConfigError: Neither opens them, or the file cannot be written.
         """
         with self._mutex:
-            return self._vault().rotate()
+            return self._vault().rotate() if self.exists() else 0
 
     def _learn(self, secret: str) -> None:
         if secret and secret not in self._told:
             self._learned(secret)
             self._told.add(secret)
 
-    def _vault(self) -> Vault:
-        with self._mutex:
-            if self._made is None:
-                self._made = Vault(KeyPlaces(self._workspace, self._state), self._elsewhere, self._learn)
-            return self._made
+    def _keys(self) -> dict[str, str]:
+        return self._vault().keys() if self.exists() else {}
+
+    def _vault(self) -> "Vault":
+        if self._made is None:
+            self._made = load(_VAULT)(KeyPlaces(self._workspace, self._state), self._elsewhere, self._learn)
+        return self._made
 
 
 def _check_name(provider: str) -> None:
-    if _PROVIDER.fullmatch(provider) is None:
+    if not provider or len(provider) > _LONGEST_NAME or not _LETTERS.issuperset(provider):
         raise ConfigError(
             f"{provider[:40]!r} cannot be a provider's name",
             remedy="a name has small letters, digits and _, such as groq or openai; /providers lists them",

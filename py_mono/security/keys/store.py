@@ -30,10 +30,6 @@ class Store:
         self._places = places
         self._wait_s = wait_s
 
-    def exists(self) -> bool:
-        """Whether something is at the file's path."""
-        return os.path.lexists(self._places.file)
-
     def read(self) -> bytes | None:
         """The bytes; None where there is no file. A mode that lets others read it is taken back.
 
@@ -55,7 +51,7 @@ class Store:
         """
         try:
             with self._locked(fcntl.LOCK_EX):
-                if self.exists():
+                if os.path.lexists(self._places.file):
                     self._rewrite(work)
                 elif (data := work(None)) is not None:
                     self._make(data)
@@ -63,7 +59,7 @@ class Store:
             raise self._told(error, "written") from None
 
     def _read(self) -> bytes | None:
-        if not self.exists():
+        if not os.path.lexists(self._places.file):
             return None
         with self._locked(fcntl.LOCK_SH, needed=False):
             if not os.path.lexists(self._places.ahead):

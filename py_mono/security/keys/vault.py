@@ -35,10 +35,6 @@ class Vault:
         self._learned = learned
         self._loaded: Sealing | None = None
 
-    def exists(self) -> bool:
-        """Whether there is a file of them."""
-        return self._store.exists()
-
     def keys(self) -> dict[str, str]:
         """Provider -> key; none where there is no file. Raises ConfigError."""
         data = self._store.read()
