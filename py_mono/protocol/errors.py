@@ -7,10 +7,12 @@
     |-- ProviderError               a model could not be asked, or did not answer properly
     |   |-- ProviderUnavailable     not running, refused, timed out, 5xx: worth another try later
     |   |   `-- RateLimited         429
+    |   |-- AccessDenied            the key is missing, not valid, or not allowed this; or nothing is left to pay with
     |   |-- ModelNotFound           the server has no such model
     |   |-- ContextTooLong          the prompt does not fit the window
     |   |-- ContextTruncated        the server dropped part of the prompt, and that is proven
     |   |-- ToolsUnsupported        the model has no tool calling of its own
+    |   |-- ContentFiltered         the provider's filter held the reply back
     |   |-- BadResponse             what came back is not an answer
     |   |   `-- MalformedCall       a tool call that cannot be read
     |   `-- ReplayDiverged          a replayed session asked something the recording has no answer for
@@ -72,6 +74,12 @@ class RateLimited(ProviderUnavailable):
         self.retry_after = retry_after
 
 
+class AccessDenied(ProviderError):
+    """The key is missing, not valid, or not allowed this; or there is nothing left to pay with."""
+
+    kind = "access_denied"
+
+
 class ModelNotFound(ProviderError):
     """The server has no such model."""
 
@@ -94,6 +102,12 @@ class ToolsUnsupported(ProviderError):
     """The server refuses to send tools to this model: it has no tool calling of its own."""
 
     kind = "tools_unsupported"
+
+
+class ContentFiltered(ProviderError):
+    """The provider's filter held the reply back."""
+
+    kind = "content_filtered"
 
 
 class BadResponse(ProviderError):
