@@ -1,14 +1,15 @@
 """What a failed request says: its words on one line, without keys, and how long it wants us to wait."""
 
-import email.utils
 import math
 import re
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from py_mono.llm.clouds.models import Model
+from py_mono.llm.retrying import retry_after_s
 from py_mono.utils.text import strip_escapes
 
 if TYPE_CHECKING:
@@ -16,48 +17,56 @@ if TYPE_CHECKING:
 
 _SHOWN = 400
 _WAIT = re.compile(r"(?:again|retry) in ((?:[\d.]+(?:ms|s|m|h))+)|retryDelay\W+([\d.]+s)", re.IGNORECASE)
+_RESET = re.compile(r'"X-RateLimit-Reset"\s*:\s*"?(\d{13})\b', re.IGNORECASE)
+"""How OpenRouter writes it, in the body of its error."""
+
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def wait_s(seen: "Seen") -> float | None:
     """How long the server wants us to wait, in seconds: by its headers, else by what it says; None where it does not."""
-    exact = _seconds(seen.headers.get("retry-after-ms", ""))
-    if exact is not None:
-        return exact / 1000
-    header = seen.headers.get("retry-after", "")
-    found = _seconds(header)
-    if found is None:
-        found = _until(header)
-    return wait_in(seen.body.decode(errors="replace")) if found is None else found
-
-
-def _seconds(text: str) -> float | None:
     try:
-        number = float(text)
+        exact = float(seen.headers.get("retry-after-ms", "")) / 1000
     except ValueError:
-        return None
-    return max(number, 0.0) if math.isfinite(number) else None
+        exact = math.nan
+    if math.isfinite(exact):
+        return max(exact, 0.0)
+    body = seen.body.decode(errors="replace")
+    ways: tuple[Callable[[], float | None], ...] = (
+        lambda: retry_after_s(seen.headers.get("retry-after", "")),
+        lambda: wait_in(body),
+        lambda: _until_reset(seen.headers),
+        lambda: _until_moment(_RESET.search(body)),
+    )
+    return next((seconds for way in ways if (seconds := way()) is not None), None)
 
 
-def _until(date: str) -> float | None:
-    """Seconds from now to an HTTP date; None where it is none."""
-    try:
-        return max(email.utils.parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
-        return None
+def _until_reset(headers: Mapping[str, str]) -> float | None:
+    """Until those limits are lifted that are used up, as OpenAI and Groq write it (``6m0s``); None where none is."""
+    used_up = [what for what in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{what}") == "0"]
+    waits = [_duration(headers.get(f"x-ratelimit-reset-{what}", "")) for what in used_up]
+    return max((seconds for seconds in waits if seconds is not None), default=None)
+
+
+def _until_moment(found: re.Match[str] | None) -> float | None:
+    """Until a time that is given in milliseconds since 1970."""
+    return max(int(found[1]) / 1000 - time.time(), 0.0) if found else None
 
 
 def wait_in(text: str) -> float | None:
     """How long a sentence says to wait (``Please try again in 7.66s``), in seconds; None where it does not."""
     found = _WAIT.search(text)
-    if not found:
-        return None
-    parts = re.findall(r"([\d.]+)(ms|s|m|h)", found[1] or found[2], re.IGNORECASE)
+    return _duration(found[1] or found[2]) if found else None
+
+
+def _duration(text: str) -> float | None:
+    """Seconds of a duration like ``1m30.5s``; None where it is none."""
+    parts = re.findall(r"([\d.]+)(ms|s|m|h)", text, re.IGNORECASE)
     try:
         seconds = sum(float(number) * _UNIT_S[unit.lower()] for number, unit in parts)
     except ValueError:
         return None
-    return seconds if math.isfinite(seconds) else None
+    return seconds if parts and math.isfinite(seconds) else None
 
 
 def message(body: bytes, model: Model) -> str:
