@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from py_mono.protocol.errors import BadResponse, ProviderError, ProviderUnavailable, RateLimited
+from py_mono.protocol.errors import AccessDenied, BadResponse, ProviderError, ProviderUnavailable, RateLimited
 from tests.faults.catalogue import FOR_EVER, PAGE, RETRIED, SAME, TINY, Outcome
 from tests.faults.ollama_wire import OLLAMA
 from tests.faults.wires import FINAL, chunked
@@ -129,8 +129,8 @@ WRONG = (
     _error("400 with a list", _refused(400, b"[[]]"), BadResponse),
     _error("400 with a nested error", _refused(400, b'{"error":{"message":{"error":null}}}'), BadResponse),
     _error("400 with an error nested 100,000 deep", _refused(400, b'{"error":' * 100_000), BadResponse),
-    _error("401", _refused(401), ProviderError),
-    _error("403", _refused(403), ProviderError),
+    _error("401", _refused(401), AccessDenied),
+    _error("403", _refused(403), AccessDenied),
     _error("404 without words", _refused(404, b""), BadResponse),
     _error("413", _refused(413), BadResponse),
     _passing("429", _refused(429), RateLimited),

@@ -145,7 +145,7 @@ def test_a_broken_call_is_asked_for_again_and_then_runs(program: Program) -> Non
     events = played.events
     assert [event["type"] for event in events] == [
         "session_started", "turn_started", "prompt_frozen", "model_bound",
-        "step_started", "model_retried", "message_finished", "tool_started", "tool_finished",
+        "step_started", "attempt_failed", "model_retried", "message_finished", "tool_started", "tool_finished",
         "step_started", "text_delta", "message_finished", "turn_finished",
     ]  # fmt: skip
     by_kind = {event["type"]: event for event in events}

@@ -14,12 +14,15 @@ from py_mono.llm.clouds.models import Model
 from py_mono.llm.retrying import LONGEST_WAIT_S, Failure, limited
 from py_mono.llm.window.refused import says_too_long
 from py_mono.protocol.errors import (
+    AccessDenied,
     BadResponse,
+    ContentFiltered,
     ContextTooLong,
     MalformedCall,
     ModelNotFound,
     ProviderError,
     ProviderUnavailable,
+    RateLimited,
     ToolsUnsupported,
 )
 from py_mono.protocol.messages import Usage
@@ -78,6 +81,15 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
     if "html" in seen.content_type:
         return not_an_api(model)
     return _from_words(said, model) or _from_stream(error, said, model)
+
+
+def took_nothing(error: ProviderError, seen: "Seen") -> bool:
+    """Whether a request that came to this cost nothing, for no model was asked: it did not get there, or was refused.
+
+    Where the connection broke before the answer's head, that is not known: no.
+    """
+    refused = isinstance(error, AccessDenied | ContextTooLong | ModelNotFound | RateLimited | ToolsUnsupported)
+    return refused or seen.refused or seen.status > _OK or "html" in seen.content_type
 
 
 def unknown_provider(model: Model, known: Iterable[str]) -> ModelNotFound:
@@ -139,9 +151,9 @@ def empty(model: Model, *, cut_short: bool, thought: bool) -> Failure:
     )
 
 
-def refused_to_say(model: Model) -> ProviderError:
+def refused_to_say(model: Model) -> ContentFiltered:
     """The provider's filter held the reply back."""
-    return ProviderError(
+    return ContentFiltered(
         f"{_who(model)}: the provider's content filter held the reply back",
         remedy="ask in other words, or choose another model",
     )
@@ -161,7 +173,7 @@ def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> 
     if status == 402:  # noqa: PLR2004 - OpenRouter's and DeepSeek's word for an empty account
         return _no_money(text, model)
     if status == 403:  # noqa: PLR2004 - RFC 9110
-        return ProviderError(
+        return AccessDenied(
             f"{_who(model)} forbids this request (403): {text}",
             remedy=f"may the key in {model.key_variable} use this model, and from this country?",
         )
@@ -219,17 +231,17 @@ def _from_stream(error: BaseException, said: str, model: Model) -> Exception:
     )
 
 
-def _bad_key(text: str, model: Model) -> ProviderError:
+def _bad_key(text: str, model: Model) -> AccessDenied:
     if not model.key_variable:
-        return ProviderError(f"{_who(model)} refused the request: {text}", remedy="are its keys in the environment?")
-    return ProviderError(
+        return AccessDenied(f"{_who(model)} refused the request: {text}", remedy="are its keys in the environment?")
+    return AccessDenied(
         f"{_who(model)} does not accept the key in {model.key_variable}: {text}",
         remedy=f"set {model.key_variable} to a key that is valid",
     )
 
 
-def _no_money(text: str, model: Model) -> ProviderError:
-    return ProviderError(
+def _no_money(text: str, model: Model) -> AccessDenied:
+    return AccessDenied(
         f"the account at {model.provider} has no credit left: {text}",
         remedy=f"add some there, use another key in {model.key_variable}, or choose another provider",
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from py_mono.llm.clouds import errors
 from py_mono.llm.clouds.keys import EnvironmentKeys
 from py_mono.llm.clouds.loader import LOADER
 from py_mono.llm.clouds.models import NO_KEY, Model, parse_model
-from py_mono.llm.clouds.opening import opened
+from py_mono.llm.clouds.opening import with_key
 from py_mono.llm.clouds.reply import Reply
 from py_mono.llm.clouds.wire import encode
-from py_mono.llm.retrying import retried
+from py_mono.llm.retrying import Draw, retried, taking
 from py_mono.llm.settings import Keys, ProviderSettings
 from py_mono.llm.window.served import Served, is_local
 from py_mono.llm.window.truth import Counted, Shown
@@ -25,10 +25,10 @@ from py_mono.protocol.events import ModelWaiting
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.utils.lazy import load
-from py_mono.utils.threads import in_thread
 
 if TYPE_CHECKING:
     from py_mono.llm.clouds.client import Call, Client
+    from py_mono.llm.readiness import Readiness
     from py_mono.llm.window.local import LocalServer
 
 _DEMANDS_A_LENGTH = "anthropic"
@@ -52,6 +52,18 @@ def preload(settings: ProviderSettings) -> None:
             threading.Thread(target=_warm, args=(settings.keys, model), name="keys", daemon=True).start()
 
 
+async def models(settings: ProviderSettings) -> Sequence[str]:
+    """See ``llm.readiness``."""
+    found: Sequence[str] = await load("py_mono.llm.clouds.listing:models")(settings)
+    return found
+
+
+async def ready(settings: ProviderSettings) -> "Readiness":
+    """See ``llm.readiness``."""
+    found: Readiness = await load("py_mono.llm.clouds.listing:ready")(settings)
+    return found
+
+
 def _warm(keys: Keys, model: Model) -> None:
     with suppress(ConfigError):  # ``prepare`` says it; what is found here is not kept
         keys.find(model.provider, model.key_variables)
@@ -60,13 +72,15 @@ def _warm(keys: Keys, model: Model) -> None:
 class LiteLLMProvider:
     """One model, wherever it runs."""
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    def __init__(self, settings: ProviderSettings, *, draw: Draw | None = None) -> None:
+        """Made for ``settings``; ``draw`` makes the waits between attempts differ: see ``retried``."""
         self._keys = settings.keys or EnvironmentKeys(settings.environment)
         self._model = parse_model(settings.model, settings.environment, ollama_url=settings.base_url, keys=self._keys)
         self._name = settings.provider
         self._settings = settings.litellm
         self._ollama = settings.ollama
         self._environment = settings.environment
+        self._draw = draw
         if self._settings.attempts < 1:
             raise ConfigError("attempts must be at least 1")
         self._client: Client | None = None
@@ -109,8 +123,8 @@ class LiteLLMProvider:
 
     async def _load(self) -> None:
         LOADER.start(self._model.provider)  # the key is looked for meanwhile
+        self._model = await with_key(self._model, self._keys, self._environment)
         try:
-            self._model = await in_thread(lambda: opened(self._model, self._keys, self._environment), "keys")
             made = await LOADER.loaded(self._model.provider)
         except ConfigError as error:
             raise ProviderError(str(error), remedy=error.remedy) from error
@@ -148,10 +162,24 @@ class LiteLLMProvider:
             shown=served.shown,
         )
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
+        return retried(
+            lambda _: self._attempt(request),
+            self,
+            attempts=self._settings.attempts,
+            backoff_s=self._settings.backoff_s,
+            before=self._ready,
+            draw=self._draw,
+        )
+
+    async def _ready(self) -> tuple[()]:
         if not self._prepared:
             await self.prepare()
+        return ()
+
+    async def _encoded(self, request: ModelRequest) -> tuple[dict[str, Any], int]:
+        """The request in LiteLLM's terms, and its bytes; one that cannot fit is held back."""
         by_name = self._served.chooses_by_name
         asked = encode(request, self._model, default_output=self._default_output, by_name=by_name)
         size = len(msgspec.json.encode(asked))
@@ -159,15 +187,7 @@ class LiteLLMProvider:
             asked |= {"num_ctx": self._window, "keep_alive": self._ollama.keep_alive}
         if self._watch is not None:
             await self._watch.hold_back(request, size)
-        tries = retried(
-            lambda _: self._attempt(asked, request, size),
-            self,
-            attempts=self._settings.attempts,
-            backoff_s=self._settings.backoff_s,
-        )
-        async with aclosing(tries) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return asked, size
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -176,9 +196,7 @@ class LiteLLMProvider:
             await client.close()
             await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
 
-    async def _attempt(
-        self, asked: dict[str, Any], request: ModelRequest, size: int
-    ) -> AsyncGenerator[ModelChunk, None]:
+    async def _attempt(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """One request and its reply, up to the message.
 
         Raises:
@@ -187,24 +205,33 @@ class LiteLLMProvider:
         """
         if self._client is None:
             raise RuntimeError("a request before prepare")
-        call, reply = self._client.ask(asked), Reply(self._model)
+        asked, size = await self._encoded(request)
+        priced, call, reply = self._client.priced(), self._client.ask(asked), Reply(self._model)
+
+        def taken(error: ProviderError) -> Usage | None:
+            nothing = errors.took_nothing(error, call.seen)
+            return None if nothing else reply.used(counted=call.counted, priced=priced)
+
         try:
-            async with aclosing(self._chunks(call)) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, ModelWaiting):
-                        yield chunk
-                        continue
-                    for delta in reply.take(chunk):
-                        yield delta
-            self._check_end(call)
-            message = reply.message(
-                request.messages, counted=call.counted, priced=self._client.priced(), limited=call.seen.limited
-            )
+            with taking(taken):
+                async with aclosing(self._chunks(call)) as chunks:
+                    async for chunk in chunks:
+                        if isinstance(chunk, ModelWaiting):
+                            yield chunk
+                            continue
+                        for delta in reply.take(chunk):
+                            yield delta
+                self._check_end(call)
+                message = reply.message(
+                    request.messages, counted=call.counted, priced=priced, limited=call.seen.limited
+                )
         finally:
             await call.close()
         if self._watch is not None and not request.only_tool:  # which may have another front, and then another count
             try:
-                yield await self._watch.judge(request, size, _counted(message.usage))
+                with taking(lambda _: message.usage):
+                    checked = await self._watch.judge(request, size, _counted(message.usage))
+                yield checked
             finally:
                 await self._watch.reply_ended()
         yield message

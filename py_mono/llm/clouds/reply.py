@@ -125,7 +125,7 @@ class Reply:
             reasoning=reasoning,
             tool_calls=calls,
             model=self._model.name,
-            usage=self._used(priced=priced) if counted else Usage(cost_usd=self._cost(priced=False)),
+            usage=self.used(counted=counted, priced=priced),
             stop_reason="length" if cut else "tool_use" if calls else "end",
             provider_data=self._kept(growing, calls),
         )
@@ -137,7 +137,10 @@ class Reply:
         blocks = [block for block in self._thinking if block["type"] != "thinking" or block["signature"]]
         return ({THINKING: blocks} if blocks else {}) | ({SIGNATURES: signatures} if signatures else {})
 
-    def _used(self, *, priced: bool) -> Usage:
+    def used(self, *, counted: bool, priced: bool) -> Usage:
+        """What it took as far as the server counted it by now; see ``message`` for the arguments."""
+        if not counted:
+            return Usage(cost_usd=self._cost(priced=False))
         usage = self._usage
         details = getattr(usage, "prompt_tokens_details", None)
         return Usage(

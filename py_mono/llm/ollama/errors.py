@@ -1,14 +1,15 @@
 """What went wrong with Ollama, as the field's errors: each with what was wrong and what would mend it."""
 
-import math
 import re
+from typing import NamedTuple
 
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.ollama.calls import gave_up
-from py_mono.llm.retrying import Failure, limited
+from py_mono.llm.retrying import Failure, limited, retry_after_s
 from py_mono.llm.window.refused import says_too_long
 from py_mono.llm.window.watch import OVERSIZE_REMEDY
 from py_mono.protocol.errors import (
+    AccessDenied,
     BadResponse,
     ContextTooLong,
     ModelNotFound,
@@ -27,22 +28,42 @@ class OnlyThought(Failure):
     """A reply held reasoning and nothing else; the next attempt is to go without thinking."""
 
 
-def unreachable(error: TransportError, url: str, model: str) -> ProviderUnavailable:
-    """Nothing listens there."""
+class At(NamedTuple):
+    """Where the server was looked for, as it may be shown, and the variable that says so."""
+
+    url: str
+    variable: str
+
+
+def unreachable(error: TransportError, at: At, model: str) -> ProviderUnavailable:
+    """Nothing listens there, or not with TLS that can be trusted."""
+    if error.tls:
+        return ProviderUnavailable(f"the Ollama server at {at.url} cannot be asked: {error}", remedy=_tls(error, at))
     return ProviderUnavailable(
-        f"the Ollama server at {url} cannot be reached: {error}",
-        remedy="start it with `ollama serve`, or set OLLAMA_HOST to where it runs; `py-mono doctor` says what is wrong, "
-        f"and `py-mono demo` needs no model{_or_cloud(model)}",
+        f"the Ollama server at {at.url} cannot be reached: {error}",
+        remedy=f"start it with `ollama serve`, or set {at.variable} to where it runs; `py-mono doctor` says what is "
+        f"wrong, and `py-mono demo` needs no model{_or_cloud(model)}",
     )
 
 
-def broken(error: TransportError, url: str) -> Failure:
+def _tls(error: TransportError, at: At) -> str:
+    """What mends a server's TLS."""
+    if error.tls == "no_tls":
+        return f"set {at.variable} to {at.url.replace('https://', 'http://', 1)}, if that is what it speaks"
+    if error.tls == "expired":
+        return "renew the certificate on the server; or is this machine's clock wrong?"
+    if error.tls == "other_name":
+        return f"set {at.variable} to the name that the certificate is for"
+    return "set SSL_CERT_FILE to a file (PEM) with the certificate that signed the server's"
+
+
+def broken(error: TransportError, at: At) -> Failure:
     """The connection broke, or what came over it is not HTTP."""
     if error.garbled:
         return Failure(
             BadResponse(
-                f"{url} does not speak HTTP: {error}",
-                remedy="is OLLAMA_BASE_URL the address of an Ollama server?",
+                f"{at.url} does not speak HTTP: {error}",
+                remedy=f"is {at.variable} the address of an Ollama server?",
             )
         )
     return Failure(ProviderUnavailable(f"Ollama: {error}", remedy="the server's log says why (`ollama serve`)"))
@@ -75,18 +96,18 @@ def garbage(what: str, line: bytes) -> Failure:
     )
 
 
-def not_ollama(url: str, what: str) -> BadResponse:
+def not_ollama(at: At, what: str) -> BadResponse:
     """Something else answers there."""
     return BadResponse(
-        f"{url} answered with {what}: that is not an Ollama server", remedy="set OLLAMA_BASE_URL to where Ollama runs"
+        f"{at.url} answered with {what}: that is not an Ollama server", remedy=f"set {at.variable} to where Ollama runs"
     )
 
 
-def encoded(url: str, coding: str) -> BadResponse:
+def encoded(at: At, coding: str) -> BadResponse:
     """The reply is compressed, though nobody asked for it."""
     return BadResponse(
-        f"{url} answered in a coding that was not asked for ({coding[:40]})",
-        remedy="something before the server compresses its replies: set OLLAMA_BASE_URL to the server itself",
+        f"{at.url} answered in a coding that was not asked for ({coding[:40]})",
+        remedy=f"something before the server compresses its replies: set {at.variable} to the server itself",
     )
 
 
@@ -172,24 +193,24 @@ def from_stream(text: str, model: str) -> Exception:
     return gave_up(text) or from_text(text, model) or _server_error(f"Ollama broke off: {text or 'no reason given'}")
 
 
-def from_status(status: int, text: str, retry_after: str, model: str) -> Exception:
+def from_status(status: int, text: str, retry_after: str, model: str, at: At) -> Exception:
     """A status other than 200 and 404: a ``ProviderError``, or a ``Failure`` where another attempt may help."""
     broken = status >= 500  # noqa: PLR2004 - the class of statuses
     plain = (gave_up(text) if broken else None) or from_text(text, model)
     if plain:
         return plain
     if status == _TOO_MANY:
-        return limited(f"the server limits requests: {text or 'it gave no reason'}", _seconds(retry_after))
+        return limited(f"the server limits requests: {text or 'it gave no reason'}", retry_after_s(retry_after))
     if broken:
         return _server_error(f"Ollama answered {status}: {text or 'no reason given'}")
     if status in {401, 403}:
-        return ProviderError(
+        return AccessDenied(
             f"the server refused the request ({status}): {text}",
-            remedy="sign in (`ollama signin`), or put user and password into OLLAMA_BASE_URL",
+            remedy=f"sign in (`ollama signin`), or put user and password into {at.variable}",
         )
     if 300 <= status < 400:  # noqa: PLR2004 - the class of statuses
         return BadResponse(
-            f"the server redirects ({status}), which is not followed", remedy="set OLLAMA_BASE_URL to the final address"
+            f"the server redirects ({status}), which is not followed", remedy=f"set {at.variable} to the final address"
         )
     return BadResponse(
         f"Ollama refused the request ({status}): {text or 'no reason given'}", remedy="is Ollama up to date?"
@@ -198,12 +219,3 @@ def from_status(status: int, text: str, retry_after: str, model: str) -> Excepti
 
 def _server_error(message: str) -> Failure:
     return Failure(ProviderUnavailable(message, remedy="the server's log says why (`ollama serve`)"))
-
-
-def _seconds(retry_after: str) -> float | None:
-    """What the header says; None where it holds no number."""
-    try:
-        seconds = max(0.0, float(retry_after))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) else None

@@ -6,31 +6,29 @@ number reloads the model. ``truncate`` and ``shift`` are off for the same reason
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.llm.http.connection import TransportError
 from py_mono.llm.http.endpoint import parse_endpoint
 from py_mono.llm.http.stream import Exchange, HttpClient
 from py_mono.llm.ollama import errors
+from py_mono.llm.ollama.address import address_variable
 from py_mono.llm.ollama.reply import Lines, Reply
 from py_mono.llm.ollama.server import ServerFacts
-from py_mono.llm.ollama.wire import (
-    Chunk,
-    ModelFacts,
-    RequestEncoder,
-    body_error,
-    decode_chunk,
-    error_text,
-)
-from py_mono.llm.retrying import Failure, retried
+from py_mono.llm.ollama.wire import Chunk, ModelFacts, RequestEncoder, body_error, decode_chunk, error_text
+from py_mono.llm.retrying import Draw, Failure, retried, taking
 from py_mono.llm.settings import ProviderSettings
 from py_mono.llm.window.watch import WindowWatch
 from py_mono.protocol.errors import BadResponse, ConfigError
 from py_mono.protocol.events import ModelWaiting, Notice
 from py_mono.protocol.ports import ModelChunk, ModelRequest
+from py_mono.utils.lazy import load
+
+if TYPE_CHECKING:
+    from py_mono.llm.readiness import Readiness
 
 DEFAULT_MODEL = "lfm2.5-thinking:latest"
 _BODY_LIMIT = 8 << 20
@@ -50,6 +48,18 @@ def create(settings: ProviderSettings) -> "OllamaProvider":
     return OllamaProvider(settings)
 
 
+async def models(settings: ProviderSettings) -> Sequence[str]:
+    """See ``llm.readiness``."""
+    found: Sequence[str] = await load("py_mono.llm.ollama.listing:models")(settings)
+    return found
+
+
+async def ready(settings: ProviderSettings) -> "Readiness":
+    """See ``llm.readiness``."""
+    found: Readiness = await load("py_mono.llm.ollama.listing:ready")(settings)
+    return found
+
+
 class _Chosen(NamedTuple):
     """What follows from the window, in tokens, that each request asks for."""
 
@@ -61,13 +71,14 @@ class _Chosen(NamedTuple):
 class OllamaProvider:
     """One server, one model, one connection."""
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    def __init__(self, settings: ProviderSettings, *, draw: Draw | None = None) -> None:
+        """Made for ``settings``; ``draw`` makes the waits between attempts differ: see ``retried``."""
         endpoint = parse_endpoint(settings.base_url or "localhost")
         self._settings = settings.ollama
         if self._settings.window_cap < 1 or self._settings.attempts < 1:
             raise ConfigError("window cap and attempts must be at least 1")
         self._model = settings.model or DEFAULT_MODEL
-        self._url = endpoint.url
+        self._at = errors.At(endpoint.url, address_variable(settings.environment))
         self._http = HttpClient(endpoint, connect_s=self._settings.connect_s, environment=settings.environment)
         beside = HttpClient(endpoint, connect_s=self._settings.show_s, environment=settings.environment)
         self._server = ServerFacts(self._http, beside, limit_s=self._settings.show_s)
@@ -76,6 +87,7 @@ class OllamaProvider:
         self._notice = ""
         self._answered = False
         self._refuses_think = False
+        self._draw = draw
 
     @property
     def name(self) -> str:
@@ -105,7 +117,7 @@ class OllamaProvider:
         if self._chosen is not None:
             return self._chosen
         cap = self._settings.window_cap
-        facts = await self._server.model(self._model, self._url)
+        facts = await self._server.model(self._model, self._at)
         if facts is None:
             self._notice = (
                 f"the server did not describe the model within {self._settings.show_s:g} s; "
@@ -120,28 +132,31 @@ class OllamaProvider:
         )
         return self._chosen
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
-        chosen = await self._choose()
-        if self._notice:
-            notice, self._notice = self._notice, ""
-            yield Notice(notice)
-        if request.tools and not request.only_tool and not self._facts.may("tools"):
-            raise errors.no_tools(self._model)
-        think = self._think(request)
+        thinks = True
 
         def attempt(last: Failure | None) -> AsyncGenerator[ModelChunk, None]:
-            nonlocal think
-            if last is not None and think is not False:
-                think = False if isinstance(last, errors.OnlyThought) else self._think(request)
-            return self._attempt(
-                chosen.encoder.encode(request, think), chosen.watch, request, may_think=think is not False
-            )
+            nonlocal thinks
+            thinks = thinks and not isinstance(last, errors.OnlyThought)
+            return self._attempt(request, think=self._think(request) if thinks else False)
 
-        tries = retried(attempt, self, attempts=self._settings.attempts, backoff_s=self._settings.backoff_s)
-        async with aclosing(tries) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return retried(
+            attempt,
+            self,
+            attempts=self._settings.attempts,
+            backoff_s=self._settings.backoff_s,
+            before=lambda: self._ready(request),
+            draw=self._draw,
+        )
+
+    async def _ready(self, request: ModelRequest) -> list[ModelChunk]:
+        """Know the model; what is to be said of it. Raises where it takes no tools: that needs no request."""
+        await self._choose()
+        if request.tools and not request.only_tool and not self._facts.may("tools"):
+            raise errors.no_tools(self._model)
+        notice, self._notice = self._notice, ""
+        return [Notice(notice)] if notice else []
 
     def _think(self, request: ModelRequest) -> bool | None:
         """What to say about thinking: nothing to models that cannot, nor where it is left to the model.
@@ -155,15 +170,15 @@ class OllamaProvider:
             return False
         return None if self._settings.think == "auto" else self._settings.think == "on"
 
-    async def _attempt(
-        self, body: bytes, watch: WindowWatch, request: ModelRequest, *, may_think: bool
-    ) -> AsyncGenerator[ModelChunk, None]:
+    async def _attempt(self, request: ModelRequest, *, think: bool | None) -> AsyncGenerator[ModelChunk, None]:
         """One request and its reply, up to the message.
 
         Raises:
             Failure: Another attempt may help.
             ProviderError: It would not.
         """
+        _, watch, encoder = await self._choose()
+        body = encoder.encode(request, think)
         await watch.hold_back(request, len(body))
         try:
             exchange, head = await self._begin(body)
@@ -185,16 +200,17 @@ class OllamaProvider:
             await exchange.drain(_DRAIN_S)
             self._answered = True
             self._http.release()
-            # a request held to one tool has another front: its count says nothing about the others
-            judged = None if request.only_tool else await watch.judge(request, len(body), reply.counted)
-            message = reply.message(request.messages, may_think=may_think)
+            with taking(lambda _: reply.usage):
+                # a request held to one tool has another front: its count says nothing about the others
+                judged = None if request.only_tool else await watch.judge(request, len(body), reply.counted)
+                message = reply.message(request.messages, may_think=think is not False)
             if judged is not None:
                 yield judged
             yield message
         except TransportError as error:
             if not error.refused:
-                raise errors.broken(error, self._url) from error
-            gone = errors.unreachable(error, self._url, self._model)
+                raise errors.broken(error, self._at) from error
+            gone = errors.unreachable(error, self._at, self._model)
             raise (Failure(gone) if self._answered else gone) from error
         finally:
             self._http.release()
@@ -227,7 +243,7 @@ class OllamaProvider:
         status, headers = head
         kind = headers.get("content-type", "")
         if (coding := headers.get("content-encoding", "identity")) != "identity":
-            raise errors.encoded(self._url, coding)
+            raise errors.encoded(self._at, coding)
         if status == _OK and "html" not in kind:
             return
         try:
@@ -236,7 +252,7 @@ class OllamaProvider:
         except TimeoutError as error:
             raise errors.idle(self._settings.idle_s) from error
         if "html" in kind and status < 500:  # noqa: PLR2004 - a gateway's own error page is worth another try
-            raise errors.not_ollama(self._url, f"a web page (status {status})")
+            raise errors.not_ollama(self._at, f"a web page (status {status})")
         text = "" if "html" in kind else body_error(body)
         if "does not support thinking" in text and not self._refuses_think:
             self._refuses_think = True
@@ -245,9 +261,9 @@ class OllamaProvider:
             self._http.release()
             pulled = await self._server.pulled()
             if pulled is None and "model" not in text:
-                raise errors.not_ollama(self._url, f"status 404 to /api/chat ({text or 'no reason given'})")
+                raise errors.not_ollama(self._at, f"status 404 to /api/chat ({text or 'no reason given'})")
             raise errors.model_missing(self._model, pulled)
-        raise errors.from_status(status, text, headers.get("retry-after", ""), self._model)
+        raise errors.from_status(status, text, headers.get("retry-after", ""), self._model, self._at)
 
     def _decode(self, line: bytes, *, cut: bool) -> Chunk:
         """One line of a reply; ``cut``: it is the last, and without its newline. Raises for what is no chunk."""

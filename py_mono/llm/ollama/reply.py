@@ -79,6 +79,12 @@ class Reply:
         prompt, reply = _count(self._last.prompt_eval_count), _count(self._last.eval_count)
         return Counted(prompt, reply, load_s=load_s)
 
+    @property
+    def usage(self) -> Usage:
+        """What it took by the server's count, which comes with its end; a model of one's own costs nothing."""
+        counted = self.counted
+        return Usage(counted.prompt, counted.reply, 0, 0.0)
+
     def take(self, chunk: Chunk) -> Iterator[TextDelta | ReasoningDelta]:
         """Add a chunk; what it says, as deltas."""
         self._last = chunk
@@ -113,7 +119,7 @@ class Reply:
             reasoning=reasoning,
             tool_calls=with_unique_ids(calls, earlier),
             model=self._model,
-            usage=Usage(_count(self._last.prompt_eval_count), _count(self._last.eval_count), 0, 0.0),
+            usage=self.usage,
             stop_reason="length" if cut else "tool_use" if calls else "end",
         )
 

@@ -8,18 +8,23 @@ import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from py_mono.llm.printed.protocol import as_text
 from py_mono.llm.printed.reply import NAMELESS, PlainReply, TextReply, Whole
-from py_mono.protocol.errors import BadResponse, ContextTooLong, MalformedCall, ProviderError, ToolsUnsupported
+from py_mono.llm.retrying import failed
+from py_mono.protocol.attempts import AttemptFailed
+from py_mono.protocol.errors import BadResponse, ContextTooLong, MalformedCall, ToolsUnsupported
 from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolSpec
+
+if TYPE_CHECKING:
+    from py_mono.llm.printed.stream import Delta
 
 _Last = TypeVar("_Last")
 
@@ -31,6 +36,32 @@ class _Chance(Struct, frozen=True):
 
     request: ModelRequest
     reason: str
+
+
+class _Held:
+    """A second reply, kept back until it is known whether it is of use; ``attempts`` were made before it."""
+
+    def __init__(self, attempts: int) -> None:
+        self.deltas: list[Delta] = []
+        self.whole: Whole | None = None
+        self._attempts = attempts
+
+    def take(self, piece: ModelChunk | Whole) -> ModelChunk | None:
+        """Take a piece in; what is said of it at once."""
+        match piece:
+            case Whole():
+                self.whole = piece
+                self.deltas += piece.deltas
+            case TextDelta() | ReasoningDelta():
+                self.deltas.append(piece)
+            case ModelRetried():
+                self.deltas.clear()
+                return replace(piece, attempt=self._attempts + piece.attempt)
+            case AttemptFailed():
+                return replace(piece, attempt=self._attempts + piece.attempt)
+            case _:
+                return piece
+        return None
 
 
 class TextCalls:
@@ -94,7 +125,7 @@ class TextCalls:
                         if shown.text:
                             yield shown
                     elif isinstance(chunk, AssistantMessage):
-                        rest = then(reply.end(chunk), reply.failed)
+                        rest = self._rest(reply, chunk, then)
                         break
                     else:
                         for seen in reply.take(chunk):
@@ -107,6 +138,23 @@ class TextCalls:
             async with aclosing(rest):
                 async for piece in rest:
                     yield piece
+
+    async def _rest(
+        self,
+        reply: PlainReply,
+        message: AssistantMessage,
+        then: Callable[[Whole, int], AsyncGenerator[ModelChunk | _Last, None]],
+    ) -> AsyncGenerator[ModelChunk | _Last, None]:
+        """What ``then`` makes of the whole reply; one that is of no use is an attempt that failed."""
+        try:
+            whole = reply.end(message)
+        except BadResponse as error:
+            error.usage = message.usage
+            yield failed(self, reply.failed + 1, error)
+            raise
+        async with aclosing(then(whole, reply.failed)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _anew(self, request: ModelRequest, error: ToolsUnsupported | None) -> AsyncGenerator[ModelChunk, None]:
         """The reply to a request that describes its tools; raises ``error`` where there is one."""
@@ -126,55 +174,51 @@ class TextCalls:
                 yield delta
             yield whole.message
             return
+        if not whole.failed:
+            yield self._failed(attempts + 1, whole, chance.reason)
         yield ModelRetried(attempts + 1, 0.0, chance.reason)
         async with aclosing(self._second(chance.request, whole, attempts + 1)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def _second(self, request: ModelRequest, first: Whole, attempts: int) -> AsyncGenerator[ModelChunk, None]:
-        """The second reply if it is of use, else the first as it was; shown once that is known."""
-        held: list[ModelChunk] = []
-        best, usage = first, Usage()
+        """The second reply if it is of use, else the first as it was; shown once that is known.
+
+        The message bears what the second took: the first was an attempt that failed.
+        """
+        held = _Held(attempts)
         try:
             async with aclosing(self._read(request, _itself)) as pieces:
                 async for piece in pieces:
-                    match piece:
-                        case Whole():
-                            usage = piece.message.usage
-                            best = piece if _of_use(piece) else first
-                            held += piece.deltas
-                        case TextDelta() | ReasoningDelta():
-                            held.append(piece)
-                        case ModelRetried():
-                            held.clear()
-                            yield ModelRetried(attempts + piece.attempt, piece.wait_s, piece.reason)
-                        case _:
-                            yield piece
-        except (BadResponse, ContextTooLong, ToolsUnsupported) as error:  # the first reply is still one
-            usage = _taken_by(error)
+                    if (said := held.take(piece)) is not None:
+                        yield said
+        except (BadResponse, ContextTooLong, ToolsUnsupported):  # the first reply is still one
             if first.silent:
                 raise
+        second = held.whole
+        best = second if second is not None and _of_use(second) else first
         if best.silent:
-            raise BadResponse(
+            error = BadResponse(
                 "the model's reply was nothing but thinking, twice",
                 remedy="ask again in other words, or choose another model",
             )
+            if second is not None and not second.failed:
+                yield self._failed(attempts + 1, second, str(error))
+            raise error
         message = best.message
-        if best is first:
-            shown = (ReasoningDelta(message.reasoning), TextDelta(message.text))
-            held = [delta for delta in shown if delta.text]
-        for delta in held:
-            yield delta
-        yield replace(message, usage=first.message.usage + usage)
+        for delta in held.deltas if best is second else (ReasoningDelta(message.reasoning), TextDelta(message.text)):
+            if delta.text:
+                yield delta
+        yield replace(message, usage=second.message.usage if second is not None else Usage(cost_usd=0.0))
+
+    def _failed(self, number: int, whole: Whole, reason: str) -> AttemptFailed:
+        """The fact that a whole reply is of no use."""
+        kind = BadResponse.kind if whole.silent else MalformedCall.kind
+        return AttemptFailed(self.name, self.model, number, kind, reason, whole.message.usage)
 
 
 async def _itself(whole: Whole, _: int) -> AsyncGenerator[Whole, None]:
     yield whole
-
-
-def _taken_by(error: ProviderError) -> Usage:
-    """What a request took that failed: nothing where it was refused, else that is not known."""
-    return Usage() if isinstance(error, BadResponse) else Usage(cost_usd=0.0)
 
 
 def _of_use(whole: Whole) -> bool:

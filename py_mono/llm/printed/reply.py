@@ -35,11 +35,13 @@ class Whole(Struct, frozen=True):
         deltas: What is still to be shown of it.
         message: What it came to.
         silent: Whether it said something, and none of it to anybody: thinking alone.
+        failed: Whether the attempt counts as failed, so that what it took was said already.
     """
 
     deltas: tuple[Delta, ...]
     message: AssistantMessage
     silent: bool = False
+    failed: bool = False
 
 
 class PlainReply:
@@ -155,10 +157,10 @@ class TextReply(PlainReply):
             reasoning="".join(self._reasoning),
             tool_calls=with_unique_ids((call,), self._request.messages),
             model=model,
-            usage=error.usage or Usage(cost_usd=0.0),
+            usage=Usage(cost_usd=0.0),
             stop_reason="tool_use",
         )
-        return Whole(deltas, message)
+        return Whole(deltas, message, failed=True)
 
     def _feed(self, piece: str) -> list[Delta]:
         """What can be shown; what stands behind a call waits, for beside a native call that one is text too."""

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from py_mono.llm.call_ids import with_unique_ids
+from py_mono.llm.retrying import failed
 from py_mono.llm.scripted.format import parse
 from py_mono.llm.scripted.steps import FAULTS, Cut, Expectation, Fault, Reply, Say, Step, Wait
 from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.errors import ConfigError, ProviderError
+from py_mono.protocol.errors import ConfigError, ProviderError, ProviderUnavailable
 from py_mono.protocol.events import ModelRetried, ModelWaiting, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, ToolMessage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
@@ -90,6 +91,12 @@ class ScriptedProvider:
                 case Cut():
                     attempt += 1
                     text, reasoning, calls = "", "", []
+                    yield failed(self, attempt, ProviderUnavailable(step.reason))
+                case Fault():
+                    error = FAULTS[step.kind](step.message, remedy=step.remedy)
+                    error.usage = reply.usage
+                    yield failed(self, attempt + 1, error)
+                    raise error
                 case _:
                     pass
             async for chunk in _play(step, attempt):
@@ -138,7 +145,7 @@ class ScriptedProvider:
 
 
 async def _play(step: Step, attempt: int) -> AsyncGenerator[ModelChunk, None]:
-    """The chunks of one step; raises for a fault."""
+    """The chunks of one step."""
     match step:
         case Say():
             kind = ReasoningDelta if step.reasoning else TextDelta
@@ -151,9 +158,7 @@ async def _play(step: Step, attempt: int) -> AsyncGenerator[ModelChunk, None]:
             await asyncio.sleep(step.seconds)
         case Cut():
             yield ModelRetried(attempt, 0.0, step.reason)
-        case Fault():
-            raise FAULTS[step.kind](step.message, remedy=step.remedy)
-        case ToolCall():
+        case _:
             await asyncio.sleep(0)
 
 

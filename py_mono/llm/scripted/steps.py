@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from py_mono.protocol.errors import (
+    AccessDenied,
     BadResponse,
     ContextTooLong,
     ModelNotFound,
@@ -19,6 +20,7 @@ FAULTS: dict[str, type[ProviderError]] = {
     "provider": ProviderError,
     "unavailable": ProviderUnavailable,
     "rate_limited": RateLimited,
+    "access_denied": AccessDenied,
     "model_not_found": ModelNotFound,
     "context_too_long": ContextTooLong,
     "bad_response": BadResponse,
@@ -76,7 +78,7 @@ class Reply(Struct):
         line: Where it begins, from 1.
         expectations: Checked against the request before anything is played.
         steps: Played in order.
-        usage: What the reply says it took; None counts as nothing.
+        usage: What the reply says it took, or the request that failed.
         stop: Its stop reason; None derives it from the calls.
         repeat: How many requests it answers.
     """

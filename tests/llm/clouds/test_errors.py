@@ -6,7 +6,9 @@ import pytest
 
 from py_mono.llm.clouds.said import wait_in
 from py_mono.protocol.errors import (
+    AccessDenied,
     BadResponse,
+    ContentFiltered,
     ContextTooLong,
     MalformedCall,
     ModelNotFound,
@@ -26,30 +28,30 @@ RETRY_INFO = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay"
 BAD_KEY = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
 
 FINAL: list[tuple[str, Answer, type[ProviderError], str]] = [
-    (GROQ, refuse(401, "Invalid API Key", code="invalid_api_key"), ProviderError, "GROQ_API_KEY"),
-    (GPT, refuse(401, f"Incorrect API key provided: {KEY}.", code="invalid_api_key"), ProviderError, "OPENAI_API_KEY"),
+    (GROQ, refuse(401, "Invalid API Key", code="invalid_api_key"), AccessDenied, "GROQ_API_KEY"),
+    (GPT, refuse(401, f"Incorrect API key provided: {KEY}.", code="invalid_api_key"), AccessDenied, "OPENAI_API_KEY"),
     (
         CLAUDE,
         fake_anthropic.refuse(401, "authentication_error", "invalid x-api-key"),
-        ProviderError,
+        AccessDenied,
         "ANTHROPIC_API_KEY",
     ),
     (
         GEMINI,
         fake_gemini.refuse(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", details=BAD_KEY),
-        ProviderError,
+        AccessDenied,
         "GEMINI_API_KEY",
     ),
-    ("openrouter/m", refuse(401, "User not found."), ProviderError, "OPENROUTER_API_KEY"),
-    ("openrouter/m", refuse(402, "Insufficient credits"), ProviderError, "credit"),
-    (GPT, refuse(429, "You exceeded your current quota", code="insufficient_quota"), ProviderError, "credit"),
+    ("openrouter/m", refuse(401, "User not found."), AccessDenied, "OPENROUTER_API_KEY"),
+    ("openrouter/m", refuse(402, "Insufficient credits"), AccessDenied, "credit"),
+    (GPT, refuse(429, "You exceeded your current quota", code="insufficient_quota"), AccessDenied, "credit"),
     (
         CLAUDE,
         fake_anthropic.refuse(400, "invalid_request_error", "Your credit balance is too low"),
-        ProviderError,
+        AccessDenied,
         "credit",
     ),
-    (GROQ, refuse(403, "Country not supported"), ProviderError, "403"),
+    (GROQ, refuse(403, "Country not supported"), AccessDenied, "403"),
     (GROQ, refuse(404, "The model `m` does not exist", code="model_not_found"), ModelNotFound, "--model"),
     (GROQ, refuse(400, "The model `m` has been decommissioned", code="model_decommissioned"), ModelNotFound, "'m'"),
     (CLAUDE, fake_anthropic.refuse(404, "not_found_error", "model: m"), ModelNotFound, "--model"),
@@ -95,7 +97,7 @@ FINAL: list[tuple[str, Answer, type[ProviderError], str]] = [
     (GPT, Answer([], 308, headers={"Location": "http://127.0.0.1:1/x"}), BadResponse, "redirects"),
     (GPT, Answer([b"<html>Log in</html>"], content_type="text/html"), BadResponse, "web page"),
     (GPT, Answer([b"{}"], content_type="application/json"), ProviderUnavailable, "cut"),
-    (GPT, stream(chunk("content_filter"), fake_openai.DONE), ProviderError, "filter"),
+    (GPT, stream(chunk("content_filter"), fake_openai.DONE), ContentFiltered, "filter"),
     (CLAUDE, fake_anthropic.say(), BadResponse, "nothing"),
     (GPT, fake_openai.say(calls=[("c", "read_file", '{"p')], finish="length"), BadResponse, "not run"),
 ]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from py_mono.llm.ollama.provider import OllamaProvider
 from py_mono.llm.settings import OllamaSettings, ProviderSettings
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.errors import (
     BadResponse,
     ContextTooLong,
@@ -298,9 +299,13 @@ async def test_attempts_are_limited_and_the_last_error_says_what_happened() -> N
     assert len(server.chats) == 3
 
 
-async def test_waits_between_attempts_double() -> None:
-    broken = refuse(500, "boom")
-    chunks = await ask(broken, broken, say("Hello", " there"), settings=OllamaSettings(backoff_s=0.001))
+async def test_waits_between_attempts_are_drawn_and_their_longest_doubles() -> None:
+    answers = [refuse(500, "boom"), refuse(500, "boom"), say("Hello", " there")]
+    settings = ProviderSettings(model="fake", ollama=OllamaSettings(backoff_s=0.002))
+    with FakeOllama(answers) as server:
+        provider = OllamaProvider(replace(settings, base_url=server.url), draw=lambda: 0.5)
+        chunks = await play(provider)
+        await provider.close()
     assert [chunk for chunk in chunks if isinstance(chunk, ModelRetried)] == [
         ModelRetried(1, 0.001, "Ollama answered 500: boom"),
         ModelRetried(2, 0.002, "Ollama answered 500: boom"),
@@ -432,7 +437,11 @@ async def test_thinking_that_eats_the_whole_output_is_tried_again_without_it() -
     with FakeOllama([thought, say("Hello", " there")]) as server, provider_for(server) as provider:
         chunks = await play(provider)
         assert [request.json.get("think") for request in server.chats] == [None, False]
-    assert chunks[1] == ModelRetried(1, 0.0, "the model spent its whole output on thinking")
+    reason = "the model spent its whole output on thinking"
+    assert chunks[1:3] == [
+        AttemptFailed("ollama", "fake", 1, "bad_response", reason, Usage(120, 30, 0, 0.0)),
+        ModelRetried(1, 0.0, reason),
+    ]
     assert message(chunks) == HELLO
 
 

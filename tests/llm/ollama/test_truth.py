@@ -12,9 +12,10 @@ from py_mono.llm.ollama.provider import OllamaProvider
 from py_mono.llm.ollama.server import decode_ps, decode_version, full_name
 from py_mono.llm.settings import OllamaSettings, ProviderSettings
 from py_mono.llm.window.truth import Shown
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.errors import ContextTooLong, ContextTruncated
 from py_mono.protocol.events import ContextChecked, TextDelta
-from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolResult
 from tests.servers.fake_ollama import (
@@ -93,6 +94,12 @@ async def test_a_server_that_truncates_silently_and_shows_it_is_stopped_before_a
         provider = provider_for(server)
         chunks = provider.stream(ASK)
         assert await anext(chunks) == TextDelta("I look.")
+        failed = await anext(chunks)
+        assert isinstance(failed, AttemptFailed)
+        assert (failed.kind, failed.usage) == (
+            "context_truncated",
+            Usage(min(count(server.chats[0]), 4096), 30, 0, 0.0),
+        )
         with pytest.raises(ContextTruncated, match="a window of 4,096 tokens, not the 32,768") as caught:
             await anext(chunks)
         assert len(server.chats) == 1

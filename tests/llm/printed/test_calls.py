@@ -13,7 +13,9 @@ from py_mono.llm.call_parser.stream import CallStream
 from py_mono.llm.printed.calls import TextCalls
 from py_mono.llm.printed.protocol import as_text
 from py_mono.llm.printed.stream import TextStream
+from py_mono.llm.retrying import failed
 from py_mono.llm.scripted.provider import ScriptedProvider
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.codec import encode
 from py_mono.protocol.errors import (
     BadResponse,
@@ -54,7 +56,7 @@ ZERO = Usage(cost_usd=0.0)
 
 
 class Replies:
-    """A provider whose nth request gets the nth reply: chunks, or an error after them."""
+    """A provider whose nth request gets the nth reply: chunks, or an error after them, which is an attempt that failed."""
 
     name, model, window = "replies", "m", 0
 
@@ -72,6 +74,7 @@ class Replies:
         self.asked.append(request)
         for chunk in self._replies.pop(0):
             if isinstance(chunk, ProviderError):
+                yield failed(self, 1, chunk)
                 raise chunk
             yield chunk
 
@@ -104,6 +107,10 @@ def joined(chunks: Sequence[ModelChunk]) -> list[ModelChunk]:
         else:
             found.append(chunk)
     return found
+
+
+def wasted(number: int, reason: str, kind: str = "malformed_call", usage: Usage | None = None) -> AttemptFailed:
+    return AttemptFailed("replies", "m", number, kind, reason, usage or Usage(10, 1, 0, 0.0))
 
 
 def answer(text: str = "", *calls: ToolCall, **members: object) -> AssistantMessage:
@@ -173,35 +180,38 @@ async def test_a_broken_call_is_asked_for_once_by_its_schema(reply: list[ModelCh
     provider = Replies(reply, said("", calls=[READ]))
     assert joined(await play(provider)) == [
         TextDelta("I look."),
+        wasted(1, RETRIED),
         ModelRetried(1, 0.0, RETRIED),
-        answer("", READ, usage=Usage(20, 2, 0, 0.0)),
+        answer("", READ),
     ]
     assert provider.asked == [ASK, replace(ASK, only_tool="read_file")]
 
 
 async def test_a_retry_within_the_second_reply_voids_what_came_before_it() -> None:
-    second = [TextDelta("lost"), ModelRetried(1, 0.5, "cut"), *said("Now:", calls=[READ])]
+    second = [TextDelta("lost"), wasted(1, "cut", usage=ZERO), ModelRetried(1, 0.5, "cut"), *said("Now:", calls=[READ])]
     chunks = joined(await play(Replies([ModelRetried(1, 0.0, "busy"), *said(BROKEN)], second)))
     assert chunks == [
         ModelRetried(1, 0.0, "busy"),
+        wasted(2, RETRIED),
         ModelRetried(2, 0.0, RETRIED),
+        wasted(3, "cut", usage=ZERO),
         ModelRetried(3, 0.5, "cut"),
         TextDelta("Now:"),
-        answer("Now:", READ, usage=Usage(20, 2, 0, 0.0)),
+        answer("Now:", READ),
     ]
 
 
-@pytest.mark.parametrize(
-    ("error", "cost"), [(ContextTooLong("long"), 0.0), (ToolsUnsupported("no"), 0.0), (BadResponse("what"), None)]
-)
-async def test_a_second_request_that_is_refused_leaves_the_first_reply(
-    error: ProviderError, cost: float | None
-) -> None:
-    broken = said('<tool_call>{"name": "read_file", "arguments": {"path": }}</tool_call>')
-    message = (await play(Replies(broken, [TextDelta("x"), error])))[-1]
+@pytest.mark.parametrize("error", [ContextTooLong("long"), ToolsUnsupported("no"), BadResponse("what", usage=Usage())])
+async def test_a_second_request_that_is_refused_leaves_the_first_reply(error: ProviderError) -> None:
+    chunks = await play(Replies(said(BROKEN), [TextDelta("x"), error]))
+    message = chunks[-1]
     assert isinstance(message, AssistantMessage)
     assert [(call.name, bool(call.malformed)) for call in message.tool_calls] == [("read_file", True)]
-    assert message.usage == Usage(10, 1, 0, cost)
+    assert [chunk for chunk in chunks if isinstance(chunk, AttemptFailed)] == [
+        wasted(1, RETRIED),
+        wasted(2, str(error), error.kind, error.usage or ZERO),
+    ]
+    assert message.usage == ZERO  # all that was taken is said above
 
 
 async def test_a_reply_that_a_local_server_gave_up_on_costs_nothing() -> None:
@@ -216,11 +226,11 @@ async def test_a_reply_that_a_local_server_gave_up_on_costs_nothing() -> None:
 async def test_a_server_that_gave_up_on_a_call_is_asked_once_for_the_tool_that_it_must_be() -> None:
     raw = '{"path":"a.py","content":"say \\"hi\\""}]'
     written = ToolCall("call_1", "write_file", {"path": "a.py", "content": "x"})
-    provider = Replies([TextDelta("So: "), MalformedCall("broken", raw=raw)], said("", calls=[written]))
+    provider = Replies([TextDelta("So: "), MalformedCall("broken", raw=raw, usage=Usage())], said("", calls=[written]))
     chunks = joined(await play(provider))
-    assert chunks[0] == TextDelta("So:")
-    assert isinstance(chunks[1], ModelRetried)
-    assert chunks[2:] == [answer("", written, usage=Usage(10, 1, 0, None))]
+    assert chunks[:2] == [TextDelta("So:"), wasted(1, "broken", usage=Usage())]
+    assert isinstance(chunks[2], ModelRetried)
+    assert chunks[3:] == [answer("", written)]
     assert provider.asked[1].only_tool == "write_file"
 
 
@@ -255,14 +265,15 @@ async def test_where_the_tool_is_not_certain_the_same_is_asked_again(error: Malf
 )
 async def test_a_call_that_stays_broken_goes_to_the_model_as_it_is(second: list[ModelChunk | ProviderError]) -> None:
     chunks = joined(await play(Replies(said(f"I look.\n{BROKEN}"), second)))
-    assert [type(chunk) for chunk in chunks] == [TextDelta, ModelRetried, TextDelta, AssistantMessage]
+    shown = [chunk for chunk in chunks if not isinstance(chunk, AttemptFailed)]
+    assert [type(chunk) for chunk in shown] == [TextDelta, ModelRetried, TextDelta, AssistantMessage]
     message = chunks[-1]
     assert isinstance(message, AssistantMessage)
     (call,) = message.tool_calls
-    assert (message.text, message.stop_reason, message.usage.input_tokens >= 10) == ("I look.", "tool_use", True)
+    assert (message.text, message.stop_reason) == ("I look.", "tool_use")
     assert (call.id, call.name, call.arguments) == ("call_1", "read_file", {})
     assert '"path": }' in call.malformed
-    assert chunks[2] == TextDelta("I look.")
+    assert shown[2] == TextDelta("I look.")
 
 
 async def test_a_call_that_the_server_never_shows_goes_out_under_a_name_that_no_tool_has() -> None:
@@ -339,9 +350,10 @@ async def test_nothing_but_thinking_is_asked_again_and_then_an_error() -> None:
     chunks = joined(await play(Replies(only, said("Hello."))))
     assert chunks == [
         ReasoningDelta(CALL),
+        wasted(1, "the reply was nothing but thinking", "bad_response"),
         ModelRetried(1, 0.0, "the reply was nothing but thinking"),
         TextDelta("Hello."),
-        answer("Hello.", usage=Usage(20, 2, 0, 0.0)),
+        answer("Hello."),
     ]
     with pytest.raises(BadResponse, match="nothing but thinking"):
         await play(Replies(only, only))
@@ -358,6 +370,7 @@ async def test_a_model_without_tools_is_told_of_them_from_then_on() -> None:
         ),
     )
     assert await play(provider, ASK, later) == [
+        wasted(1, "x", "tools_unsupported", ZERO),
         Notice("m has no tool calling of its own: the tools are described in its prompt"),
         answer("", READ),
         TextDelta("Done."),
@@ -369,13 +382,13 @@ async def test_a_model_without_tools_is_told_of_them_from_then_on() -> None:
 async def test_results_that_such_a_model_makes_up_are_dropped_with_all_that_follows() -> None:
     text = f"I look.\n{CALL}\n<tool_response>\nforty-two\n</tool_response>\n{CALL}\nIt says 42."
     chunks = joined(await play(Replies([ToolsUnsupported("x")], said(text))))
-    assert chunks[1:] == [TextDelta("I look."), answer("I look.", READ)]
+    assert chunks[2:] == [TextDelta("I look."), answer("I look.", READ)]
 
 
 async def test_such_a_model_too_is_held_to_the_schema_after_a_broken_call() -> None:
     provider = Replies([ToolsUnsupported("x")], said(BROKEN), said("", calls=[READ]))
     message = (await play(provider))[-1]
-    assert message == answer("", READ, usage=Usage(20, 2, 0, 0.0))
+    assert message == answer("", READ)
     assert provider.asked[2] == as_text(replace(ASK, only_tool="read_file"))
     assert provider.asked[2].tools == TOOLS
 

@@ -7,7 +7,8 @@ import pytest
 from py_mono.llm.registry import create
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.errors import BadResponse, ConfigError, ProviderError, RateLimited
+from py_mono.protocol.attempts import AttemptFailed
+from py_mono.protocol.errors import AccessDenied, BadResponse, ConfigError, ProviderError, RateLimited
 from py_mono.protocol.events import ModelRetried, ModelWaiting, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
@@ -70,11 +71,19 @@ async def test_a_cut_voids_what_came_before_it() -> None:
     chunks = await play(ScriptedProvider("text: lost\ncall: lost\ncut: reset\ntext: kept\nloading: 0"), request())
     assert chunks == [
         TextDelta("lost"),
+        AttemptFailed("scripted", "script", 1, "provider_unavailable", "reset", Usage(cost_usd=0.0)),
         ModelRetried(1, 0.0, "reset"),
         TextDelta("kept"),
         ModelWaiting("loading"),
         AssistantMessage(text="kept", model="script", usage=Usage(cost_usd=0.0)),
     ]
+
+
+async def test_a_fault_took_what_its_reply_says() -> None:
+    chunks = ScriptedProvider("fault: access_denied no\nusage: 5 6 0 0.5").stream(request())
+    assert await anext(chunks) == AttemptFailed("scripted", "script", 1, "access_denied", "no", Usage(5, 6, 0, 0.5))
+    with pytest.raises(AccessDenied):
+        await anext(chunks)
 
 
 async def test_a_fault_raises_its_kind_with_message_and_remedy() -> None:
