@@ -187,3 +187,22 @@ def test_cryptography_is_loaded_by_the_first_file_that_is_opened(tmp_path: Path)
     environment = {**os.environ, "LLM_MASTER_KEY": FERNET}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_too_little_memory_is_told(tmp_path: Path) -> None:
+    safe = Safe(tmp_path, LLM_MASTER_KEY=PASSPHRASE)
+    safe.file.write_bytes(FIRST)
+    code = (
+        "import os, resource\n"
+        "from py_mono.protocol.errors import ConfigError\n"
+        "from py_mono.security.keys import sealing\n"
+        "from py_mono.security.keys.manager import KeyManager\n"
+        f"keys = KeyManager({os.fspath(safe.workspace)!r}, {os.fspath(tmp_path / 'state')!r}, os.environ, learned=len)\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * os.sysconf('SC_PAGESIZE')\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20),) * 2)\n"
+        "try:\n    keys.stored()\n"
+        "except ConfigError as error:\n    print(error)\n"
+    )
+    environment = {**os.environ, "LLM_MASTER_KEY": PASSPHRASE}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment)
+    assert done.stdout == "there is not enough memory to open the stored keys: a passphrase takes 128 MiB\n"
