@@ -63,7 +63,8 @@ def _bubblewrap(profile: Profile, report: int, places: Sequence[str]) -> list[st
         if any(path.startswith(f"{writable}/") for writable in profile.writable):
             arguments += _same_place("--ro-bind", path)
     for path in profile.hidden:
-        if os.path.exists(path):
+        shown = any(path.startswith(f"{folder}/") for folder in (*profile.readable, *profile.writable))
+        if shown and os.path.exists(path):
             arguments += ["--ro-bind", "/dev/null", path]
     return [*arguments, "--chdir", profile.workspace, "--"]
 

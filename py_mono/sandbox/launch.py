@@ -14,11 +14,11 @@ from py_mono.sandbox import backends
 from py_mono.sandbox.host import harden_host
 from py_mono.sandbox.keys import KeyFile
 from py_mono.sandbox.presence import Presence
-from py_mono.sandbox.profile import Profile, make_environment, make_profile
+from py_mono.sandbox.profile import Profile, make_environment, make_profile, secret_files
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the prompt
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 PREFIX = "py-mono-"
 """How the names of private folders begin; a pid and something random follow."""
@@ -64,11 +64,13 @@ class Launcher:
         extra_roots: "Sequence[str]" = (),
         network: bool = False,
         sessions: str = "",
+        environment: "Mapping[str, str] | None" = None,
         adjust: "Callable[[Profile], Profile] | None" = None,
     ) -> None:
         """Make the private folder and the profile; ``adjust`` may change the profile (tests leave layers out).
 
-        ``sessions``: see ``Presence``.
+        ``sessions``: see ``Presence``. The files that ``environment`` (default: this process's) names as holding a key
+        are hidden like the key file.
 
         Raises:
             SandboxError: The workspace or the private folder cannot be used.
@@ -77,6 +79,7 @@ class Launcher:
         roots = [_folder(root, "further folder") for root in extra_roots]
         self.private_tmp, self._claim = _private_folder()
         profile = make_profile(self.workspace, self.private_tmp, extra_roots=roots, network=network, backend=backend)
+        profile.hidden = (*profile.hidden, *secret_files(os.environ if environment is None else environment))
         self.profile = adjust(profile) if adjust else profile
         self.key_file = KeyFile(self.workspace)
         self._presence = Presence(sessions)

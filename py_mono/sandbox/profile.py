@@ -256,6 +256,12 @@ def make_environment(profile: Profile, source: Mapping[str, str]) -> dict[str, s
     }
 
 
+def secret_files(environment: Mapping[str, str]) -> list[str]:
+    """The files that variables name as holding a key or a token, such as ``LLM_MASTER_KEY_FILE``; resolved."""
+    names = (name for name in environment if name.endswith("_FILE") and ("_KEY" in name or "TOKEN" in name))
+    return [os.path.realpath(path) for name in names if (path := environment[name].strip()) and "\0" not in path]
+
+
 def _system_paths(*, network: bool) -> list[str]:
     paths = [*_SYSTEM_FOLDERS, *(f"/etc/{name}" for name in _SYSTEM_FILES), *_STATE_FILES, *_KERNEL_FILES]
     return [*paths, *_NAME_RESOLUTION] if network else paths

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_mono.config import Folders, Settings, read
-from py_mono.llm.registry import names
+from py_mono.llm.registry import names, split
 from py_mono.protocol.errors import ConfigError
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
@@ -26,12 +26,14 @@ from py_mono.utils.container import in_container
 from py_mono.utils.lazy import load
 from py_mono.utils.stdout import lost
 from py_mono.utils.version import VERSION
-from py_mono.wiring.choices import provider_settings, redactor
+from py_mono.wiring.choices import key_manager, provider_settings, redactor
 from py_mono.wiring.leaving import leave
+from py_mono.wiring.providers import bound
 
 if TYPE_CHECKING:
     from py_mono.llm.settings import ProviderSettings
     from py_mono.protocol.ports import Redact
+    from py_mono.security.keys.manager import KeyManager
 
 _NO_FOLDER = "/dev/null"
 """Holds no ``.env``, and nothing can be put into it."""
@@ -83,7 +85,8 @@ async def _doctor(arguments: Arguments, settings: Settings, problems: Problems, 
         opened.append(WorkerSandbox(launcher))
         return await opened[0].lock()
 
-    case = case_of(settings, lock, os.environ, problems)
+    keys = key_manager(settings, redact) if settings.workspace else None
+    case = case_of(settings, lock, os.environ, problems, keys=keys)
     try:
         if arguments.json:
             return await _print_json(case, redact)
@@ -103,14 +106,21 @@ async def _print_json(case: Case, redact: "Redact") -> int:
     return 1 if output.lost else status(found)
 
 
-async def report(settings: Settings, lock: LockReport) -> str:
+async def report(settings: Settings, lock: LockReport, keys: "KeyManager") -> str:
     """What ``/doctor`` shows: lines for the terminal, without colours."""
-    found = [finding async for finding in examine(case_of(settings, lock, os.environ))]
+    found = [finding async for finding in examine(case_of(settings, lock, os.environ, keys=keys))]
     screen = Screen(sys.__stdout__ or sys.stdout, {**settings.environment, "NO_COLOR": "1"})
     return "".join(rows(finding, screen) for finding in found) + f"\n{summary(found)}"
 
 
-def case_of(settings: Settings, lock: LockReport, environ: Mapping[str, str], problems: Problems = ()) -> Case:
+def case_of(
+    settings: Settings,
+    lock: LockReport,
+    environ: Mapping[str, str],
+    problems: Problems = (),
+    *,
+    keys: "KeyManager | None",
+) -> Case:
     """What the doctor looks at; what is wrong with the provider's settings is one more problem."""
 
     def stats() -> tuple[int, int, float]:
@@ -118,11 +128,14 @@ def case_of(settings: Settings, lock: LockReport, environ: Mapping[str, str], pr
         found = checkpoints(settings.folders.state, settings.workspace).stats()
         return found.bytes, found.checkpoints, found.oldest
 
-    provider, more = _provider(settings)
+    provider, more = _provider(settings, keys)
+    fallback, wrong = _fallback(settings, keys)
     return Case(
         version=VERSION,
         provider=provider,
-        problems=(*problems, *more),
+        problems=(*problems, *more, *wrong),
+        keys=keys,
+        fallback=fallback,
         workspace=settings.workspace,
         state=settings.folders.state,
         config=settings.folders.config,
@@ -134,14 +147,25 @@ def case_of(settings: Settings, lock: LockReport, environ: Mapping[str, str], pr
     )
 
 
-def _provider(settings: Settings) -> "tuple[ProviderSettings, Problems]":
+def _provider(settings: Settings, keys: "KeyManager | None") -> "tuple[ProviderSettings, Problems]":
     problems: list[tuple[str, str]] = []
     if settings.provider not in names():
         said = f"there is no provider {settings.provider!r}; there are {', '.join(names())}"
         problems.append((said, "export LLM_PROVIDER=ollama"))
     try:
-        return provider_settings(settings), tuple(problems)
+        return provider_settings(settings, keys=keys), tuple(problems)
     except ConfigError as error:
         problems.append((str(error), "unset OLLAMA_CONTEXT_LENGTH"))
         del settings.environment["OLLAMA_CONTEXT_LENGTH"]
-        return provider_settings(settings), tuple(problems)
+        return provider_settings(settings, keys=keys), tuple(problems)
+
+
+def _fallback(settings: Settings, keys: "KeyManager | None") -> "tuple[tuple[ProviderSettings, ...], Problems]":
+    """What the providers of the chain would be made from; what is none of them is a problem."""
+    found, problems = [], []
+    for spec in settings.fallback:
+        try:
+            found.append(provider_settings(bound(settings, *split(spec)), keys=keys))
+        except ConfigError as error:
+            problems.append((f"the fallback {spec!r}: {error}", error.remedy))
+    return tuple(found), tuple(problems)

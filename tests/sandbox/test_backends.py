@@ -49,8 +49,11 @@ def test_bubblewrap_shows_what_the_profile_shows_and_hides_the_keys(tmp_path: Pa
     (tmp_path / ".keys.enc").touch()
     program = tmp_path / "bwrap"
     program.touch(mode=0o755)
-    argv = backends.command(profile(tmp_path, "bubblewrap"), 4, bubblewrap=(str(program),))
+    shown = profile(tmp_path, "bubblewrap")
+    shown.hidden = (*shown.hidden, "/proc/version")
+    argv = backends.command(shown, 4, bubblewrap=(str(program),))
     options = " ".join(argv[: argv.index("--")])
+    assert "/proc/version" not in options
     assert options.startswith(f"{program} --unshare-all --die-with-parent --as-pid-1 --info-fd 4")
     assert "--ro-bind /usr /usr" in options
     assert f"--bind {tmp_path} {tmp_path}" in options

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from py_mono.sandbox.profile import LAYERS, Limits, Profile, make_environment, make_profile
+from py_mono.sandbox.profile import LAYERS, Limits, Profile, make_environment, make_profile, secret_files
 
 names = st.binary(min_size=1, max_size=40).filter(lambda raw: 0 not in raw).map(os.fsdecode)
 
@@ -42,6 +42,16 @@ def test_a_workspace_that_is_a_link_is_resolved(tmp_path: Path) -> None:
     profile = make_profile(str(tmp_path / "link"), str(tmp_path), extra_roots=[str(tmp_path / "link")])
     real = os.path.realpath(tmp_path / "real")
     assert (profile.workspace, profile.extra_roots, profile.hidden) == (real, (real,), (f"{real}/.keys.enc",))
+
+
+def test_files_that_variables_name_as_holding_a_key_are_found(tmp_path: Path) -> None:
+    (tmp_path / "key").touch()
+    (tmp_path / "link").symlink_to("key")
+    named = {
+        "LLM_MASTER_KEY_FILE": f" {tmp_path}/link ", "LLM_MASTER_KEY_OLD_FILE": "a\0b", "GROQ_API_KEY_FILE": "",
+        "HF_TOKEN_FILE": "/no/such/file", "PASSWORD_STORE_FILE": "/dev/null", "OPENAI_API_KEY": "sk",
+    }  # fmt: skip
+    assert secret_files(named) == [f"{os.path.realpath(tmp_path)}/key", "/no/such/file"]
 
 
 def test_a_missing_workspace_is_an_error(tmp_path: Path) -> None:
