@@ -22,6 +22,7 @@ from py_mono.protocol.errors import (
 from py_mono.protocol.events import ModelRetried, Notice, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
+from py_mono.utils.text import spoken
 from py_mono.utils.threads import in_thread
 
 PATIENCE_S = 10.0
@@ -53,7 +54,7 @@ class Chain:
     """See ``chained``. Its name and model are the first's: who answered is said by each message."""
 
     def __init__(self, first: Provider, others: Sequence[tuple[str, Make]], breakers: Breakers) -> None:
-        self._links = [_Link(_spoken(first), breakers, provider=first)]
+        self._links = [_Link(spoken(first.name, first.model), breakers, provider=first)]
         self._links += [_Link(label, breakers, make=make) for label, make in others]
         self._current = self._links[0]
         self._tried: list[_Link] = []
@@ -227,7 +228,9 @@ class _Link:
     @property
     def breaker(self) -> Breaker:
         """Its breaker; the session has it under the name that the provider gives itself."""
-        return self._breakers.of(self.label if self.provider is None else _spoken(self.provider))
+        return self._breakers.of(
+            self.label if self.provider is None else spoken(self.provider.name, self.provider.model)
+        )
 
     @property
     def ready(self) -> Provider:
@@ -240,9 +243,3 @@ class _Link:
         """Make it where it was not yet made; raises ``ConfigError`` where that is not possible."""
         if self.provider is None and self._make is not None:
             self.provider = await in_thread(self._make, "fallback")
-
-
-def _spoken(provider: Provider) -> str:
-    """``NAME/MODEL``, as people write it: the models of a cloud have its name in front already."""
-    name, model = provider.name, provider.model
-    return model if model.startswith(f"{name}/") else f"{name}/{model}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
+from py_mono.protocol.attempts import ModelFellBack
 from py_mono.protocol.changes import ChangesCommitted, ChangesStaged
 from py_mono.protocol.events import (
     ContextChecked,
@@ -54,6 +55,7 @@ _SHOW: dict[type, Callable[[View, Any], None]] = {
     ReasoningDelta: replies.reasoning_delta,
     MessageFinished: replies.message_finished,
     ModelRetried: replies.model_retried,
+    ModelFellBack: replies.model_fell_back,
     ToolStarted: calls.tool_started,
     ToolOutput: calls.tool_output,
     ApprovalRequested: approvals.approval_requested,

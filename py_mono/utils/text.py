@@ -149,6 +149,11 @@ class HeadTail:
         return f"{head}\n[… {left_out:,} characters, {lines:,} lines left out …]\n{tail[extra:]}"
 
 
+def spoken(provider: str, model: str) -> str:
+    """``PROVIDER/MODEL``, as people write it: the models of a cloud have its name in front already."""
+    return model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+
+
 def clip(text: str, limit: int) -> str:
     """The text itself, or its head and tail with a notice between where it is longer than ``limit`` characters."""
     if len(text) <= limit:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from msgspec.structs import replace
 
+from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.events import (
     ContextChecked,
@@ -338,6 +339,30 @@ def test_a_retry_at_once_names_no_time() -> None:
     )
 
 
+def test_another_model_that_answers_is_said_in_one_line_and_what_the_first_said_is_void() -> None:
+    story = shown(
+        StepStarted(1, "groq/m", ""),
+        TextDelta("Half of a line\n"),
+        AttemptFailed("groq", "groq/m", 1, "provider_unavailable", "groq: the reply\nwas cut", Usage()),
+        ModelFellBack("groq", "groq/m", "ollama", "qwen3:8b", "groq: the reply\nwas cut"),
+        TextDelta("All of it.\n"),
+        MessageFinished(AssistantMessage("All of it.\n", model="qwen3:8b")),
+        columns=300,
+    )
+    assert story == (
+        "Half of a line\n"
+        "groq/m did not answer (groq: the reply was cut); what it said above does not count; "
+        "ollama/qwen3:8b answers for the rest of this turn\n"
+        "All of it.\n"
+    )
+
+
+def test_a_fallback_before_anything_was_said_voids_nothing() -> None:
+    assert shown(ModelFellBack("ollama", "m", "groq", "groq/x", "gone"), columns=300) == (
+        "ollama/m did not answer (gone); groq/x answers for the rest of this turn\n"
+    )
+
+
 def test_a_guards_note_is_called_a_note_once() -> None:
     steered = MessageSteered(UserMessage("Note: you repeat yourself."), "guard")
     assert shown(steered) == "note to the model: you repeat yourself.\n"
@@ -359,6 +384,7 @@ def test_nothing_anybody_says_acts_on_the_terminal(text: str, more: str) -> None
         ReasoningDelta(text),
         ReasoningDelta(more),
         ModelRetried(1, 1.0, text),
+        ModelFellBack(text, more, more, text, text),
         MessageFinished(AssistantMessage(text, more, (call,))),
         ToolStarted(call),
         ToolOutput("1", more),

@@ -1,5 +1,6 @@
 """Events of a turn and of the model's replies."""
 
+from py_mono.protocol.attempts import ModelFellBack
 from py_mono.protocol.events import (
     ContextChecked,
     MessageFinished,
@@ -18,6 +19,7 @@ from py_mono.ui.rendering.jobs import jobs_go_on
 from py_mono.ui.rendering.view import View
 from py_mono.ui.rendering.words import PHASES, STOPS, counted, fullness, money
 from py_mono.ui.terminal import Style, clip, duration, harmless, one_line
+from py_mono.utils.text import spoken
 
 
 def turn_started(view: View, event: TurnStarted) -> None:
@@ -94,6 +96,18 @@ def model_retried(view: View, event: ModelRetried) -> None:
     view.say(f"{one_line(event.reason)}; {void}asking again{after}", "yellow")
     view.text.begin(view.at)
     view.wait("waiting to ask again")
+
+
+def model_fell_back(view: View, event: ModelFellBack) -> None:
+    """The request goes to another model."""
+    view.text.end(view.at)
+    void = "what it said above does not count; " if view.text.shown else ""
+    before, after = spoken(event.provider, event.model), spoken(event.to_provider, event.to_model)
+    view.say(
+        one_line(f"{before} did not answer ({event.reason}); {void}{after} answers for the rest of this turn"), "yellow"
+    )
+    view.text.begin(view.at)
+    view.wait("thinking")
 
 
 def prefix_broken(view: View, event: PrefixBroken) -> None:
