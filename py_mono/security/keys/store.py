@@ -4,17 +4,16 @@ import errno
 import fcntl
 import os
 import shlex
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys import files
 from py_mono.security.keys.header import MAGIC
+from py_mono.security.keys.locks import Locks
 from py_mono.security.keys.places import KeyPlaces
 
 _WAIT_S = 20.0
-_POLL_S = 0.02
 
 
 class Store:
@@ -28,7 +27,7 @@ class Store:
 
     def __init__(self, places: KeyPlaces, wait_s: float = _WAIT_S) -> None:
         self._places = places
-        self._wait_s = wait_s
+        self._locks = Locks(places, wait_s)
 
     def read(self) -> bytes | None:
         """The bytes; None where there is no file. A mode that lets others read it is taken back.
@@ -50,7 +49,7 @@ class Store:
             ConfigError: It cannot be written, and is as it was; or it would have to be made while a session runs.
         """
         try:
-            with self._locked(fcntl.LOCK_EX):
+            with self._locks.held(fcntl.LOCK_EX):
                 if os.path.lexists(self._places.file):
                     self._rewrite(work)
                 elif (data := work(None)) is not None:
@@ -61,10 +60,10 @@ class Store:
     def _read(self) -> bytes | None:
         if not os.path.lexists(self._places.file):
             return None
-        with self._locked(fcntl.LOCK_SH, needed=False):
+        with self._locks.held(fcntl.LOCK_SH, needed=False):
             if not os.path.lexists(self._places.ahead):
                 return self._content()
-        with self._locked(fcntl.LOCK_EX, needed=False):
+        with self._locks.held(fcntl.LOCK_EX, needed=False):
             try:
                 descriptor = files.open_stored(self._places.file, write=True)
                 try:
@@ -97,7 +96,7 @@ class Store:
 
     def _make(self, data: bytes) -> None:
         path = self._places.file
-        with self._no_sessions():
+        with self._locks.without_sessions():
             descriptor = files.create(path)
             try:
                 files.sync_folder(os.path.dirname(path))
@@ -153,60 +152,6 @@ class Store:
             return files.read_all(descriptor)
         finally:
             os.close(descriptor)
-
-    @contextmanager
-    def _locked(self, kind: int, *, needed: bool = True) -> Iterator[None]:
-        """Under the lock. Who only reads and cannot have it (``needed``) shares the state folder with no writer."""
-        try:
-            descriptor = self._open_beside(self._places.lock)
-        except OSError:
-            if needed:
-                raise
-            yield
-            return
-        try:
-            try:
-                self._wait(descriptor, kind)
-            except OSError:  # a file system without locks
-                if needed:
-                    raise
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _wait(self, descriptor: int, kind: int) -> None:
-        until = time.monotonic() + self._wait_s
-        while True:
-            try:
-                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise ConfigError(
-                        f"another process has been busy with {self._places.file} for {self._wait_s:g} s",
-                        remedy="wait until it is done, or end it, then try again",
-                    ) from None
-                time.sleep(_POLL_S)
-            else:
-                return
-
-    @contextmanager
-    def _no_sessions(self) -> Iterator[None]:
-        """While no process has workers in the workspace: they were started without the file, and do not cover it."""
-        descriptor = self._open_beside(self._places.sessions)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
-            raise ConfigError(
-                "a session of py-mono runs in this workspace, and its tools could read a file that is made now",
-                remedy="set the first key there with /key PROVIDER, or end it first",
-            ) from None
-        finally:
-            os.close(descriptor)
-
-    def _open_beside(self, path: str) -> int:
-        os.makedirs(self._places.folder, mode=0o700, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def _told(self, error: OSError, done: str) -> ConfigError:
         path = str(error.filename or self._places.file)

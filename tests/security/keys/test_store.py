@@ -261,6 +261,18 @@ def test_keys_are_read_where_nothing_can_be_kept(safe: Safe) -> None:
     assert safe.open().find("groq", ()) == "gsk_one"
 
 
+def test_keys_are_read_where_nothing_can_be_locked(safe: Safe, monkeypatch: pytest.MonkeyPatch) -> None:
+    safe.open().set("groq", "gsk_one")
+    fail = failing(errno.ENOLCK)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: fail())
+    assert safe.open().stored() == ("groq",)
+    before = safe.content
+    with pytest.raises(ConfigError, match="cannot be written: No locks available") as caught:
+        safe.open().set("groq", "gsk_two")
+    told(caught.value)
+    assert safe.content == before
+
+
 def test_a_file_that_was_removed_is_gone_also_where_a_write_was_cut_off(safe: Safe) -> None:
     safe.open().set("groq", "gsk_one")
     Path(safe.places.ahead).write_bytes(safe.file.read_bytes())
