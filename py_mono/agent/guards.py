@@ -6,11 +6,14 @@ from typing import Protocol
 from msgspec import Struct
 
 from py_mono.agent.progress import STOP_AT, WARN_AT, Progress, signature
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.codec import encode
-from py_mono.protocol.events import ErrorInfo, TurnStop
+from py_mono.protocol.events import ErrorInfo, MessageFinished, TurnStop
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import Redact
+from py_mono.protocol.spending import Spending
 from py_mono.protocol.tools import ToolCall, ToolResult
+from py_mono.utils.money import exact, money
 
 LONGEST_CYCLE = 8
 WARN_AFTER = 3
@@ -19,17 +22,21 @@ _SHOWN = 3
 
 
 class Limits(Struct, frozen=True):
-    """What one turn may take.
+    """What one turn may take, and the session.
 
     Attributes:
         max_steps: Requests to the model.
         max_tokens: Input and output of all its requests together, cached ones included; None is no limit.
         max_budget_usd: US dollars; None is no limit. Requests whose price is not known cannot be held against it.
+        session_budget_usd: The same for all turns of the session together, its past included.
+        warn_at: The part of either budget from which on the person is told, above 0 and up to 1.
     """
 
     max_steps: int = 200
     max_tokens: int | None = None
     max_budget_usd: float | None = None
+    session_budget_usd: float | None = None
+    warn_at: float = 0.8
 
 
 class Stop(Struct, frozen=True):
@@ -40,52 +47,82 @@ class Stop(Struct, frozen=True):
 
 
 class LimitGuard:
-    """Counts what a turn takes, and says when it is too much.
+    """Counts what a turn takes, and says when it is too much. Asked before each step: not between the attempts of one.
 
     Attributes:
-        steps: Requests so far, those that failed included.
-        usage: What they took; its cost is None as soon as the price of one is not known.
+        steps: Requests so far, those that failed included; attempts at the same one count once.
+        spending: What they took.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, session: Spending) -> None:
+        """``session`` is what the session took; it counts by itself, this turn's requests too, each before ``count`` does."""
         self._limits = limits
-        self._known_usd = 0.0
+        self._session = session
         self._told_of_price = False
         self.steps = 0
-        self.usage = Usage(cost_usd=0.0)
+        self.spending = Spending()
+
+    @property
+    def usage(self) -> Usage:
+        """What the turn took; its cost is None as soon as the price of one request is not known."""
+        return self.spending.total.usage
+
+    def before_turn(self) -> Stop | None:
+        """Asked before anything is done at all."""
+        budget, spent = self._limits.session_budget_usd, self._session.total.known_usd
+        if budget is None or spent < budget:
+            return None
+        said = f"this session has spent {money(spent)}; its budget is {money(budget)}"
+        remedy = "raise session_usd under [budget] in config.toml, or start a new session"
+        return Stop("max_budget", ErrorInfo("max_budget", said, remedy))
 
     def before_step(self) -> Stop | None:
         """Asked before each request, the first too."""
         limits, usage = self._limits, self.usage
         tokens = usage.input_tokens + usage.output_tokens
+        spent = self.spending.total.known_usd
         if self.steps >= limits.max_steps:
             return _limit("max_steps", f"the limit of {limits.max_steps} steps was reached", "--max-steps")
         if limits.max_tokens is not None and tokens >= limits.max_tokens:
             return _limit("max_tokens", f"{tokens} tokens were used; the limit is {limits.max_tokens}", "--max-tokens")
-        if limits.max_budget_usd is not None and self._known_usd >= limits.max_budget_usd:
-            spent = f"${self._known_usd:.4f} was spent; the budget is ${_dollars(limits.max_budget_usd)}"
-            return _limit("max_budget", spent, "--max-budget-usd")
-        return None
+        if limits.max_budget_usd is not None and spent >= limits.max_budget_usd:
+            said = f"{money(spent)} was spent; the budget is {money(limits.max_budget_usd)}"
+            return _limit("max_budget", said, "--max-budget-usd")
+        return self.before_turn()
 
     def start_step(self) -> int:
         """Count a request that is about to be made, and return its number."""
         self.steps += 1
         return self.steps
 
-    def count(self, usage: Usage) -> str:
-        """Take in what one request took; what to tell the person about it, once, else empty."""
-        self.usage += usage
-        self._known_usd += usage.cost_usd or 0.0
-        if usage.cost_usd is not None or self._limits.max_budget_usd is None or self._told_of_price:
+    def count(self, fact: MessageFinished | AttemptFailed) -> Sequence[str]:
+        """Take in what one request took; what to tell the person about it."""
+        limits = self._limits
+        before = self.spending.total.known_usd
+        self.spending.apply(fact)
+        spent, session = self.spending.total.known_usd, self._session.total.known_usd
+        notes = (
+            self._of_price(fact),
+            self._warning("this turn", before, spent, limits.max_budget_usd),
+            self._warning("this session", exact(session - (spent - before)) or 0.0, session, limits.session_budget_usd),
+        )
+        return [note for note in notes if note]
+
+    def _of_price(self, fact: MessageFinished | AttemptFailed) -> str:
+        """That a budget cannot hold, once."""
+        usage = fact.message.usage if isinstance(fact, MessageFinished) else fact.usage
+        budgets = self._limits.max_budget_usd, self._limits.session_budget_usd
+        if usage.cost_usd is not None or budgets == (None, None) or self._told_of_price:
             return ""
         self._told_of_price = True
-        return "what this model costs is not known, so --max-budget-usd cannot end the turn; --max-tokens can"
+        budget = "--max-budget-usd" if budgets[0] is not None else "the session's budget"
+        return f"what this model costs is not known, so {budget} cannot end the turn; --max-tokens can"
 
-
-def _dollars(amount: float) -> str:
-    """With cents, and with what is smaller where there is such."""
-    whole = f"{amount:.2f}"
-    return whole if float(whole) == amount else f"{amount:g}"
+    def _warning(self, whose: str, before: float, spent: float, budget: float | None) -> str:
+        """Said by the request that gets there, and so once."""
+        if budget is None or not before < self._limits.warn_at * budget <= spent:
+            return ""
+        return f"{whose} has spent {money(spent)}, {100 * spent / budget:.0f}% of its budget of {money(budget)}"
 
 
 def _limit(reason: TurnStop, message: str, flag: str) -> Stop:

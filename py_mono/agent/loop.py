@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from py_mono.agent.executor import ToolExecutor
 from py_mono.agent.guards import LimitGuard, StepGuard, Stop
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import BadResponse
 from py_mono.protocol.events import ErrorInfo, MessageFinished, MessageSteered, Notice, StepStarted
@@ -47,8 +48,6 @@ class Loop(Struct, frozen=True):
             if stop := self.limits.before_step():
                 return stop
             message = await self._ask()
-            if note := self.limits.count(message.usage):
-                self.emit(Notice(note))
             if not message.tool_calls:
                 if self._steer():
                     continue
@@ -82,11 +81,19 @@ class Loop(Struct, frozen=True):
                 if isinstance(chunk, AssistantMessage):
                     message = chunk
                     break
-                self.emit(chunk)
+                if isinstance(chunk, AttemptFailed):
+                    self._counted(chunk)
+                else:
+                    self.emit(chunk)
         if message is None:
             raise BadResponse(f"{self.provider.name} ended its stream without a message")
-        self.emit(MessageFinished(message))  # no await from here until its calls are run: each of them gets its result
+        self._counted(MessageFinished(message))  # no await from here until its calls are run: each gets its result
         return message
+
+    def _counted(self, fact: MessageFinished | AttemptFailed) -> None:
+        self.emit(fact)
+        for note in self.limits.count(fact):
+            self.emit(Notice(note))
 
 
 def _cut_short(message: AssistantMessage) -> Stop:

@@ -89,7 +89,7 @@ class Turn:
 
     def __init__(self, ports: TurnPorts) -> None:
         self._ports = ports
-        self._limits = LimitGuard(ports.limits)
+        self._limits = LimitGuard(ports.limits, ports.history.spending)
         self._branch: Branch | None = None
         self.diff: Sequence[FileDiff] = ()
         self._running: asyncio.Task[Stop | None] | None = None
@@ -120,6 +120,8 @@ class Turn:
 
     async def _work(self) -> Stop | None:
         ports = self._ports
+        if stop := self._limits.before_turn():
+            return stop
         branch = await self._open()
         window = ports.provider.window
         tools = ports.compose(branch, window, ports.emit)

@@ -176,7 +176,7 @@ class TurnFinished(TaggedEvent, frozen=True):
 
     Attributes:
         stop_reason: Why.
-        usage: The sum over its requests.
+        usage: The sum over its requests, those that brought no reply included.
         steps: How many requests it made.
         error: What went wrong (``error``) or which limit was reached, in words; else None.
     """

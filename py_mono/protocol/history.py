@@ -15,6 +15,7 @@ from py_mono.protocol.events import (
 )
 from py_mono.protocol.job_list import JobList
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from py_mono.protocol.spending import Spending
 from py_mono.protocol.tools import Change, ToolCall
 from py_mono.protocol.undo import UndoStack
 
@@ -32,6 +33,7 @@ class History:
         turns: How many turns were started, and commands run between them.
         undo: What can be undone and redone.
         jobs: The background commands.
+        spending: What its requests took; that stays when the conversation is cleared.
         dry: What the turns of a dry run did; the model counts on it as long as their copy is there.
     """
 
@@ -43,12 +45,14 @@ class History:
         self.turns = 0
         self.undo = UndoStack()
         self.jobs = JobList()
+        self.spending = Spending()
         self.dry: dict[str, Change] = {}
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing to the model are passed over."""
         self.undo.apply(event)
         self.jobs.apply(event)
+        self.spending.apply(event)
         match event:
             case TurnStarted() | CommandRun():
                 self.turns = event.turn

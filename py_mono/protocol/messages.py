@@ -3,8 +3,10 @@
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from py_mono.protocol.tools import ToolCall, ToolResult
+from py_mono.utils.money import exact
 
 StopReason = Literal["end", "tool_use", "length"]
 """Why a reply ended: it was complete, it asks for tools, or the output limit cut it."""
@@ -17,13 +19,18 @@ class Usage(Struct, frozen=True):
         input_tokens: Tokens of the prompt, cached ones included.
         output_tokens: Tokens the model produced, reasoning included.
         cached_tokens: Those of the prompt that the server took from its cache, where it says so.
-        cost_usd: US dollars; None where the price is not known. A local model costs 0.
+        cost_usd: US dollars (``utils.money.exact``); None where the price is not known. A local model costs 0.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        """Whoever gives a price, a sum or a server that lies included: it is an amount, or not known."""
+        if self.cost_usd:
+            force_setattr(self, "cost_usd", exact(self.cost_usd))
 
     def __add__(self, other: "Usage") -> "Usage":
         """The sum; the cost is unknown as soon as one side's is."""

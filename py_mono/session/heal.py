@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.changes import ChangesCommitted
 from py_mono.protocol.events import (
     Envelope,
@@ -55,6 +56,8 @@ class _Open:
             case MessageFinished(message=message):
                 self._started.clear()
                 self._usage += message.usage
+            case AttemptFailed(usage=usage):
+                self._usage += usage
             case ToolStarted(call=call):
                 self._started.add(call.id)
             case TurnFinished():

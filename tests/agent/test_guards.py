@@ -9,9 +9,20 @@ from msgspec.structs import replace
 
 from py_mono.agent.guards import LimitGuard, Limits, RepeatGuard, Stop
 from py_mono.llm.scripted.provider import ScriptedProvider
-from py_mono.protocol.events import MessageSteered, Notice, PrefixBroken, StepStarted, ToolFinished
+from py_mono.protocol.attempts import AttemptFailed
+from py_mono.protocol.events import (
+    Envelope,
+    MessageFinished,
+    MessageSteered,
+    Notice,
+    PrefixBroken,
+    SessionStarted,
+    StepStarted,
+    ToolFinished,
+)
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
+from py_mono.protocol.spending import Spending
 from py_mono.protocol.tools import ToolCall, ToolResult
 from tests.agent.fakes import Rig, say_ok
 
@@ -227,16 +238,117 @@ async def test_a_request_that_failed_was_a_step() -> None:
     assert [event.step for event in rig.of(StepStarted)] == [1, 2]
 
 
+def paid(cost: float | None, model: str = "m") -> MessageFinished:
+    return MessageFinished(AssistantMessage("x", model=model, usage=Usage(20, 10, 0, cost)))
+
+
+def lost(cost: float | None) -> AttemptFailed:
+    return AttemptFailed("scripted", "m", 1, "provider_unavailable", "gone", Usage(20, 0, 0, cost))
+
+
+class Till:
+    """A guard, and the session that it is told of as the agent tells it: before the guard."""
+
+    def __init__(self, limits: Limits, past: tuple[float, ...] = ()) -> None:
+        self.session = Spending()
+        for cost in past:
+            self.session.apply(paid(cost))
+        self.guard = LimitGuard(limits, self.session)
+
+    def count(self, *facts: MessageFinished | AttemptFailed) -> list[str]:
+        notes: list[str] = []
+        for fact in facts:
+            self.session.apply(fact)
+            notes += self.guard.count(fact)
+        return notes
+
+    def stop(self) -> str:
+        stop = self.guard.before_step()
+        assert stop is None or stop.reason == "max_budget"
+        return f"{stop.report.message}: {stop.report.remedy}" if stop else ""
+
+
 def test_a_request_of_unknown_price_does_not_forget_what_is_known_to_be_spent() -> None:
-    guard = LimitGuard(Limits(max_budget_usd=1.0))
-    guard.count(Usage(cost_usd=0.75))
-    guard.count(Usage(cost_usd=None))
-    assert guard.before_step() is None
-    guard.count(Usage(cost_usd=0.5))
-    stop = guard.before_step()
-    assert stop is not None
-    assert stop.report.message == "$1.2500 was spent; the budget is $1.00"
-    assert guard.usage.cost_usd is None
+    till = Till(Limits(max_budget_usd=1.0))
+    till.count(paid(0.75), paid(None))
+    assert till.stop() == ""
+    till.count(paid(0.5))
+    assert till.stop() == "$1.25 was spent; the budget is $1.00: continue the session, or raise --max-budget-usd"
+    assert till.guard.usage == Usage(60, 30, 0, None)
+
+
+def test_requests_that_brought_no_reply_cost_too() -> None:
+    till = Till(Limits(max_budget_usd=1.0))
+    till.count(lost(0.75), lost(0.25))
+    assert till.stop().startswith("$1.00 was spent")
+    assert till.guard.usage == Usage(40, 0, 0, 1.0)
+    assert (till.guard.spending.total.requests, till.guard.spending.total.failed) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "past", "facts", "notes"),
+    [
+        (Limits(max_budget_usd=1.0), (), [paid(0.7), paid(0.1), paid(0.1), lost(5)],
+         ["this turn has spent $0.80, 80% of its budget of $1.00"]),
+        (Limits(max_budget_usd=1.0, warn_at=0.5), (9.0,), [lost(0.5)],
+         ["this turn has spent $0.50, 50% of its budget of $1.00"]),
+        (Limits(session_budget_usd=1.0), (0.7,), [paid(0.1), paid(0.1)],
+         ["this session has spent $0.80, 80% of its budget of $1.00"]),
+        (Limits(session_budget_usd=1.0), (0.8,), [paid(0.1)], []),
+        (Limits(max_budget_usd=0.1, session_budget_usd=1.0, warn_at=1), (0.7, 0.2), [paid(0.1)],
+         ["this turn has spent $0.10, 100% of its budget of $0.10",
+          "this session has spent $1.00, 100% of its budget of $1.00"]),
+        (Limits(session_budget_usd=1.0), (), [paid(None), paid(None)],
+         ["what this model costs is not known, so the session's budget cannot end the turn; --max-tokens can"]),
+        (Limits(), (), [paid(None), paid(99)], []),
+    ],
+    ids=["turn", "failed", "session", "told before", "both", "price unknown", "no budget"],
+)  # fmt: skip
+def test_a_budget_warns_once_when_its_part_is_spent(
+    limits: Limits, past: tuple[float, ...], facts: list[MessageFinished | AttemptFailed], notes: list[str]
+) -> None:
+    assert Till(limits, past).count(*facts) == notes
+
+
+def test_the_budget_of_a_session_counts_its_past_and_the_turns_own_does_not() -> None:
+    limits = Limits(max_budget_usd=0.5, session_budget_usd=1.0)
+    assert Till(limits, (0.9,)).stop() == ""
+    till = Till(limits, (0.9,))
+    till.count(paid(0.1))
+    remedy = "raise session_usd under [budget] in config.toml, or start a new session"
+    assert till.stop() == f"this session has spent $1.00; its budget is $1.00: {remedy}"
+
+
+async def test_a_turn_does_not_start_when_the_budget_of_the_session_is_used_up() -> None:
+    past = [Envelope(1, 0.0, SessionStarted("s1", "/ws", "0")), Envelope(2, 0.0, paid(1.0))]
+    rig = Rig("text: never", limits=Limits(session_budget_usd=1.0), past=past)
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.steps, finished.usage) == ("max_budget", 0, Usage(cost_usd=0.0))
+    assert (rig.sandbox.modes, rig.of(StepStarted)) == ([], [])
+    assert rig.names() == ["turn_started", "turn_finished"]
+
+
+async def test_within_a_turn_the_budget_of_the_session_ends_it_before_the_next_request() -> None:
+    rig = Rig("call: look\nusage: 20 10 0 0.5\nrepeat: 9", limits=Limits(session_budget_usd=1.0))
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.steps, finished.usage) == ("max_budget", 2, Usage(40, 20, 0, 1.0))
+    again = await rig.agent.prompt("go")
+    assert (again.stop_reason, again.steps, again.usage.cost_usd) == ("max_budget", 0, 0.0)
+
+
+async def test_what_attempts_took_that_brought_no_reply_is_in_the_turns_sum() -> None:
+    class Stumbling(ScriptedProvider):
+        async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
+            yield lost(0.1)
+            yield lost(0.2)
+            async with aclosing(super().stream(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    rig = Rig(Stumbling("call: look\nusage: 5 5 0 0.01\n---\nfault: unavailable away"))
+    finished = await rig.agent.prompt("go")
+    assert (finished.stop_reason, finished.usage) == ("error", Usage(85, 5, 0, 0.61))
+    assert rig.agent.history.spending.total.usage == finished.usage
 
 
 class Unpriced(ScriptedProvider):
@@ -260,11 +372,9 @@ async def test_a_budget_that_cannot_hold_because_the_price_is_unknown_is_told_on
 
 
 def test_a_budget_of_less_than_a_cent_is_not_shown_as_nothing() -> None:
-    guard = LimitGuard(Limits(max_budget_usd=0.001))
-    guard.count(Usage(cost_usd=0.002))
-    stop = guard.before_step()
-    assert stop is not None
-    assert stop.report.message == "$0.0020 was spent; the budget is $0.001"
+    till = Till(Limits(max_budget_usd=0.001))
+    till.count(paid(0.002))
+    assert till.stop().startswith("$0.0020 was spent; the budget is $0.0010:")
 
 
 async def test_two_hundred_steps_never_break_the_prefix() -> None:

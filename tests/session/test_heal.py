@@ -1,6 +1,7 @@
 """A journal that a crash cut short becomes a conversation that can go on."""
 
 from py_mono.protocol.codec import decode_envelope, encode, is_fact
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.events import (
     Envelope,
     Event,
@@ -74,6 +75,12 @@ def test_a_background_command_without_its_end_is_lost_and_the_model_will_be_told
 def test_a_turn_cut_before_its_reply_is_cancelled() -> None:
     events = [fact.event for fact in healing(upto(StepStarted), next_seq=1, at=9.5)]
     assert events == [TurnFinished("cancelled", Usage(cost_usd=0.0), 1)]
+
+
+def test_what_a_request_took_that_brought_no_reply_is_in_the_cancelled_turns_sum() -> None:
+    lost = Envelope(9, 1.0, AttemptFailed("p", "m1", 1, "provider_unavailable", "gone", Usage(7, 0, 0, 0.5)))
+    events = [fact.event for fact in healing([*upto(StepStarted), lost], next_seq=1, at=9.5)]
+    assert events == [TurnFinished("cancelled", Usage(7, 0, 0, 0.5), 1)]
 
 
 def test_a_call_that_has_its_result_keeps_it() -> None:
