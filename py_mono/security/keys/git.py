@@ -5,7 +5,6 @@ have written them. The layout is that of gitrepository-layout(5), the index that
 that is split in two is read as far as its own part goes.
 """
 
-import mmap
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from py_mono.security.keys.reading import read_small
 
 _LINE = KEYS_FILE.encode()
 _LARGEST = 1 << 20
+_LARGEST_INDEX = 256 << 20  # of some million files; not mapped: who cuts a mapped file kills who reads it
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SHA256 = re.compile(rb'^\s*objectformat\s*=\s*"?sha256', re.IGNORECASE | re.MULTILINE)
 _STAMPS = 40  # bytes of an entry before its digest
@@ -117,24 +117,21 @@ def _content(path: str) -> bytes:
 def _tracked(folder: str, name: bytes) -> bool:
     """Whether the index has that path."""
     try:
-        descriptor = os.open(os.path.join(folder, "index"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        index = read_small(os.path.join(folder, "index"), _LARGEST_INDEX)
     except OSError:  # there is none before the first file is added
         return False
-    try:
-        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as index:
-            if index[:4] != b"DIRC":
-                return False
-            if int.from_bytes(index[4:8], "big") == _COMPRESSED:
-                digest = 32 if _SHA256.search(_content(os.path.join(_common(folder), "config"))) else 20
-                return _is_compressed(index, name, _STAMPS + digest)
-            return _is_plain(index, name)
-    except (OSError, ValueError, IndexError):  # no regular file, empty, or no index
+    if not index.startswith(b"DIRC"):
         return False
-    finally:
-        os.close(descriptor)
+    if int.from_bytes(index[4:8], "big") != _COMPRESSED:
+        return _is_plain(index, name)
+    digest = 32 if _SHA256.search(_content(os.path.join(_common(folder), "config"))) else 20
+    try:
+        return _is_compressed(index, name, _STAMPS + digest)
+    except IndexError:  # cut off
+        return False
 
 
-def _is_plain(index: mmap.mmap, name: bytes) -> bool:
+def _is_plain(index: bytes, name: bytes) -> bool:
     """Whether the name stands there after its length, as in versions 2 and 3."""
     length = min(len(name), _NAME_LENGTH)
     at = index.find(name + b"\0")
@@ -148,7 +145,7 @@ def _is_plain(index: mmap.mmap, name: bytes) -> bool:
     return False
 
 
-def _is_compressed(index: mmap.mmap, name: bytes, fixed: int) -> bool:
+def _is_compressed(index: bytes, name: bytes, fixed: int) -> bool:
     """Whether the name is among those of version 4, each of which says how much of the one before it drops."""
     at, before = 12, b""
     for _ in range(int.from_bytes(index[8:12], "big")):

@@ -5,7 +5,7 @@ import fcntl
 import os
 import shlex
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys import files
@@ -89,8 +89,9 @@ class Store:
             before = self._finished(descriptor)
             data = work(before)
             if data is not None:
-                files.close_to_others(descriptor)
-                self._write(descriptor, before, data)
+                with nullcontext() if before else self._locks.without_sessions():  # a tool may have made an empty one
+                    files.close_to_others(descriptor)
+                    self._write(descriptor, before, data)
         finally:
             os.close(descriptor)
 

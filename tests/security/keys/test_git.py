@@ -209,6 +209,14 @@ def test_an_index_of_any_bytes_is_borne(
     keep_out(str(workspace))
 
 
+def test_an_index_without_end_is_not_read_to_its_end(safe: Safe) -> None:
+    git(safe.workspace, "init")
+    index = safe.workspace / ".git/index"
+    index.write_bytes(b"DIRC\0\0\0\2")
+    os.truncate(index, 1 << 33)
+    keep_out(str(safe.workspace))
+
+
 def test_without_a_repository_nothing_is_written(safe: Safe) -> None:
     safe.open().set("groq", "gsk_one")
     assert os.listdir(safe.workspace) == [".keys.enc"]

@@ -4,9 +4,11 @@ import errno
 import itertools
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,3 +168,33 @@ def test_what_was_cut_off_is_read_also_where_nothing_can_be_written_any_more() -
                         assert "Read-only" in str(error)  # noqa: PT017 - the file itself could not be opened
             assert place.store.read() == new
     assert torn
+
+
+def test_each_part_is_on_the_disk_before_the_next_begins() -> None:
+    """What a power cut leaves cannot be tried out here; the order of the calls can be seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(folder)
+        place.put(b"old")
+        seen = Seen()
+        with seen.installed():
+            place.put(b"new")
+    write = ["pwrite", "ftruncate", "fsync"]
+    changes = [step for step in seen.names if step not in {"open", "mkdir", "pread", "fchmod"}]
+    assert changes == [*write, "replace", "fsync", *write, "unlink"]
+
+
+class Seen(Faults):
+    """The names of the steps, in their order."""
+
+    def __init__(self) -> None:
+        super().__init__(-1, lambda: None)
+        self.names: list[str] = []
+
+    def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        call = super().around(real)
+
+        def named(*given: Any, **named: Any) -> Any:
+            self.names.append(real.__name__)
+            return call(*given, **named)
+
+        return named
