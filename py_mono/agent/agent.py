@@ -37,7 +37,7 @@ class Agent:
     those that subscribe later (the screen).
 
     Attributes:
-        provider: Who answers.
+        provider: Who answers, from the next turn on where one runs. Whoever puts another in its place closes the old one.
         history: The conversation.
         limits: What the next turn may take.
         dry: What the turns of a dry run did, by their numbers.
@@ -126,16 +126,6 @@ class Agent:
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Hand every later event to ``subscriber``; the returned function ends that."""
         return self._stream.subscribe(subscriber)
-
-    def bind(self, provider: Provider) -> None:
-        """From the next turn on, ``provider`` answers. Who answered before is the caller's to close.
-
-        Raises:
-            RuntimeError: A turn is running, or the provider is being asked something.
-        """
-        if self._turn is not None or self._transaction.locked():
-            raise RuntimeError("a turn is running: interrupt it, and wait for its end")
-        self.provider = provider
 
     async def prompt(self, text: str, *, once: Provider | None = None) -> TurnFinished:
         """Run one turn; where there is ``once``, it answers this one alone. While one runs, use ``steer``."""

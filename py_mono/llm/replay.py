@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
+from py_mono.llm.readiness import Readiness
 from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.errors import ReplayDiverged
 from py_mono.protocol.events import ReasoningDelta, TextDelta
@@ -13,6 +14,12 @@ from py_mono.protocol.ports import ModelChunk, ModelRequest
 def create(settings: ProviderSettings) -> "ReplayProvider":
     """The provider for ``settings.replies``."""
     return ReplayProvider(settings.replies, model=settings.model)
+
+
+async def ready(settings: ProviderSettings) -> Readiness:
+    """See ``llm.readiness``."""
+    recorded = len(settings.replies)
+    return Readiness(bool(recorded), f"{recorded} replies" if recorded else "py-mono --provider replay -r ID plays one")
 
 
 class ReplayProvider:

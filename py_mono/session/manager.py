@@ -46,8 +46,8 @@ class Providers(Protocol):
     def asked_freely(self, name: str) -> bool:
         """Whether its server is the operator's own, which may be asked before anybody says so."""
 
-    async def ready(self, name: str) -> Ready:
-        """Whether it could answer."""
+    async def ready(self, name: str, model: str) -> Ready:
+        """Whether it could answer, with this model (empty: as ``create``)."""
 
     async def models(self, name: str) -> Sequence[str]:
         """What its server has. Raises ConfigError or ProviderError where that cannot be known."""
@@ -133,6 +133,16 @@ class SessionManager:
             listing = self._listing[name] = asyncio.ensure_future(self._list(name))
             listing.add_done_callback(lambda _: self._listing.pop(name, None))
         return found
+
+    def last_listed(self, name: str) -> tuple[str, ...]:
+        """What was known when somebody listed them last; asks nobody."""
+        return self._listed.get(name, (0.0, ()))[1]
+
+    async def listed(self, name: str, limit_s: float) -> None:
+        """Have the models listed as ``known_models`` does, and wait for that, but no longer than so many seconds."""
+        self.known_models(name)
+        if (listing := self._listing.get(name)) is not None:
+            await asyncio.wait({listing}, timeout=limit_s)
 
     async def close(self) -> None:
         """Close what is left but the active one, which is the agent's to close; waits half a second at most."""

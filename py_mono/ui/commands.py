@@ -4,15 +4,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.ui.account import context_lines, cost_lines
 from py_mono.ui.approvals_commands import approvals
 from py_mono.ui.approvals_commands import choices as approvals_choices
+from py_mono.ui.context_lines import context_lines
+from py_mono.ui.cost_lines import cost_lines
 from py_mono.ui.doctor_command import doctor
 from py_mono.ui.jobs_commands import choices as jobs_choices
 from py_mono.ui.jobs_commands import jobs
 from py_mono.ui.keys_commands import choices as key_choices
 from py_mono.ui.keys_commands import key, meant, removable
 from py_mono.ui.line.secret import key_line
+from py_mono.ui.providers_commands import choices as provider_choices
+from py_mono.ui.providers_commands import model, model_choices, provider, providers
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
 from py_mono.ui.undo_lines import diff_lines, undone_lines
@@ -98,7 +101,7 @@ async def _diff(app: "App", arguments: str) -> str:
 
 
 async def _cost(app: "App", _: str) -> str:
-    return cost_lines(app.account)
+    return cost_lines(app.account, app.agent.limits)
 
 
 async def _context(app: "App", _: str) -> str:
@@ -129,6 +132,9 @@ COMMANDS = (
     Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
     Command("/approvals", "[forget N]", "what you agreed to for this workspace", approvals, approvals_choices),
     Command("/key", "PROVIDER [KEY]", "store a key; list, remove PROVIDER, rotate, help", key, key_choices),
+    Command("/providers", "", "who answers, who else could, and whether each is ready", providers),
+    Command("/provider", "NAME [MODEL]", "have another one answer from here on", provider, provider_choices),
+    Command("/model", "[MODEL]", "the models there are; have another one answer", model, model_choices),
     Command("/cost", "", "what this session took: tokens, money", _cost),
     Command("/context", "", "how full the window is, and of what", _context),
     Command("/doctor", "", "what is wrong here, and what mends it", doctor),
@@ -139,8 +145,7 @@ COMMANDS = (
 _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help", "/new": "/clear"}
 
 _PROMISED = frozenset({
-    "/compact", "/model", "/resume", "/fork", "/mcp", "/route",
-    "/mom", "/memory", "/export", "/providers", "/provider", "/skill",
+    "/compact", "/resume", "/fork", "/mcp", "/route", "/mom", "/memory", "/export", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 
@@ -173,6 +178,8 @@ def choices(app: "App", start: str) -> Sequence[tuple[str, str]]:
     """The words that may stand after a command's name, each with what it means."""
     if start == "/key remove":
         return removable(app)
+    if start.startswith("/provider "):
+        return model_choices(app, start.removeprefix("/provider ").strip())
     found = [command.choices for command in COMMANDS if command.name == start and command.choices is not None]
     return found[0](app) if found else ()
 

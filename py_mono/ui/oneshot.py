@@ -28,15 +28,7 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
         ConfigError: There is no prompt, or what is piped in is no text or too long.
     """
     screen = Screen(sys.stderr, app.environment, redact=app.redact)
-    text = combine(spelled_out(prompt or "", app.workspace), await _piped(screen))
-    if key_line(text) is not None:
-        raise ConfigError(
-            "that looks like /key, and -p would send it to the model",
-            remedy="store a key with: py-mono key set PROVIDER",
-        )
-    heard = hear(app, text)
-    if not heard.task:
-        raise ConfigError(heard.said if heard.failed else "there is no task: only who is to answer it")
+    task = _task(app, combine(spelled_out(prompt or "", app.workspace), await _piped(screen)))
     output = Output(sys.stdout.buffer)
     record = TurnRecord()
     app.agent.subscribe(record)
@@ -50,7 +42,7 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     app.on_shown()
     warning = asyncio.ensure_future(_warn(app, screen))
     with app.signals.to(app.agent.interrupt):
-        finished = await app.ask(heard.task)
+        finished = await app.ask(task)
         await warning
     status = app.signals.status if app.signals.terminated else exit_status(finished, record.denied)
     if output_format == "json":
@@ -68,6 +60,23 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
         said = "do this instead: …" if finished.stop_reason == "repeated_calls" else "go on"
         screen.write(f'go on with: py-mono -r {app.session_id} -p "{said}"\n')
     return FAILED if output.lost and not status else status
+
+
+def _task(app: App, text: str) -> str:
+    """What goes to the model, and to whichever it is for.
+
+    Raises:
+        ConfigError: It looks like a key, the model cannot be had, or there is nothing for it.
+    """
+    if key_line(text) is not None:
+        raise ConfigError(
+            "that looks like /key, and -p would send it to the model",
+            remedy="store a key with: py-mono key set PROVIDER",
+        )
+    heard = hear(app, text)
+    if not heard.task:
+        raise ConfigError(heard.said if heard.failed else "there is no task: it only says who is to answer")
+    return heard.task
 
 
 def _dry_run(app: App) -> dict[str, Any]:

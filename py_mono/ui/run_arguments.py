@@ -26,8 +26,8 @@ usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
   -r, --resume [ID]            go on with a session, in its workspace
   --fork ID, --no-session      go on with a copy of a session; write no journal
   --output-format FORM         with -p: text, json, stream-json (same as --json)
-  --provider NAME              who answers: ollama (default), litellm, replay
-  -m, --model MODEL            qwen3:8b; with litellm: groq/qwen/qwen3-32b
+  --provider NAME              who answers: ollama (default), groq, openai, litellm…
+  -m, --model MODEL            qwen3:8b; of a cloud: groq/qwen/qwen3-32b
   --max-steps N, --max-tokens N, --max-budget-usd X     what a turn may take
   --review, --dry-run          see a turn's diff before it is kept; keep nothing
   --tools auto|ask|off         ask before each change; no tools
@@ -112,10 +112,14 @@ def run_parser() -> Parser:
     parser.add_argument(
         "--provider",
         metavar="NAME",
-        help="who answers: ollama (default), litellm; replay -r ID plays a session's replies",
+        help="who answers: ollama (default), groq, openai, anthropic, gemini, openrouter, litellm (with any other cloud); "
+        "replay -r ID plays a session's replies",
     )
     parser.add_argument(
-        "-m", "--model", metavar="MODEL", help="which model: qwen3:8b; with litellm PROVIDER/MODEL: groq/qwen/qwen3-32b"
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="which model: qwen3:8b; PROVIDER/MODEL names both: groq/qwen/qwen3-32b, and litellm needs both",
     )
     parser.add_argument("--max-steps", type=_count, metavar="N", help="requests a turn may make (default: 200)")
     parser.add_argument("--max-tokens", type=_count, metavar="N", help="tokens a turn may take")

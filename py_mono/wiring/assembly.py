@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from py_mono.agent.agent import Agent
@@ -33,6 +34,7 @@ from py_mono.wiring.providers import MadeProviders, bound
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
+    from py_mono.ui.review import LateReview
     from py_mono.wiring.choices import Notices
 
 _TIDY_AFTER_S = 3.0
@@ -52,28 +54,9 @@ def make_app(
 ) -> App:
     """What one session needs: the agent round its ports, and what a person acts on."""
     gate = LateGate(settings, sandbox.profile, notices)
-    snapshots = sandbox.snapshots
-    review = load("py_mono.ui.review:LateReview")() if settings.review else None
-    agent = Agent(
-        provider=provider,
-        sandbox=sandbox,
-        compose=_composer(settings, gate),
-        system=lambda window: _system_prompt(settings, profile_of(window)),
-        session=SessionStarted(session.id, printable(settings.workspace), VERSION),
-        limits=Limits(settings.max_steps, settings.max_tokens, settings.max_budget_usd),
-        redact=redact,
-        journal=session.append,
-        sync=session.synced,
-        wall_clock=time.time,
-        monotonic=time.monotonic,
-        snapshots=snapshots,
-        jobs=sandbox.jobs,
-        review=review,
-        mode="scratch" if settings.dry_run else "direct",
-        past=_still_true(session.envelopes, settings),
-        last_seq=session.next_seq - 1,
-    )
-    manager = SessionManager(provider, providers, agent.bind)
+    review: LateReview | None = load("py_mono.ui.review:LateReview")() if settings.review else None
+    agent = _agent(settings, sandbox, provider, session, redact=redact, gate=gate, review=review)
+    manager = SessionManager(provider, providers, partial(_bind, agent))
     return App(
         agent=agent,
         providers=manager,
@@ -93,9 +76,57 @@ def make_app(
         review=review,
         dry_run=settings.dry_run,
         diagnose=lambda: load("py_mono.wiring.diagnosis:report")(
-            bound(settings, manager.active.name, manager.active.model), sandbox.lock
+            bound(settings, manager.active.name, manager.active.model), sandbox.lock, keys
         ),
-        on_shown=lambda: _once_shown(agent, snapshots, manager, notices),
+        on_shown=lambda: _once_shown(agent, sandbox.snapshots, manager, notices),
+    )
+
+
+def _agent(
+    settings: "Settings",
+    sandbox: WorkerSandbox,
+    provider: Provider,
+    session: Session,
+    *,
+    redact: Redactor,
+    gate: LateGate,
+    review: "LateReview | None",
+) -> Agent:
+    return Agent(
+        provider=provider,
+        sandbox=sandbox,
+        compose=_composer(settings, gate),
+        system=lambda window: _system_prompt(settings, profile_of(window)),
+        session=SessionStarted(session.id, printable(settings.workspace), VERSION),
+        limits=_limits(settings),
+        redact=redact,
+        journal=session.append,
+        sync=session.synced,
+        wall_clock=time.time,
+        monotonic=time.monotonic,
+        snapshots=sandbox.snapshots,
+        jobs=sandbox.jobs,
+        review=review,
+        mode="scratch" if settings.dry_run else "direct",
+        past=_still_true(session.envelopes, settings),
+        last_seq=session.next_seq - 1,
+    )
+
+
+def _bind(agent: Agent, provider: Provider) -> None:
+    """Have another provider answer from the next turn on. Raises RuntimeError while one runs."""
+    if agent.running:
+        raise RuntimeError("a turn is running: interrupt it, and wait for its end")
+    agent.provider = provider
+
+
+def _limits(settings: "Settings") -> Limits:
+    return Limits(
+        settings.max_steps,
+        settings.max_tokens,
+        settings.max_budget_usd,
+        settings.session_budget_usd,
+        settings.warn_at,
     )
 
 

@@ -82,9 +82,9 @@ class MadeProviders:
         """See ``Providers``."""
         return name in _OWN_SERVERS
 
-    async def ready(self, name: str) -> "Readiness":
+    async def ready(self, name: str, model: str) -> "Readiness":
         """See ``Providers``."""
-        return await registry.ready(self.settings_of(name, ""))
+        return await registry.ready(self.settings_of(name, model))
 
     async def models(self, name: str) -> Sequence[str]:
         """See ``Providers``."""

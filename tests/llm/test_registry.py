@@ -103,8 +103,9 @@ def test_a_name_that_is_none_is_refused(text: str) -> None:
         split(text)
 
 
-async def test_a_row_may_leave_out_all_but_create() -> None:
-    settings = ProviderSettings(provider="replay")
+async def test_a_row_may_leave_out_all_but_create(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.PROVIDERS, "bare", "py_mono.utils.lazy")
+    settings = ProviderSettings(provider="bare")
     assert await registry.ready(settings) == Readiness(ready=True, text="")
     assert await registry.models(settings) == ()
     registry.preload(settings)

@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
+from py_mono.llm.readiness import Readiness
 from py_mono.protocol.commands import CommandRun
+from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.events import (
     ContextChecked,
     Envelope,
@@ -34,6 +36,7 @@ from py_mono.security.approvals.consents import Consents
 from py_mono.security.approvals.rules import Rules
 from py_mono.security.keys.manager import KeyManager
 from py_mono.security.redact import Redactor
+from py_mono.session.manager import SessionManager
 from py_mono.ui.account import Account
 from py_mono.ui.app import App
 from py_mono.ui.lock import Lock
@@ -229,9 +232,11 @@ class FakeAgent:
 
 
 class FakeProvider:
-    name = "fake"
-    model = "none"
     window = 0
+
+    def __init__(self, name: str = "fake", model: str = "none") -> None:
+        self.name = name
+        self.model = model
 
     async def prepare(self) -> None:
         pass
@@ -241,6 +246,35 @@ class FakeProvider:
 
     async def close(self) -> None:
         pass
+
+
+class FakeProviders:
+    """Two providers, of which ``locked`` has no key; ``other`` has models that take a moment to be listed."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def names(self) -> Sequence[str]:
+        return ("fake", "other", "locked")
+
+    def create(self, name: str, model: str) -> Provider:
+        if name == "locked":
+            raise ConfigError("there is no key for locked", remedy="/key locked")
+        return FakeProvider(name, model or "usual")
+
+    def preload(self, name: str, model: str) -> None:
+        pass
+
+    def asked_freely(self, name: str) -> bool:
+        return name == "other"
+
+    async def ready(self, name: str, model: str) -> Readiness:
+        return Readiness(name != "locked", f"pretended {model}".strip())
+
+    async def models(self, name: str) -> Sequence[str]:
+        self.asked.append(name)
+        await asyncio.sleep(0.05)
+        return ("quick:8b", "quiet:1b", "slow:70b") if name == "other" else ("none",)
 
 
 class FakeGate:
@@ -255,7 +289,7 @@ class FakeGate:
 class FakeApp:
     def __init__(self, signals: Signals | None = None) -> None:
         self.agent = FakeAgent()
-        self.provider: Provider = FakeProvider()
+        self.providers = SessionManager(FakeProvider(), FakeProviders(), lambda _: None)
         self.workspace = os.getcwd()
         redactor = Redactor()
         self.redact: Redact = redactor
@@ -276,6 +310,14 @@ class FakeApp:
         self.version = "0"
         self.environment = dict(os.environ)
         self.history_file = os.environ.get("TEST_HISTORY", "")
+
+    @property
+    def provider(self) -> Provider:
+        return self.providers.active
+
+    async def ask(self, text: str) -> TurnFinished:
+        once = self.providers.take_once()
+        return await self.agent.prompt(f"[{once.name} {once.model}] {text}" if once else text)
 
     @asynccontextmanager
     async def _uncovered(self) -> AsyncGenerator[None, None]:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -23,11 +23,18 @@ Choices = Callable[[str], Sequence[tuple[str, str]]]
 class Words(Completer):
     """Completes ``/commands`` and what comes after them, and ``@file`` in the workspace."""
 
-    def __init__(self, commands: Sequence[tuple[str, str]], choices: Choices, files: Files) -> None:
-        """``commands`` are names with what they do."""
+    def __init__(
+        self,
+        commands: Sequence[tuple[str, str]],
+        choices: Choices,
+        files: Files,
+        awaited: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """``commands`` are names with what they do; ``awaited`` returns once ``choices`` knows more, or soon after."""
         self._commands = commands
         self._choices = choices
         self._files = files
+        self._awaited = awaited
 
     @staticmethod
     def offers(document: Document) -> bool:
@@ -51,6 +58,9 @@ class Words(Completer):
         """All of it; files are looked for in a thread, until the next key."""
         mention = _mention(document.text_before_cursor) if self.offers(document) else None
         if mention is None:
+            start, blank, _ = document.text_before_cursor.rpartition(" ")
+            if blank and self._awaited is not None and self.offers(document):
+                await self._awaited(start)
             for completion in self.get_completions(document, complete_event):
                 yield completion
             return
