@@ -29,8 +29,14 @@ class KeyFile:
 
     @property
     def is_covered(self) -> bool:
-        """Whether the file that is there is the one that workers cover, where they can cover any."""
-        return self._held >= 0 and stat.S_ISREG(os.fstat(self._held).st_mode) and self._found() == self._known()
+        """Whether the file that is there is the one that workers cover, where they can cover any; and holds something.
+
+        An empty one counts as none: whoever writes the first key into it wants to be sure that no tool made it.
+        """
+        if self._held < 0 or self._found() != self._known():
+            return False
+        seen = os.fstat(self._held)
+        return stat.S_ISREG(seen.st_mode) and seen.st_size > 0
 
     def clear(self) -> str:
         """Take away what is not the operator's; what was done, in words, empty where there was nothing.

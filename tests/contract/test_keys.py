@@ -118,6 +118,17 @@ def test_it_is_refused_while_a_turn_or_a_background_command_runs(session: Sessio
     assert session.keys.stored() == ("groq",)
 
 
+def test_an_empty_file_is_written_into_only_while_no_worker_lives(session: Session) -> None:
+    session.file.touch(mode=0o600)
+    session.turn("true")
+    with pytest.raises(ConfigError, match="a session of py-mono runs"):
+        session.keys.set("groq", _KEY)
+    assert session.file.read_bytes() == b""
+    session.set_first()
+    assert session.keys.stored() == ("groq",)
+    assert session.hides() == (session.turn("grep -cs py-mono-keys .keys.enc; true") != "1")
+
+
 @pytest.mark.parametrize("plant", ["touch .keys.enc", "touch k; ln k .keys.enc", "echo evil > .keys.enc", "ln -s k .keys.enc"])  # fmt: skip
 def test_what_was_planted_since_the_last_call_is_not_written_into(session: Session, plant: str) -> None:
     branch = session.open("direct")

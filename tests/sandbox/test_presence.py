@@ -111,6 +111,9 @@ def test_the_file_that_was_there_is_the_operators_and_no_other_in_its_place(tmp_
     assert keys.clear() == ""
     path.write_text("rewritten in place")
     assert keys.is_covered
+    path.write_text("")
+    assert not keys.is_covered
+    assert keys.clear() == ""
     path.unlink()
     assert not keys.is_covered
     for _ in range(40):  # a file system gives a free inode to the next file at once
