@@ -1,12 +1,14 @@
 """What every provider promises (``ports.Provider``), over each of them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 
 import pytest
 from msgspec.structs import replace
 
+from py_mono.llm.breaker import Breakers
+from py_mono.llm.chain import chained
 from py_mono.llm.clouds.named import DEFAULT_MODELS
 from py_mono.llm.clouds.provider import LiteLLMProvider
 from py_mono.llm.ollama.provider import OllamaProvider
@@ -15,11 +17,14 @@ from py_mono.llm.registry import create, names
 from py_mono.llm.replay import ReplayProvider
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.llm.settings import LiteLLMSettings, OllamaSettings, ProviderSettings
-from py_mono.protocol.errors import ProviderError
+from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
+from py_mono.protocol.errors import ProviderUnavailable, ReplayDiverged
 from py_mono.protocol.events import ContextChecked, ModelRetried, ReasoningDelta, TextDelta
-from py_mono.protocol.messages import AssistantMessage, UserMessage
+from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
 from py_mono.protocol.tools import ToolCall, ToolSpec
+from tests.llm.players import Player
+from tests.llm.players import play as outcome
 from tests.servers import fake_openai
 from tests.servers.fake_ollama import Answer, FakeOllama, call, line, refuse, say
 
@@ -96,16 +101,31 @@ def _litellm() -> Iterator[Provider]:
 PROVIDERS = {"litellm": _litellm, "ollama": _ollama, "scripted": _scripted, "replay": _replay}
 
 
-WRAPPED = [f"{name}, its text read for calls" for name in PROVIDERS if name != "replay"]
+def _away(model: str) -> Provider:
+    """Who is never there."""
+
+    async def nothing(_: Player, __: ModelRequest | None) -> AsyncGenerator[ModelChunk, None]:
+        yield TextDelta("never")
+
+    return Player(nothing, model=model, unready=ProviderUnavailable("away"))
 
 
-@pytest.fixture(params=[*PROVIDERS, *WRAPPED])
+WAYS: dict[str, Callable[[Provider], Provider]] = {
+    "": lambda made: made,
+    "its text read for calls": TextCalls,
+    "in a chain": lambda made: chained(made, [], Breakers()),
+    "where another failed": lambda made: chained(_away(made.model), [("x", lambda: made)], Breakers()),
+}
+CASES = [(name, way) for name in PROVIDERS for way in WAYS if name != "replay" or way != "its text read for calls"]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: ", ".join(filter(None, case)))
 def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
-    name, _, wrapped = request.param.partition(", ")
+    name, way = request.param
     make: Make = PROVIDERS[name]
     with make() as made:
         assert made.name == name
-        yield TextCalls(made) if wrapped else made
+        yield WAYS[way](made)
 
 
 async def play(provider: Provider, asked: ModelRequest = ASK) -> list[ModelChunk]:
@@ -169,7 +189,7 @@ async def test_a_request_held_to_one_tool_is_answered_by_a_call_of_it_and_says_n
 async def test_deltas_before_a_retry_are_void_and_call_ids_are_unique(provider: Provider) -> None:
     await play(provider)
     chunks = await play(provider)
-    last = max((n for n, chunk in enumerate(chunks) if isinstance(chunk, ModelRetried)), default=-1)
+    last = max((n for n, chunk in enumerate(chunks) if isinstance(chunk, ModelRetried | ModelFellBack)), default=-1)
     message = chunks[-1]
     assert isinstance(message, AssistantMessage)
     assert "".join(chunk.text for chunk in chunks[last + 1 :] if isinstance(chunk, TextDelta)) == message.text == TEXT
@@ -180,9 +200,22 @@ async def test_deltas_before_a_retry_are_void_and_call_ids_are_unique(provider: 
 async def test_it_raises_provider_errors_and_nothing_else(provider: Provider) -> None:
     await play(provider)
     await play(provider)
-    with pytest.raises(ProviderError) as caught:
-        await play(provider)
-    assert str(caught.value)
+    seen = await outcome(provider, ASK)
+    assert str(seen.error)
+    await provider.close()
+
+
+async def test_an_attempt_that_failed_is_on_record_right_before_its_error(provider: Provider) -> None:
+    await play(provider)
+    await play(provider)
+    seen = await outcome(provider, ASK)
+    assert seen.error is not None
+    if isinstance(seen.error, ReplayDiverged):
+        return  # nobody was asked, and so no attempt failed
+    last = seen.chunks[-1]
+    assert isinstance(last, AttemptFailed)
+    assert (last.kind, last.reason, last.model) == (seen.error.kind, str(seen.error), provider.model)
+    assert last.usage == Usage(cost_usd=0.0)  # it was refused
     await provider.close()
 
 

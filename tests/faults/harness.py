@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from itertools import pairwise
 
+from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.errors import ProviderError
 from py_mono.protocol.events import ModelRetried, ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage
@@ -52,16 +54,28 @@ async def ask(provider: Provider) -> Seen:
 def _checked(seen: Seen) -> Seen:
     """What holds for every request, whatever went wrong."""
     assert len(seen.messages) == (seen.error is None)
-    assert [retry.attempt for retry in seen.retries] == list(range(1, len(seen.retries) + 1))
-    assert all(retry.reason for retry in seen.retries)
+    attempt = 1
+    for before, chunk in pairwise([None, *seen.chunks]):
+        if isinstance(chunk, AttemptFailed):
+            assert chunk.attempt == attempt
+        elif isinstance(chunk, ModelRetried):
+            assert isinstance(before, AttemptFailed)
+            assert (chunk.attempt, chunk.reason) == (attempt, before.reason)
+            attempt += 1
+        elif isinstance(chunk, ModelFellBack):
+            attempt = 1
     if seen.error is not None:
-        assert str(seen.error)
+        last = seen.chunks[-1]
+        assert isinstance(last, AttemptFailed)
+        assert (last.kind, last.reason) == (seen.error.kind, str(seen.error))
         assert seen.error.remedy
         assert "\0" not in str(seen.error)
         assert len(str(seen.error)) < 600
         return seen
     assert seen.chunks[-1] is seen.messages[0]
-    void = max((n for n, chunk in enumerate(seen.chunks) if isinstance(chunk, ModelRetried)), default=-1)
+    void = max(
+        (n for n, chunk in enumerate(seen.chunks) if isinstance(chunk, ModelRetried | ModelFellBack)), default=-1
+    )
     said = seen.chunks[void + 1 :]
     message = seen.messages[0]
     assert "".join(chunk.text for chunk in said if isinstance(chunk, TextDelta)) == message.text
