@@ -13,7 +13,6 @@ from py_mono.llm.registry import names, split
 from py_mono.protocol.errors import ConfigError
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
-from py_mono.security.keys.places import KeyPlaces
 from py_mono.ui.arguments import Arguments
 from py_mono.ui.doctor.examine import examine
 from py_mono.ui.doctor.findings import Case
@@ -74,12 +73,11 @@ async def _doctor(arguments: Arguments, settings: Settings, problems: Problems, 
     opened: list[WorkerSandbox] = []
 
     async def lock() -> Mapping[str, Any]:
-        launcher = Launcher(
+        launcher = Launcher(  # no tool runs in its worker, so it is no session in whose presence no key may be stored
             settings.workspace,
             backend=settings.backend,
             extra_roots=settings.extra_roots,
             network=settings.network,
-            sessions=KeyPlaces(settings.workspace, settings.folders.state).sessions,
             environment=settings.environment,
         )
         opened.append(WorkerSandbox(launcher))

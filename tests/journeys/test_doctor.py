@@ -63,7 +63,13 @@ def test_a_healthy_place_as_one_object(program: Program) -> None:
     with FakeOllama(tags=TAGS, ps=ps) as server:
         played = examine(program, "--json", OLLAMA_HOST=server.url, GROQ_API_KEY="gsk_0123456789abcdefghij")
         port = server.url.rpartition(":")[2]
-    told = steady(played, (server.url, "<url>"), (port, "<port>"), (str(program.home), "<home>"))
+    told = steady(
+        played,
+        (server.url, "<url>"),
+        (port, "<port>"),
+        (str(program.home), "<home>"),
+        (str(program.workspace), "<workspace>"),
+    )
     version = told.pop("version")
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", version)
     assert told == {
@@ -88,7 +94,9 @@ def test_a_healthy_place_as_one_object(program: Program) -> None:
             vague("folders"),
             row("checkpoints", "ok", "none yet"),
             row(".env", "ok", "there is none in <home>/config"),
-            row("keys", "ok", "GROQ_API_KEY (environment); LLM_MASTER_KEY is not set"),
+            row("keys", "ok", "GROQ_API_KEY (environment)"),
+            row("stored keys", "ok", "none in <workspace>"),
+            row("fallback", "ok", "none is set: where the provider fails, the turn does"),
             row("mcp", "not_checked", ".mcp.json is there, and MCP servers are not in this version: it is not read"),
             row("terminal", "ok", "stdout is no terminal; encoding utf-8"),
         ],
@@ -158,7 +166,9 @@ def test_what_cannot_be_used_is_said_and_the_rest_is_looked_at(program: Program)
     found = checks(played)
     assert played.status == 1
     assert found["settings"]["verdict"] == "fault"
-    assert found["settings"]["detail"].startswith("-C: /no/such/folder does not exist; there is no provider 'nobody'")
+    assert found["settings"]["detail"].startswith(
+        "-C: /no/such/folder does not exist: name an existing folder with -C; there is no provider 'nobody'"
+    )
     assert found["workspace"] == row("workspace", "not_checked", "there is none that can be used")
     assert found["lock"]["verdict"] == "not_checked"
     assert found[".env"] == row(
@@ -167,7 +177,7 @@ def test_what_cannot_be_used_is_said_and_the_rest_is_looked_at(program: Program)
         f"{config}/.env: line 2 cannot be understood, and is passed over",
         f"${{EDITOR:-vi}} +2 {config}/.env",
     )
-    assert found["keys"]["detail"].startswith("OPENAI_API_KEY (.env); ")
+    assert found["keys"]["detail"] == "OPENAI_API_KEY (.env)"
     assert "sk-0123456789" not in played.stdout
     assert "Traceback" not in played.stderr
 

@@ -46,7 +46,7 @@ def test_without_a_server_there_are_three_ways_to_a_model_and_one_without(progra
             )
             + r" 1\. .+ then(, on the host)?: ollama pull lfm2\.5-thinking:latest"
             + r" 2\. .*: export OLLAMA_HOST=http://ADDRESS:11434"
-            + r" 3\. a cloud: export GROQ_API_KEY=… then: py-mono --provider litellm -m groq/qwen/qwen3-32b"
+            + r" 3\. a cloud: /key groq, then /provider groq or: export GROQ_API_KEY=…, then py-mono --provider groq"
             + r" Without any, py-mono demo shows a whole task; py-mono doctor says what is wrong\.",
             said,
         )

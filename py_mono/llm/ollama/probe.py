@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from py_mono.llm.http.connection import TransportError
+from py_mono.llm.http.connection import TlsFailure, TransportError
 from py_mono.llm.http.endpoint import Endpoint
 from py_mono.llm.http.stream import HttpClient
 from py_mono.llm.ollama.server import full_name
@@ -57,11 +57,12 @@ class Described(Struct, frozen=True):
 
 
 class NoAnswer(Exception):
-    """The server said nothing that could be used; ``str()`` says what was wrong. ``refused``: nothing listens there."""
+    """The server said nothing that could be used; ``str()`` says what was wrong; the others are ``TransportError``'s."""
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
+    def __init__(self, reason: str, *, refused: bool = False, tls: TlsFailure = "") -> None:
         super().__init__(reason)
         self.refused = refused
+        self.tls = tls
 
 
 class Probe:
@@ -118,7 +119,7 @@ class Probe:
         except TimeoutError as error:
             raise NoAnswer(f"no answer to {path} within {self._limit_s:g} s") from error
         except TransportError as error:
-            raise NoAnswer(f"{path}: {error}", refused=error.refused) from error
+            raise NoAnswer(f"{path}: {error}", refused=error.refused, tls=error.tls) from error
         finally:
             http.close()
         if status == _NOT_FOUND and body is not None:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-from py_mono.ui.doctor import kept, machine, workspace
+from py_mono.llm.clouds.named import DEFAULT_MODELS
+from py_mono.ui.doctor import kept, keys, machine, workspace
 from py_mono.ui.doctor.cloud import cloud
 from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding, in_thread
 from py_mono.ui.doctor.ollama import NAMES, ollama
@@ -17,7 +18,7 @@ Look = Callable[[Case], Awaitable[Sequence[Finding]]]
 async def _model(case: Case) -> Sequence[Finding]:
     if case.provider.provider == "ollama":
         return await ollama(case)
-    if case.provider.provider == "litellm":
+    if case.provider.provider == "litellm" or case.provider.provider in DEFAULT_MODELS:
         return await cloud(case)
     why = f"the provider {case.provider.provider} asks no server"
     return [Finding(name, "not_checked", why) for name in NAMES]
@@ -50,7 +51,9 @@ CHECKS: tuple[tuple[tuple[str, ...], Look], ...] = (
     (("folders",), _blocking(kept.folders)),
     (("checkpoints",), _one(kept.checkpoints)),
     ((".env",), _blocking(kept.dotenv)),
-    (("keys",), _blocking(kept.keys)),
+    (("keys",), _blocking(keys.keys)),
+    (("stored keys",), _blocking(keys.stored)),
+    (("fallback",), _one(keys.fallback)),
     (("mcp",), _blocking(workspace.mcp)),
     (("terminal",), _blocking(machine.terminal)),
 )

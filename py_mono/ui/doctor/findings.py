@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct, field
 
 from py_mono.llm.settings import ProviderSettings
+from py_mono.protocol.errors import PyMonoError
+from py_mono.ui.keys import StoredKeys
 from py_mono.utils import threads
 
 Verdict = Literal["ok", "warning", "fault", "not_checked"]
@@ -14,6 +16,7 @@ Verdict = Literal["ok", "warning", "fault", "not_checked"]
 LIMIT_S = 2.0
 """How long one question to a server, or one look at a disk, may take; a server is asked two, one after the other."""
 
+_COMMANDS = ("chmod ", "cp ", "export ", "git ", "mv ", "ollama ", "py-mono ", "sudo ", "unset ")
 _T = TypeVar("_T")
 
 
@@ -24,7 +27,8 @@ class Finding(Struct, frozen=True):
         name: Of the check; the same in each run.
         verdict: A *warning* is something that works and will surprise; a *fault* something that does not work.
         detail: What was seen; no secret, and any text.
-        remedy: One command that mends it, or a sentence where no command does; empty where nothing is to mend.
+        remedy: One command that mends it, which can be pasted into a shell as it is; empty where nothing is to mend, or no
+            command does: then the detail says what would.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Case(Struct, frozen=True, kw_only=True):
         workspace: Its absolute path; empty where there is none that can be used.
         state: The folder for sessions and checkpoints.
         config: The folder for ``.env``.
+        keys: Where keys are stored; None where that is not known.
+        fallback: Who is asked where the provider fails, in this order.
         environ: The environment the program was started with, without what ``.env`` adds.
         network: Whether the tools may reach it.
         container: Whether we are in one: there the host is not ``localhost``.
@@ -57,6 +63,8 @@ class Case(Struct, frozen=True, kw_only=True):
     workspace: str = ""
     state: str
     config: str
+    keys: StoredKeys | None = None
+    fallback: tuple[ProviderSettings, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
     container: bool = False
@@ -72,6 +80,23 @@ async def in_thread(work: Callable[[], _T], limit_s: float = LIMIT_S) -> _T:
     """
     async with asyncio.timeout(limit_s):
         return await threads.in_thread(work, "doctor")
+
+
+def said(error: PyMonoError) -> str:
+    """What was wrong; where its remedy is no command, that too."""
+    return with_words(str(error), error.remedy)
+
+
+def with_words(message: str, remedy: str) -> str:
+    """What was wrong, with a remedy that is words and no command."""
+    if not remedy or command_in(remedy):
+        return message
+    return f"{message} {remedy}" if message.endswith(".") else f"{message}: {remedy}"
+
+
+def command_in(remedy: str) -> str:
+    """A remedy that can be pasted into a shell; empty where it is words."""
+    return remedy if remedy.startswith(_COMMANDS) and "; " not in remedy and ", " not in remedy else ""
 
 
 def size(number: float) -> str:

@@ -1,59 +1,25 @@
-"""What is kept: keys, ``.env``, the folders for settings and sessions, the checkpoints."""
+"""What is kept: ``.env``, the folders for settings and sessions, the checkpoints."""
 
 import os
 import shlex
-import stat
 import time
 
 from dotenv.parser import parse_stream
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.ui.doctor.findings import Case, Finding, in_thread, size
+from py_mono.ui.doctor.findings import Case, Finding, command_in, in_thread, said, size
+from py_mono.ui.doctor.keys import file_mode
 
-_MASTER = "LLM_MASTER_KEY"
-_KEYS_FILE = ".keys.enc"
-_OTHERS = ("HF_TOKEN",)
 _KEPT = ("sessions", "checkpoints", "input_history")
 _DAY_S = 86_400
 _OPEN_TO_OTHERS = 0o077
 _STATS_S = 3.0
 
 
-def keys(case: Case) -> Finding:
-    """Which keys there are, by name and never by value."""
-    environment = case.provider.environment
-    names = sorted(name for name in environment if name.endswith("_API_KEY") or name in _OTHERS)
-    said = [f"{name} ({_origin(case, name)})" for name in names if environment[name].strip()]
-    empty = [name for name in names if not environment[name].strip()]
-    detail = ", ".join(said) or "none (a local model needs none)"
-    detail += f"; {_MASTER} is {'set' if environment.get(_MASTER) else 'not set'}"
-    if empty:
-        return Finding("keys", "warning", f"{detail}; empty: {', '.join(empty)}", f"unset {' '.join(empty)}")
-    path = os.path.join(case.workspace, _KEYS_FILE) if case.workspace else ""
-    mode = _mode(path)
-    if mode is None:
-        return Finding("keys", "ok", detail)
-    detail += f"; {_KEYS_FILE} has mode {mode:o}, and is not read by this version"
-    if mode & _OPEN_TO_OTHERS:
-        return Finding("keys", "warning", f"{detail}: others can read it", f"chmod 600 {shlex.quote(path)}")
-    return Finding("keys", "ok", detail)
-
-
-def _origin(case: Case, name: str) -> str:
-    return "environment" if name in case.environ else ".env"
-
-
-def _mode(path: str) -> int | None:
-    try:
-        return stat.S_IMODE(os.lstat(path).st_mode) if path else None
-    except OSError:
-        return None
-
-
 def dotenv(case: Case) -> Finding:
     """The ``.env`` of the configuration folder: whether it can be read, by whom, and whether all of it makes sense."""
     path = os.path.join(case.config, ".env")
-    mode = _mode(path)
+    mode = file_mode(path)
     if mode is None:
         return Finding(".env", "ok", f"there is none in {case.config}")
     quoted = shlex.quote(path)
@@ -76,7 +42,7 @@ def dotenv(case: Case) -> Finding:
 def folders(case: Case) -> Finding:
     """Whether sessions and checkpoints can be kept."""
     quoted = shlex.quote(case.state)
-    mode = _mode(case.state)
+    mode = file_mode(case.state)
     if mode is None:
         above = os.path.abspath(case.state)
         while not os.path.lexists(above):
@@ -90,7 +56,7 @@ def folders(case: Case) -> Finding:
     if not os.access(case.state, os.W_OK | os.X_OK):
         why = f"{case.state} may not be written: no session and no undo is kept"
         return Finding("folders", "fault", why, f"sudo chown -R {os.geteuid()}:{os.getegid()} {quoted}")
-    kept = {name: _mode(os.path.join(case.state, name)) or 0 for name in _KEPT}
+    kept = {name: file_mode(os.path.join(case.state, name)) or 0 for name in _KEPT}
     if any(inner & _OPEN_TO_OTHERS for inner in kept.values()):
         names = ", ".join(name for name, inner in kept.items() if inner & _OPEN_TO_OTHERS)
         return Finding("folders", "warning", f"others can read {names} in {case.state}", f"chmod -R go= {quoted}")
@@ -108,7 +74,7 @@ async def checkpoints(case: Case) -> Finding:
     except TimeoutError:
         return Finding("checkpoints", "warning", f"{store} did not answer: another session may be busy with it")
     except SandboxError as error:
-        return Finding("checkpoints", "fault", str(error), error.remedy)
+        return Finding("checkpoints", "fault", said(error), command_in(error.remedy))
     days = max(0, int((time.time() - oldest) // _DAY_S)) if oldest else 0
     since = "" if not count else f", the oldest of {'today' if not days else f'{days} days ago'}"
     number = f"{count} checkpoint{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from py_mono.ui.doctor.findings import Case, Finding, Verdict, size
+from py_mono.ui.doctor.findings import Case, Finding, Verdict, command_in, size, with_words
 
 _TOO_LITTLE = 100_000_000
 _LITTLE = 1_000_000_000
@@ -28,8 +28,12 @@ def settings(case: Case) -> Finding:
     """Flags, environment and ``.env``, as far as they could not be used."""
     if not case.problems:
         return Finding("settings", "ok", f"the provider is {case.provider.provider}")
-    said = "; ".join(message for message, _ in case.problems)
-    return Finding("settings", "fault", said, next((remedy for _, remedy in case.problems if remedy), ""))
+    told = "; ".join(with_words(message, remedy) for message, remedy in case.problems)
+    command = next((found for _, remedy in case.problems if (found := command_in(remedy))), "")
+    file = os.path.join(case.config, "config.toml")
+    if not command and os.path.basename(file) in told:
+        command = f"${{EDITOR:-vi}} {shlex.quote(file)}"
+    return Finding("settings", "fault", told, command)
 
 
 def terminal(case: Case) -> Finding:

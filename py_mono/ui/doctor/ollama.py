@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from py_mono.llm.http.endpoint import Endpoint
+from py_mono.llm.ollama.address import address_variable
 from py_mono.llm.ollama.probe import Described, Installed, NoAnswer, Probe, Running, named
 from py_mono.llm.ollama.provider import DEFAULT_MODEL
 from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding, size
@@ -43,7 +44,7 @@ async def ollama(case: Case) -> list[Finding]:
     model = case.provider.model or DEFAULT_MODEL
     seen = await look(Probe(endpoint, case.provider.environment, limit_s=LIMIT_S), model)
     if isinstance(seen.version, NoAnswer) and isinstance(seen.installed, NoAnswer):
-        return [first, way, _silent(endpoint, seen.version), *_unknown(NAMES[3:], "the server does not answer")]
+        return [first, way, _silent(case, endpoint, seen.version), *_unknown(NAMES[3:], "the server does not answer")]
     pulled = _model(model, seen)
     return [
         first,
@@ -87,12 +88,21 @@ def is_near(endpoint: Endpoint) -> bool:
     return endpoint.host in {"localhost", "::1", "host.docker.internal"} or endpoint.host.startswith("127.")
 
 
-def _silent(endpoint: Endpoint, why: NoAnswer) -> Finding:
+def _silent(case: Case, endpoint: Endpoint, why: NoAnswer) -> Finding:
     """Something takes connections, and does not speak as Ollama does."""
-    remedy = "export OLLAMA_HOST=http://localhost:11434   (or whichever address Ollama has)"
-    if is_near(endpoint):
+    variable = address_variable(case.provider.environment)
+    there = f"{endpoint.host}:{endpoint.port}"
+    if why.tls == "untrusted":
+        remedy = "export SSL_CERT_FILE=/a/file/with/the/certificate/that/signed/it.pem"
+    elif why.tls == "no_tls":
+        remedy = f"export {variable}={endpoint.url.replace('https://', 'http://', 1)}"
+    elif why.tls:
+        remedy = f"openssl s_client -connect {there} </dev/null | openssl x509 -noout -dates -ext subjectAltName"
+    elif is_near(endpoint):
         unit = start_command()
         remedy = unit.replace(" start ", " restart ") if "systemctl" in unit else f"curl {endpoint.url}/api/version"
+    else:
+        remedy = f"export {variable}=http://localhost:11434"
     return Finding("server", "fault", str(why), remedy)
 
 

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from py_mono.llm.http.endpoint import Endpoint, parse_endpoint, proxy_for, without_user
+from py_mono.llm.ollama.address import VARIABLES, address_variable
 from py_mono.protocol.errors import ConfigError
 from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding, in_thread
-
-_VARIABLES = ("OLLAMA_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_BASE")
-"""In the order in which they win."""
 
 _GATEWAY = "host.docker.internal"
 _UNITS = (
@@ -29,7 +27,7 @@ Which = Callable[[str], str | None]
 def address(case: Case) -> tuple[Finding, Endpoint | None]:
     """Where Ollama is looked for, and which variable says so; None where that is no address."""
     environment = case.provider.environment
-    said = {name: environment[name].strip() for name in _VARIABLES if environment.get(name, "").strip()}
+    said = {name: environment[name].strip() for name in VARIABLES if environment.get(name, "").strip()}
     origin = next(iter(said), "")
     source = f"{origin}{'' if origin in case.environ else ' of .env'}" if origin else "the default"
     if not origin and case.container:
@@ -37,7 +35,8 @@ def address(case: Case) -> tuple[Finding, Endpoint | None]:
     try:
         endpoint = parse_endpoint(case.provider.base_url or "localhost")
     except ConfigError as error:
-        return Finding("address", "fault", f"{source}: {error}", "export OLLAMA_HOST=http://localhost:11434"), None
+        command = f"export {address_variable(environment)}=http://localhost:11434"
+        return Finding("address", "fault", f"{source}: {error}", command), None
     others = [f"{name}={without_user(value)}" for name, value in said.items() if _differs(value, endpoint)]
     detail = f"{endpoint.url} ({source})"
     if others:
@@ -93,9 +92,16 @@ async def route(
             return Finding("route", "ok", f"{known}, port {to.port} takes connections")
     if proxy:
         return Finding("route", "fault", f"{where}: {failure}", f"export NO_PROXY={endpoint.host}")
-    remedy = listening_command(to, container=case.container, which=which) if ollama else f"nc -vz {to.host} {to.port}"
+    variable = address_variable(case.provider.environment)
+    remedy = (
+        listening_command(to, variable, container=case.container, which=which)
+        if ollama
+        else f"nc -vz {to.host} {to.port}"
+    )
     if case.container and _is_this_machine(to):
         failure += " in this container, which is not the host"
+    elif ollama and not _is_this_machine(to):
+        failure += "; Ollama listens on its own machine's 127.0.0.1 alone unless it is started with OLLAMA_HOST=0.0.0.0"
     return Finding("route", "fault", f"{where}, port {to.port}: {failure}", remedy)
 
 
@@ -123,22 +129,21 @@ async def _connect(family: int, to: Any, until: float) -> str:  # noqa: ANN401 -
 
 def _unknown_name(case: Case, to: Endpoint, *, ollama: bool) -> str:
     if to.host == _GATEWAY:
-        return (
-            f"docker run --add-host={_GATEWAY}:host-gateway …   (in Compose: extra_hosts: ['{_GATEWAY}:host-gateway'])"
-        )
+        return f"docker run --add-host={_GATEWAY}:host-gateway …"
     if ollama:
-        return f"export OLLAMA_HOST=http://{_GATEWAY if case.container else 'localhost'}:11434"
-    return f"getent hosts {to.host}   (once the network is back, it tells an address)"
+        variable = address_variable(case.provider.environment)
+        return f"export {variable}=http://{_GATEWAY if case.container else 'localhost'}:11434"
+    return f"getent hosts {to.host}"
 
 
-def listening_command(to: Endpoint, *, container: bool, which: Which = shutil.which) -> str:
-    """What makes Ollama answer at ``to``; ``container``: whether we are in one."""
+def listening_command(to: Endpoint, variable: str, *, container: bool, which: Which = shutil.which) -> str:
+    """What makes Ollama answer: at ``to``, or where it probably is, named by ``variable``; ``container``: are we in one."""
     if to.host == _GATEWAY:
-        return "OLLAMA_HOST=0.0.0.0 ollama serve   (on the host: it listens on the host's own 127.0.0.1 alone)"
+        return "OLLAMA_HOST=0.0.0.0 ollama serve"
     if not _is_this_machine(to):
-        return "export OLLAMA_HOST=http://localhost:11434   (or start Ollama there with OLLAMA_HOST=0.0.0.0)"
+        return f"export {variable}=http://localhost:11434"
     if container:
-        return f"export OLLAMA_HOST=http://{_GATEWAY}:11434"
+        return f"export {variable}=http://{_GATEWAY}:11434"
     return start_command(which)
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from py_mono.ui.doctor.findings import Case, Finding, in_thread
+from py_mono.ui.doctor.findings import Case, Finding, command_in, in_thread
 from py_mono.ui.lock import describe
 
 _FORBIDDING = (
@@ -18,7 +18,7 @@ _FORBIDDING = (
 )
 """Settings of the kernel that keep a user from making namespaces, and what allows it: Ubuntu's, Debian's, everybody's."""
 
-_LANDLOCK = "uname -r; cat /sys/kernel/security/lsm   (Landlock needs Linux 5.13, and its name in that list)"
+_LANDLOCK = "uname -r; cat /sys/kernel/security/lsm"
 _MOST_LOOKED_AT = 2_000
 _DEPTH = 3
 _VERSION_S = 1.0
@@ -90,14 +90,18 @@ async def lock(case: Case, *, kernel: str = "/proc/sys") -> Finding:
     said = await describe(ask, network=case.network)
     detail = " ".join((said.summary.removeprefix("lock: "), *said.gaps))
     if not report:
-        fallback = "py-mono --sandbox container   (only where a container is the boundary)"
-        return Finding("lock", "fault", detail, next(iter(said.gaps), fallback))
+        return Finding(
+            "lock", "fault", detail, next(filter(None, map(command_in, said.gaps)), "py-mono --sandbox auto")
+        )
     off = {name for name, state in report["layers"].items() if not state.startswith("on")}
     if not off:
         return Finding("lock", "ok", detail)
     if len(off) == len(report["layers"]):
         return Finding("lock", "warning", detail, "py-mono --sandbox auto")
-    return Finding("lock", "warning", detail, _unlocking(case, kernel) if "namespaces" in off else _LANDLOCK)
+    if "namespaces" in off:
+        return Finding("lock", "warning", detail, _unlocking(case, kernel))
+    needs = "Landlock needs Linux 5.13, and its name in the list of /sys/kernel/security/lsm."
+    return Finding("lock", "warning", f"{detail} {needs}", _LANDLOCK)
 
 
 def _unlocking(case: Case, kernel: str) -> str:

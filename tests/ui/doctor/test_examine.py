@@ -83,7 +83,7 @@ async def test_a_thread_that_hangs_is_left() -> None:
 async def test_each_check_has_one_row_whatever_the_provider() -> None:
     names = [name for group, _ in CHECKS for name in group]
     assert len(names) == len(set(names))
-    for provider in ("scripted", "ollama", "litellm"):
+    for provider in ("scripted", "ollama", "litellm", "groq"):
         settings = ProviderSettings(provider=provider, base_url="http://127.0.0.1:9", model="groq/x")
         assert [one.name async for one in examine(case(provider=settings))] == names
 
@@ -203,9 +203,9 @@ async def test_where_the_model_is_missing_those_there_are_offered() -> None:
         f"Ollama at {server.url} has no model lfm2.5-thinking:latest.\nThree ways to get one:\n"
         "  1. ollama pull lfm2.5-thinking:latest\n"
         "     or take one that is there: py-mono -m qwen3:8b (also there: 'a b')\n"
-        "  2. one elsewhere in your network: export OLLAMA_HOST=http://ADDRESS:11434\n"
-        "  3. a cloud: export GROQ_API_KEY=…\n"
-        "     then: py-mono --provider litellm -m groq/qwen/qwen3-32b\n"
+        "  2. one elsewhere in your network: export OLLAMA_BASE_URL=http://ADDRESS:11434\n"
+        "  3. a cloud: /key groq, then /provider groq\n"
+        "     or: export GROQ_API_KEY=…, then py-mono --provider groq\n"
         "Without any, py-mono demo shows a whole task; py-mono doctor says what is wrong."
     )
 
@@ -213,5 +213,6 @@ async def test_where_the_model_is_missing_those_there_are_offered() -> None:
 def test_the_ways_to_a_model_fit_a_screen() -> None:
     endpoint = parse_endpoint("http://10.0.0.1:11434")
     many = [Installed(f"model-{number}") for number in range(50)]
-    for said in (unreachable(endpoint, "connection refused", container=True), not_pulled("m", endpoint, many)):
+    gone = unreachable(endpoint, "connection refused", container=True, environment={})
+    for said in (gone, not_pulled("m", endpoint, many, {})):
         assert len(said.split("\n")) < 12

@@ -168,7 +168,7 @@ async def test_an_old_server_that_tells_little_is_used_with_what_it_tells() -> N
 async def test_an_address_that_is_none_is_the_fault() -> None:
     found = await ollama(case({"OLLAMA_BASE_URL": "ftp://x"}, provider=ProviderSettings(base_url="ftp://x")))
     assert [one.name for one in found] == list(NAMES)
-    assert (found[0].verdict, found[0].remedy) == ("fault", "export OLLAMA_HOST=http://localhost:11434")
+    assert (found[0].verdict, found[0].remedy) == ("fault", "export OLLAMA_BASE_URL=http://localhost:11434")
     assert {one.verdict for one in found[1:]} == {"not_checked"}
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.doctor.findings import Finding, size
-from py_mono.ui.doctor.kept import checkpoints, dotenv, folders, keys
+from py_mono.ui.doctor.kept import checkpoints, dotenv, folders
 from py_mono.ui.doctor.machine import describe_terminal, disk, free_bytes, settings
 from py_mono.ui.doctor.workspace import git, lock, mcp, owner, uv
 from tests.ui.doctor.cases import case, lock_of
@@ -59,38 +59,6 @@ def test_a_folder_in_the_place_of_the_file_is_a_fault(tmp_path: Path) -> None:
     assert dotenv(case(config=str(tmp_path))).verdict == "fault"
 
 
-def test_keys_are_named_and_never_shown(tmp_path: Path) -> None:
-    environment = {
-        "GROQ_API_KEY": "gsk_secret",
-        "OPENAI_API_KEY": "sk-secret",
-        "LLM_MASTER_KEY": "m-secret",
-        "PATH": "x",
-    }
-    found = keys(case(environment, environ={"GROQ_API_KEY": "gsk_secret"}, workspace=str(tmp_path)))
-    detail = "GROQ_API_KEY (environment), OPENAI_API_KEY (.env); LLM_MASTER_KEY is set"
-    assert found == Finding("keys", "ok", detail)
-
-
-def test_a_key_that_is_empty_is_a_warning() -> None:
-    found = keys(case({"XAI_API_KEY": " "}))
-    detail = "none (a local model needs none); LLM_MASTER_KEY is not set; empty: XAI_API_KEY"
-    assert found == Finding("keys", "warning", detail, "unset XAI_API_KEY")
-
-
-def test_the_key_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / ".keys.enc"
-    path.write_bytes(b"x")
-    path.chmod(0o640)
-    open_ = keys(case(workspace=str(tmp_path)))
-    path.chmod(0o600)
-    closed = keys(case(workspace=str(tmp_path)))
-    assert (open_.verdict, open_.remedy) == ("warning", f"chmod 600 {path}")
-    assert (closed.verdict, closed.detail) == (
-        "ok",
-        "none (a local model needs none); LLM_MASTER_KEY is not set; .keys.enc has mode 600, and is not read by this version",
-    )
-
-
 def test_the_folder_of_sessions(tmp_path: Path) -> None:
     state = tmp_path / "state"
     missing = folders(case(state=str(state)))
@@ -127,7 +95,7 @@ async def test_a_store_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
         raise SandboxError("The checkpoints are damaged.", remedy="Move them away.")
 
     found = await checkpoints(case(state=str(tmp_path), workspace="/w", stats=stats))
-    assert found == Finding("checkpoints", "fault", "The checkpoints are damaged.", "Move them away.")
+    assert found == Finding("checkpoints", "fault", "The checkpoints are damaged. Move them away.")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +112,10 @@ async def test_a_store_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
         (
             {"layers": {"namespaces": "on", "landlock": "off: old"}, "open": ["Mounts alone."]},
             "warning",
-            "WITHOUT Landlock (old); with namespaces; no network Mounts alone.",
+            (
+                "WITHOUT Landlock (old); with namespaces; no network Mounts alone. "
+                "Landlock needs Linux 5.13, and its name in the list of /sys/kernel/security/lsm."
+            ),
         ),
     ],
     ids=["whole", "a layer less", "none", "no tools", "another layer less"],
@@ -318,8 +289,8 @@ def test_a_full_disk_is_a_fault() -> None:
 
 
 def test_problems_of_the_settings_are_faults() -> None:
-    found = settings(case(problems=(("one", ""), ("two", "mend two"))))
-    assert found == Finding("settings", "fault", "one; two", "mend two")
+    found = settings(case(problems=(("one", ""), ("two", "mend two"), ("three", "unset THREE"))))
+    assert found == Finding("settings", "fault", "one; two: mend two; three", "unset THREE")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def test_which_variable_won(environment: dict[str, str], used: str, members: dic
 async def test_a_name_that_nobody_knows() -> None:
     found = await route(case(), parse_endpoint("http://no.such.host.invalid:1"))
     assert found.detail.startswith("the name no.such.host.invalid is not known: ")
-    assert (found.verdict, found.remedy) == ("fault", "export OLLAMA_HOST=http://localhost:11434")
+    assert (found.verdict, found.remedy) == ("fault", "export OLLAMA_BASE_URL=http://localhost:11434")
+    found = await route(case({"OLLAMA_HOST": "no.such"}), parse_endpoint("http://no.such.host.invalid:1"))
+    assert found.remedy == "export OLLAMA_HOST=http://localhost:11434"  # the variable that wins
 
 
 async def test_the_host_of_a_container_without_a_name_needs_a_flag() -> None:
@@ -111,7 +113,8 @@ async def test_a_proxy_is_what_is_looked_for() -> None:
     ],
 )
 def test_what_makes_it_listen(url: str, *, container: bool, words: str) -> None:
-    said = listening_command(parse_endpoint(url), container=container, which=lambda name: f"/bin/{name}")
+    there = parse_endpoint(url)
+    said = listening_command(there, "OLLAMA_HOST", container=container, which=lambda name: f"/bin/{name}")
     assert said.startswith((words, "sudo systemctl start ollama" if words == "ollama serve" else words))
 
 
