@@ -203,7 +203,8 @@ class TextCalls:
                 remedy="ask again in other words, or choose another model",
             )
             if second is not None and not second.failed:
-                yield self._failed(attempts + 1, second, str(error))
+                error.usage = second.message.usage
+                yield failed(self, attempts + 1, error)
             raise error
         message = best.message
         for delta in held.deltas if best is second else (ReasoningDelta(message.reasoning), TextDelta(message.text)):
