@@ -27,7 +27,18 @@ _OPEN = re.compile(
     """,
     re.VERBOSE,
 )
+_LAST_WORD = re.compile(r"""[^\s"'<>,;(){}\[\]]*+\Z""")
 _OPENER = re.compile(r"[\x1b\x90\x98\x9b\x9d-\x9f]")
+
+
+def beginning(text: str, limit: int) -> str:
+    """The text, where it is longer its first ``limit`` characters and an ellipsis, never with a part of a word at the end.
+
+    Half of a key is not known for one by whoever looks for keys later.
+    """
+    if len(text) <= limit:
+        return text
+    return _LAST_WORD.sub("", text[:limit]) + "…"
 
 
 def strip_escapes(text: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from py_mono.utils.text import beginning
+
 _FIELDS = frozenset((b"data", b"event", b"id", b"retry", b""))
 """Those of an event stream; the empty one is a comment."""
 
@@ -50,4 +52,4 @@ class Lines:
 
 
 def _shown(what: str, line: bytes) -> str:
-    return f"{what}: {line[:80].decode(errors='replace')!r}"
+    return f"{what}: {beginning(line.decode(errors='replace'), 80)!r}"

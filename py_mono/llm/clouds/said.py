@@ -10,7 +10,7 @@ import msgspec
 
 from py_mono.llm.clouds.models import Model
 from py_mono.llm.retrying import retry_after_s
-from py_mono.utils.text import strip_escapes
+from py_mono.utils.text import beginning, strip_escapes
 
 if TYPE_CHECKING:
     from py_mono.llm.clouds.transport import Seen
@@ -113,4 +113,4 @@ def plain(text: str, model: Model) -> str:
     for secret in model.secrets:
         text = text.replace(secret, "…")
     text = " ".join(strip_escapes(text).split())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return beginning(text, _SHOWN)

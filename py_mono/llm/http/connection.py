@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import h11
 
+from py_mono.utils.text import beginning
+
 TlsFailure = Literal["", "no_tls", "untrusted", "expired", "other_name"]
 """What is wrong with TLS: the server does not speak it, or its certificate is signed by nobody known here, not valid now, or
 another server's."""
@@ -105,7 +107,7 @@ class Connection(asyncio.Protocol):
                 else:
                     await self._more(until)
         except h11.RemoteProtocolError as error:
-            why = str(error) if len(str(error)) <= _SHOWN else f"{str(error)[:_SHOWN]}…"  # it may quote what came
+            why = beginning(str(error), _SHOWN)  # it may quote what came
             if self._told:
                 raise TransportError(f"the connection ended in the middle of the answer ({why})") from error
             raise TransportError(f"the answer is not HTTP ({why})", garbled=True) from error

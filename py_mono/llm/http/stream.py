@@ -16,6 +16,7 @@ import h11
 from py_mono.llm.http.connection import Connection, TlsFailure, TransportError
 from py_mono.llm.http.endpoint import Endpoint, proxy_for
 from py_mono.utils.lazy import load
+from py_mono.utils.text import beginning
 
 _NOT_NOW = frozenset((9, 10))
 _OTHER_NAME = frozenset((62, 63, 64))
@@ -210,7 +211,7 @@ class HttpClient:
             raise TransportError(f"the proxy {proxy.url} did not answer properly", refused=True) from error
         status = answer.split(b"\r\n", 1)[0].decode("latin-1")
         if not status.startswith("HTTP/1.") or status.split(" ")[1:2] != ["200"]:
-            raise TransportError(f"the proxy {proxy.url} refused: {status[:100]}", refused=True)
+            raise TransportError(f"the proxy {proxy.url} refused: {beginning(status, 100)}", refused=True)
 
 
 def _reason(error: Exception) -> str:

@@ -12,6 +12,7 @@ from py_mono.protocol.errors import MalformedCall
 from py_mono.protocol.messages import Usage, UserMessage
 from py_mono.protocol.ports import ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolSpec
+from py_mono.utils.text import beginning
 
 _GAVE_UP = (  # compiled when first used, not at the start; so are the others
     r"(?i)(?:error|failed) (?:to parse|parsing) (?:tool call|json|xml|function call|arguments|input at pos|\S{1,20} json)"
@@ -37,7 +38,7 @@ def gave_up(text: str) -> MalformedCall | None:
         return None
     raw, tool = re.search(_RAW, text), re.search(_TOOL, text)
     return MalformedCall(
-        f"the model wrote a tool call that Ollama cannot read: {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}",
+        f"the model wrote a tool call that Ollama cannot read: {beginning(text, _SHOWN)}",
         remedy="ask for smaller steps, or change the model",
         raw=raw[1] if raw else text,
         tool=tool[1] if tool else "",

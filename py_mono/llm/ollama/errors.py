@@ -17,6 +17,7 @@ from py_mono.protocol.errors import (
     ProviderUnavailable,
     ToolsUnsupported,
 )
+from py_mono.utils.text import beginning
 
 _TOO_MANY = 429
 
@@ -89,7 +90,7 @@ def idle(seconds: float) -> Failure:
 
 def garbage(what: str, line: bytes) -> Failure:
     """A line of the reply is not what it should be."""
-    shown = line[:80].decode(errors="replace")
+    shown = beginning(line.decode(errors="replace"), 80)
     return Failure(
         BadResponse(f"Ollama sent a line that is no reply ({what}): {shown!r}", remedy="is it an Ollama server?"),
         at_most=2,

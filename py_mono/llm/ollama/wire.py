@@ -14,6 +14,7 @@ from py_mono.llm.ollama.calls import asked_alone, the_only_tool
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
 from py_mono.protocol.ports import ModelRequest
 from py_mono.protocol.tools import ToolCall, ToolSpec
+from py_mono.utils.text import beginning
 
 _encoder = msgspec.json.Encoder()
 
@@ -136,7 +137,7 @@ def body_error(body: bytes) -> str:
         return error_text(_errors.decode(body).error)
     except (ValueError, RecursionError):
         text = "".join(one if one.isprintable() else " " for one in body[:2000].decode(errors="replace"))
-        return " ".join(text.split())[:200]
+        return beginning(" ".join(text.split()), 200)
 
 
 def encode_show(model: str) -> bytes:
