@@ -17,6 +17,7 @@ _NO_SECRETS = frozenset(
     ("password", "postgres", "changeme", "changeit", "minioadmin", "disabled", "required", "undefined", "redacted")
 )
 _SHORTEST = 8
+_SHORTEST_TOKEN = 20
 _SHORTEST_LINE = 24
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
@@ -28,7 +29,9 @@ def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
             yield value
         elif "://" in value and "@" in value:
             account, _, _ = value.partition("://")[2].rpartition("@")
-            password = account.partition(":")[2]
+            user, colon, password = account.partition(":")
+            if not colon and len(user) >= _SHORTEST_TOKEN and not user.isalpha():
+                password = user  # a token in the place of a name
             yield password
             if "%" in password:  # what is sent is what it stands for
                 yield load("urllib.parse:unquote")(password)

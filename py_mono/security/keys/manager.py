@@ -186,7 +186,7 @@ class KeyManager:
 def _check_name(provider: str) -> None:
     if not provider or len(provider) > _LONGEST_NAME or not _LETTERS.issuperset(provider):
         raise ConfigError(
-            f"{provider[:40]!r} cannot be a provider's name",
+            "that cannot be a provider's name; it is not repeated here, for it may be a key",
             remedy="a name has small letters, digits and _, such as groq or openai; /providers lists them",
         )
 
