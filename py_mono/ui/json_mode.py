@@ -10,6 +10,7 @@ from py_mono.protocol.changes import ChangesDiscarded, ChangesStaged
 from py_mono.protocol.codec import encode
 from py_mono.protocol.events import Envelope, ErrorInfo, MessageFinished, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.ports import Redact
+from py_mono.protocol.spending import Spending
 from py_mono.ui.output import Output
 from py_mono.ui.terminal import one_line
 
@@ -81,6 +82,7 @@ class TurnRecord:
         model: The model of the last request.
         changes: What the turn did to the workspace.
         denied: What was not approved, in the order of the calls.
+        spending: What its requests took.
         finished: How it ended, once it did.
     """
 
@@ -92,13 +94,15 @@ class TurnRecord:
         self.model = ""
         self.changes: tuple[Change, ...] = ()
         self.denied: list[ApprovalDecided] = []
+        self.spending = Spending()
         self.finished: TurnFinished | None = None
 
     def __call__(self, envelope: Envelope) -> None:
         """Take one event in."""
+        if isinstance(envelope.event, TurnStarted):
+            self._forget()
+        self.spending.apply(envelope.event)
         match envelope.event:
-            case TurnStarted():
-                self._forget()
             case StepStarted(model=model):
                 self.model = model
             case MessageFinished(message=message):
@@ -133,10 +137,16 @@ def result_object(record: TurnRecord, finished: TurnFinished, *, session: str, v
         "session": session or None,
         "model": record.model,
         "steps": finished.steps,
-        "usage": msgspec.to_builtins(finished.usage),
+        "usage": _usage(finished, record.spending),
         "changes": [msgspec.to_builtins(change) for change in record.changes],
         "error": msgspec.to_builtins(finished.error or denial(record.denied)),
     }
+
+
+def _usage(finished: TurnFinished, spending: Spending) -> dict[str, Any]:
+    """The turn's sum; where its cost is not known, the part of it that is stands beside it."""
+    usage: dict[str, Any] = msgspec.to_builtins(finished.usage)
+    return usage if finished.usage.cost_usd is not None else {**usage, "known_cost_usd": spending.total.known_usd}
 
 
 def print_object(output: Output, value: dict[str, Any], redact: Redact) -> None:

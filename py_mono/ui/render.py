@@ -39,6 +39,7 @@ class Renderer(View):
     def __call__(self, envelope: Envelope) -> None:
         """Show one event."""
         self.at = envelope.at
+        self.spending.apply(envelope.event)
         show = _SHOW.get(type(envelope.event))
         if show is not None:
             show(self, envelope.event)

@@ -1,7 +1,7 @@
 """A journal that a crash cut short becomes a conversation that can go on."""
 
-from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.attempts import AttemptFailed
+from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.events import (
     Envelope,
     Event,

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from py_mono.protocol.approvals import ApprovalDecided
+from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import decode_envelope
 from py_mono.protocol.events import (
@@ -180,7 +181,23 @@ def test_a_turn_that_ended_at_once_leaves_an_empty_record() -> None:
         "session": None,
         "model": "",
         "steps": 0,
-        "usage": {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_usd": None},
+        "usage": {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_usd": None, "known_cost_usd": 0.0},
         "changes": [],
         "error": None,
     }
+
+
+def test_where_a_price_is_not_known_the_known_part_stands_beside_it() -> None:
+    record = TurnRecord()
+    facts: list[Event] = [
+        TurnStarted(1, UserMessage("go")),
+        AttemptFailed("p", "m", 1, "provider_unavailable", "gone", Usage(10, 0, 0, 0.1)),
+        MessageFinished(AssistantMessage("", usage=Usage(10, 1, 0, 0.2))),
+        MessageFinished(AssistantMessage("", usage=Usage(10, 1, 0, None))),
+    ]
+    for number, event in enumerate(facts):
+        record(Envelope(number, 0.0, event))
+    finished = TurnFinished("end", Usage(30, 2, 0, None), 2)
+    assert result_object(record, finished, session="", version="1")["usage"] == {
+        "input_tokens": 30, "output_tokens": 2, "cached_tokens": 0, "cost_usd": None, "known_cost_usd": 0.3,
+    }  # fmt: skip

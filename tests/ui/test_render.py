@@ -53,6 +53,9 @@ def shown(*events: Event, columns: int = 80, terminal: bool = False, **options: 
     return stream.getvalue()
 
 
+PAID = Usage(cost_usd=0.25)
+
+
 def test_a_whole_turn_reads_as_a_story() -> None:
     story = shown(
         SessionStarted("s", "/w", "0.1"),
@@ -66,12 +69,14 @@ def test_a_whole_turn_reads_as_a_story() -> None:
         TextDelta("\n"),
         TextDelta("I run "),
         TextDelta("the tests."),
-        MessageFinished(AssistantMessage("\nI run the tests.", "First the tests.\n", (SHELL,), stop_reason="tool_use")),
+        MessageFinished(
+            AssistantMessage("\nI run the tests.", "First the tests.\n", (SHELL,), usage=PAID, stop_reason="tool_use")
+        ),
         ToolStarted(SHELL),
         ToolOutput("1", "F\n"),
         ToolFinished(ToolResult("1", "shell", "1 failed\nexit 1", is_error=True), 1234),
         StepStarted(2, "m", "01"),
-        MessageFinished(AssistantMessage("", "", (ToolCall("2", "edit_file", {"path": "a.py"}),))),
+        MessageFinished(AssistantMessage("", "", (ToolCall("2", "edit_file", {"path": "a.py"}),), usage=PAID)),
         ToolStarted(ToolCall("2", "edit_file", {"path": "a.py"})),
         ToolFinished(
             ToolResult("2", "edit_file", "ok", details={"diff": "--- a.py\n+++ a.py\n@@ -1 +1 @@\n-1\n+2\n"}), 3
@@ -82,7 +87,7 @@ def test_a_whole_turn_reads_as_a_story() -> None:
         Notice("the journal cannot be written"),
         StepStarted(3, "m", "02"),
         TextDelta("Done."),
-        MessageFinished(AssistantMessage("Done.")),
+        MessageFinished(AssistantMessage("Done.", usage=Usage(cost_usd=0.0))),
         ChangesStaged(
             (Change("a.py", "modified"), Change("b.py", "added"), Change("c.py", "deleted")),
             complete=False,
@@ -426,3 +431,17 @@ def test_what_the_environment_says_about_colour_counts(
 ) -> None:
     screen = Screen(io.StringIO(), environment, terminal=True)
     assert (screen.terminal, screen.colour) == expected
+
+
+def test_the_last_line_says_what_is_known_of_the_cost_and_of_whom_it_is_not() -> None:
+    def spent(*costs: float | None) -> str:
+        replies = [MessageFinished(AssistantMessage("x", model="m\x1b[2J", usage=Usage(cost_usd=one))) for one in costs]
+        lost = AttemptFailed("p", "n", 1, "provider_unavailable", "gone", Usage(cost_usd=0.01))
+        start, end = TurnStarted(1, UserMessage("go")), TurnFinished("end", Usage(5, 2, 0, None), 1)
+        return shown(start, *replies, *([lost] if replies else []), end).splitlines()[-1]
+
+    assert [spent(), spent(0.002), spent(0.002, None, None)] == [
+        "done · 1 step · 5 tokens in, 2 out · 1.0 s",
+        "done · 1 step · 5 tokens in, 2 out · $0.0120 · 3.0 s",
+        "done · 1 step · 5 tokens in, 2 out · $0.0120 + unknown: 2 requests of m · 5.0 s",
+    ]

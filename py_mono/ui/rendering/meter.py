@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.events import Envelope, TurnFinished, TurnStarted
-from py_mono.protocol.messages import Usage
-from py_mono.ui.rendering.words import money, short_count, short_fullness, ticking
+from py_mono.ui.rendering.words import short_count, short_fullness, ticking
 from py_mono.ui.terminal import cell_width, clip, one_line
 
 if TYPE_CHECKING:
@@ -46,15 +45,16 @@ class Meter:
         return clip(_SEPARATOR.join(parts), width)
 
     def _parts(self) -> Iterator[str]:
-        usage = sum(self._account.usage.values(), Usage(cost_usd=0.0))
+        spent = self._account.session.total
+        usage = spent.usage
         if self._account.context is not None and self._account.context.window:
             yield short_fullness(self._account.context)
         if usage.input_tokens or usage.output_tokens:
             cached = f" ({short_count(usage.cached_tokens)} cached)" if usage.cached_tokens else ""
             yield f"{short_count(usage.input_tokens)} in{cached}"
             yield f"{short_count(usage.output_tokens)} out"
-        if usage.cost_usd:
-            yield money(usage.cost_usd)
+        if spent.requests:
+            yield spent.short_cost if spent.known_usd or not spent.unpriced else f"cost {spent.short_cost}"
         seconds = self._seconds if self._began is None else time.monotonic() - self._began
         if seconds >= 1:
             yield ticking(seconds)

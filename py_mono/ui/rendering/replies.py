@@ -15,9 +15,10 @@ from py_mono.protocol.events import (
     TurnFinished,
     TurnStarted,
 )
+from py_mono.protocol.spending import Spending
 from py_mono.ui.rendering.jobs import jobs_go_on
 from py_mono.ui.rendering.view import View
-from py_mono.ui.rendering.words import PHASES, STOPS, counted, fullness, money
+from py_mono.ui.rendering.words import PHASES, STOPS, counted, fullness
 from py_mono.ui.terminal import Style, clip, duration, harmless, one_line
 from py_mono.utils.text import spoken
 
@@ -27,6 +28,7 @@ def turn_started(view: View, event: TurnStarted) -> None:
     view.started_at = view.at
     view.waited = False
     view.context = None
+    view.spending = Spending()
     if view.echo:
         view.line("> " + harmless(event.message.text), "bold")
 
@@ -130,7 +132,7 @@ def turn_finished(view: View, event: TurnFinished) -> None:
         counted(event.steps, "step"),
         f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out",
         *([fullness(view.context)] if view.context and view.context.window else []),
-        *([money(usage.cost_usd)] if usage.cost_usd else []),
+        *([one_line(view.spending.cost)] if view.spending.total.requests else []),
         duration(max(view.at - view.started_at, 0.0)),
     ]
     style: Style = "dim" if event.stop_reason == "end" else "yellow"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from py_mono.protocol.spending import Spending
 from py_mono.ui.rendering.diffs import DiffText, line_style
 from py_mono.ui.rendering.folds import Folds
 from py_mono.ui.rendering.streams import StreamedReply
@@ -33,6 +34,7 @@ class View:
         started_at: The same of the turn.
         waited: Whether it was said in this turn that the model is waited for.
         context: What is known of the last prompt.
+        spending: What the turn took.
         on_change: Called when ``status`` or the open text changed; None where nobody shows them.
         told: Notes that are said once in a session.
         jobs: The background commands that run, by handle.
@@ -70,6 +72,7 @@ class View:
         self.started_at = 0.0
         self.waited = False
         self.context: ContextChecked | None = None
+        self.spending = Spending()
         self.told: set[str] = set()
         self.jobs: dict[int, str] = {}
         self.on_change = on_change

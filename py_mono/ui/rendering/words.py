@@ -39,13 +39,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def money(dollars: float) -> str:
-    """A price: cents where there are some, else as many digits as say something, and never a zero that is none."""
-    if dollars < 0.0001:  # noqa: PLR2004 - what four digits cannot show
-        return "<$0.0001"
-    return f"${dollars:,.2f}" if dollars >= 0.1 else f"${dollars:.4f}"  # noqa: PLR2004 - from here on cents are enough
-
-
 def fullness(context: ContextChecked) -> str:
     """How much of the window the last prompt took."""
     return f"{_share(context)} of a {context.window:,}-token window"

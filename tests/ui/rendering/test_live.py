@@ -114,7 +114,7 @@ def test_a_terminal_that_is_resized_while_a_block_is_open_shows_the_rest_in_its_
 
 def test_the_line_of_numbers_is_there_once_and_goes_with_the_line(start: Start) -> None:
     terminal = played(start())
-    numbers = "none · 38% of 33k · 12k in (9k cached) · 678 out"
+    numbers = "none · 38% of 33k · 12k in (9k cached) · 678 out · cost unknown"
     assert [line for line in terminal.lines() if line.startswith("none")] == [numbers]
     terminal.type("\x04")
     terminal.status()

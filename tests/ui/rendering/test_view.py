@@ -24,8 +24,9 @@ from py_mono.ui.render import Renderer
 from py_mono.ui.rendering.diffs import DiffText, diff_rows
 from py_mono.ui.rendering.meter import Meter
 from py_mono.ui.rendering.pulse import BEAT_S, Pulse
-from py_mono.ui.rendering.words import money, short_count, ticking
+from py_mono.ui.rendering.words import short_count, ticking
 from py_mono.ui.terminal import Screen
+from py_mono.utils.money import money
 
 STEP = StepStarted(1, "m", "00")
 READ = ToolCall("1", "read_file", {"path": "a"})
@@ -149,6 +150,7 @@ def test_something_said_while_a_reply_streams_leaves_its_open_block_whole() -> N
         (1234.5, "$1,234.50"),
         (0.0996, "$0.0996"),
         (0.0001, "$0.0001"),
+        (0.0, "free"),
         (0.00009, "<$0.0001"),
         (1e-9, "<$0.0001"),
     ],
@@ -178,6 +180,17 @@ def test_the_numbers_leave_out_what_does_not_fit_from_the_right() -> None:
         "m · about 6% of 8.2k · 1.5k in",
         "m",
     ]
+
+
+@pytest.mark.parametrize(("costs", "said"), [
+    ([0.002, None], "m · 2 in · 2 out · $0.0020 + unknown"), ([None], "m · 1 in · 1 out · cost unknown"),
+    ([0.0], "m · 1 in · 1 out · free"), ([], "m"),
+])  # fmt: skip
+def test_the_numbers_do_not_hide_that_a_price_is_not_known(costs: list[float | None], said: str) -> None:
+    account = Account()
+    for cost in costs:
+        account(Envelope(1, 0.0, MessageFinished(AssistantMessage("x", usage=Usage(1, 1, 0, cost), model="m"))))
+    assert Meter(lambda: "m", account).line(80) == said
 
 
 async def test_nothing_is_drawn_while_nothing_moves_and_a_burst_is_drawn_twice() -> None:
