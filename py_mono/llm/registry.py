@@ -102,9 +102,9 @@ def module_of(name: str) -> str:
 
 def _unknown(name: str) -> ConfigError:
     near = load("difflib:get_close_matches")(name.lower(), PROVIDERS, 1)
-    guess = f"; did you mean {near[0]}?" if near else ""
+    guess = f"did you mean {near[0]}? There" if near else "there"
     return ConfigError(
-        f"there is no provider {name!r}{guess}; there are {', '.join(PROVIDERS)}",
+        f"there is no provider {name!r}: {guess} are {', '.join(PROVIDERS)}",
         remedy="choose one of them with /provider NAME, --provider NAME or LLM_PROVIDER; any other cloud is part of the "
         "model's name: --provider litellm --model mistral/mistral-large-latest",
     )

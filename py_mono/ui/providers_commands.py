@@ -132,6 +132,8 @@ async def _models(app: "App") -> str:
         rows.append(f"  … and {len(found) - _SHOWN} more: they complete after /model")
     if found and not any(_same(one, active.model) for one in found):
         rows.append("The active one is not among them.")
+    elif not found:
+        rows.append("Its server lists none.")
     return "\n".join([head, *rows])
 
 

@@ -26,7 +26,7 @@ usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
   -r, --resume [ID]            go on with a session, in its workspace
   --fork ID, --no-session      go on with a copy of a session; write no journal
   --output-format FORM         with -p: text, json, stream-json (same as --json)
-  --provider NAME              who answers: ollama (default), groq, openai, litellm…
+  --provider NAME              who answers: ollama (default), groq, openai, …
   -m, --model MODEL            qwen3:8b; of a cloud: groq/qwen/qwen3-32b
   --max-steps N, --max-tokens N, --max-budget-usd X     what a turn may take
   --review, --dry-run          see a turn's diff before it is kept; keep nothing

@@ -70,7 +70,7 @@ def test_a_cloud_without_its_key_is_not_made() -> None:
 
 @pytest.mark.parametrize(("said", "near"), [("grok", "groq"), ("Ollama", "ollama"), ("anthropc", "anthropic")])
 def test_an_unknown_name_is_answered_with_one_that_is_near(said: str, near: str) -> None:
-    with pytest.raises(ConfigError, match=f"there is no provider '{said}'; did you mean {near}"):
+    with pytest.raises(ConfigError, match=rf"there is no provider '{said}': did you mean {near}\? There are"):
         made(said)
 
 

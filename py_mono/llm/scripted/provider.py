@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from py_mono.llm.call_ids import with_unique_ids
+from py_mono.llm.readiness import Readiness
 from py_mono.llm.retrying import failed
 from py_mono.llm.scripted.format import parse
 from py_mono.llm.scripted.steps import FAULTS, Cut, Expectation, Fault, Reply, Say, Step, Wait
@@ -45,6 +46,12 @@ def create(settings: ProviderSettings) -> "ScriptedProvider":
     except UnicodeDecodeError as error:
         raise ConfigError(f"the script {path} is not UTF-8 text", remedy="save it as UTF-8") from error
     return ScriptedProvider(text, source=path.name, model=settings.model or "script")
+
+
+async def ready(settings: ProviderSettings) -> Readiness:
+    """See ``llm.readiness``."""
+    script = settings.script
+    return Readiness(bool(script), f"plays {script}" if script else "no script: set PY_MONO_SCRIPT to the path of one")
 
 
 class ScriptedProvider:
