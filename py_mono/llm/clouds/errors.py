@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from py_mono.llm.clouds import said as told
-from py_mono.llm.clouds.models import Model
+from py_mono.llm.clouds.models import NO_KEY, Model
 from py_mono.llm.retrying import LONGEST_WAIT_S, Failure, limited
 from py_mono.llm.window.refused import says_too_long
 from py_mono.protocol.errors import (
@@ -169,13 +169,13 @@ def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> 
     if plain := _from_words(text, model):
         return plain
     if status == 401:  # noqa: PLR2004 - RFC 9110
-        return _bad_key(text, model)
+        return bad_key(text, model)
     if status == 402:  # noqa: PLR2004 - OpenRouter's and DeepSeek's word for an empty account
         return _no_money(text, model)
     if status == 403:  # noqa: PLR2004 - RFC 9110
         return AccessDenied(
             f"{_who(model)} forbids this request (403): {text}",
-            remedy=f"may the key in {model.key_variable} use this model, and from this country?",
+            remedy=f"may {model.key_named} use this model, and from this country?",
         )
     if status == 404:  # noqa: PLR2004 - RFC 9110
         return BadResponse(
@@ -195,7 +195,7 @@ def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> 
 def _from_words(text: str, model: Model) -> ProviderError | None:  # noqa: PLR0911 - a table
     """An error that the words make plain, whatever the status; trying again would not help."""
     if _BAD_KEY.search(text):
-        return _bad_key(text, model)
+        return bad_key(text, model)
     if _NO_MONEY.search(text):
         return _no_money(text, model)
     if "tool_use_failed" in text or "failed_generation" in text:
@@ -231,19 +231,22 @@ def _from_stream(error: BaseException, said: str, model: Model) -> Exception:
     )
 
 
-def _bad_key(text: str, model: Model) -> AccessDenied:
+def bad_key(text: str, model: Model) -> AccessDenied:
+    """The key is not accepted, or there is none."""
     if not model.key_variable:
         return AccessDenied(f"{_who(model)} refused the request: {text}", remedy="are its keys in the environment?")
+    if model.key == NO_KEY:
+        return AccessDenied(f"{model.place} asks for a key, and there is none: {text}", remedy=model.key_remedy)
     return AccessDenied(
-        f"{_who(model)} does not accept the key in {model.key_variable}: {text}",
-        remedy=f"set {model.key_variable} to a key that is valid",
+        f"{_who(model)} does not accept {model.key_named}: {text}",
+        remedy=f"set one that is valid: {model.key_remedy}",
     )
 
 
 def _no_money(text: str, model: Model) -> AccessDenied:
     return AccessDenied(
         f"the account at {model.provider} has no credit left: {text}",
-        remedy=f"add some there, use another key in {model.key_variable}, or choose another provider",
+        remedy=f"add some there, choose another provider, or set another key: {model.key_remedy}",
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from py_mono.llm.clouds import said
+from py_mono.llm.clouds import errors, said
 from py_mono.llm.clouds.keys import STORED, EnvironmentKeys
 from py_mono.llm.clouds.loader import LOADER
 from py_mono.llm.clouds.models import ADDRESSES, NO_KEY, OTHER_KEYS, MissingKey, Model, parse_model
@@ -25,7 +25,6 @@ from py_mono.llm.readiness import Readiness, usable
 from py_mono.llm.settings import Keys, ProviderSettings
 from py_mono.llm.window.served import is_local
 from py_mono.protocol.errors import (
-    AccessDenied,
     BadResponse,
     ConfigError,
     ProviderError,
@@ -226,7 +225,7 @@ def _next(page: Any, provider: str) -> str:  # noqa: ANN401 - whatever JSON
 def _refused(status: int, body: bytes, model: Model) -> ProviderError:
     text = said.message(body, model)
     if status in {401, 403} or (status == _BAD_REQUEST and "api key" in text.lower()):
-        return AccessDenied(f"{model.provider} does not accept {model.key_named}: {text}", remedy=model.key_remedy)
+        return errors.bad_key(text, model)
     if status == _TOO_MANY:
         return RateLimited(f"{model.provider} limits requests: {text}", remedy="ask again in a while")
     if status >= _BROKEN:

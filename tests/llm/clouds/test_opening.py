@@ -12,9 +12,9 @@ from py_mono.llm.clouds.models import NO_KEY, parse_model
 from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.provider import LiteLLMProvider, create
 from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.errors import ConfigError, ProviderError
+from py_mono.protocol.errors import AccessDenied, ConfigError
 from tests.llm.clouds.serving import KEY, play
-from tests.servers.fake_openai import FakeOpenAI, say
+from tests.servers.fake_openai import FakeOpenAI, refuse, say
 
 CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
 
@@ -98,9 +98,29 @@ async def test_the_key_is_looked_for_beside_the_loop_and_anew_for_each_provider(
     assert threading.main_thread().name not in keys.found_in
 
 
+async def test_a_stored_key_that_is_not_accepted_is_called_so_and_not_shown() -> None:
+    keys = StoredKeys({"groq": KEY})
+    with FakeOpenAI([refuse(401, f"Invalid API Key {KEY}", code="invalid_api_key")]) as server:
+        provider = LiteLLMProvider(settings(keys, "groq/m", GROQ_BASE_URL=server.url))
+        with pytest.raises(AccessDenied, match="groq does not accept the stored key for groq") as caught:
+            await play(provider)
+        await provider.close()
+    assert caught.value.remedy == "set one that is valid: /key groq in a session, or py-mono key set groq"
+    assert KEY not in str(caught.value)
+
+
+async def test_a_server_that_wants_a_key_and_was_given_none_is_said_to() -> None:
+    with FakeOpenAI([refuse(401, "Unauthorized")]) as server:
+        provider = LiteLLMProvider(settings(None, "openai/m", OPENAI_BASE_URL=server.url))
+        with pytest.raises(AccessDenied, match="asks for a key, and there is none") as caught:
+            await play(provider)
+        await provider.close()
+    assert caught.value.remedy == "/key openai in a session, or py-mono key set openai; or set OPENAI_API_KEY"
+
+
 async def test_keys_that_cannot_be_opened_fail_the_request_and_not_the_start() -> None:
     provider = LiteLLMProvider(settings(StoredKeys(closed=True), "groq/m"))
-    with pytest.raises(ProviderError, match="cannot be opened") as caught:
+    with pytest.raises(AccessDenied, match="cannot be opened") as caught:
         await provider.prepare()
     assert caught.value.remedy == "set LLM_MASTER_KEY"
 
@@ -109,7 +129,7 @@ async def test_a_key_that_is_gone_when_it_is_wanted_is_said() -> None:
     keys = StoredKeys({"groq": KEY})
     provider = LiteLLMProvider(settings(keys, "groq/m"))
     keys.stored.clear()
-    with pytest.raises(ProviderError, match="needs a key") as caught:
+    with pytest.raises(AccessDenied, match="needs a key") as caught:
         await provider.prepare()
     assert "/key groq" in caught.value.remedy
 
