@@ -30,6 +30,21 @@ def seen(body: bytes = b"", **headers: str) -> Seen:
         (seen(retry_after="inf"), None),
         (seen(retry_after_ms="9" * 5000), None),
         (seen(retry_after="Mon, 01 Jan 99999 00:00:00 GMT"), None),
+        (seen(x_ratelimit_remaining_requests="0", x_ratelimit_reset_requests="6m0s"), 360.0),
+        (
+            seen(
+                x_ratelimit_remaining_requests="0",
+                x_ratelimit_reset_requests="120ms",
+                x_ratelimit_remaining_tokens="0",
+                x_ratelimit_reset_tokens="7.66s",
+            ),
+            7.66,
+        ),
+        (seen(x_ratelimit_remaining_requests="3", x_ratelimit_reset_requests="6m0s"), None),
+        (seen(x_ratelimit_remaining_requests="0", x_ratelimit_reset_requests="soon"), None),
+        (seen(b"try again in 3s", x_ratelimit_remaining_requests="0", x_ratelimit_reset_requests="1h"), 3.0),
+        (seen(b'{"error":{"metadata":{"headers":{"X-RateLimit-Reset":"1000000000000"}}}}'), 0.0),
+        (seen(b'{"X-RateLimit-Reset":"tomorrow"}'), None),
         (seen(), None),
     ],
 )
@@ -40,6 +55,12 @@ def test_the_wait_is_the_headers_else_what_the_text_says(answer: Seen, seconds: 
 def test_a_date_is_that_far_away() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     assert 3500 < (wait_s(seen(retry_after=date)) or 0) <= 3600
+
+
+def test_a_moment_in_milliseconds_is_that_far_away() -> None:
+    moment = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    body = f'{{"error":{{"code":429,"metadata":{{"headers":{{"X-RateLimit-Reset":"{moment}"}}}}}}}}'.encode()
+    assert 3500 < (wait_s(seen(body)) or 0) <= 3600
 
 
 def test_a_wait_without_end_is_none() -> None:
