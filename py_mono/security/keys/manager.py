@@ -1,6 +1,7 @@
 """The keys of providers: stored ones first, then those of the environment, then secret files."""
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -114,8 +115,13 @@ class KeyManager:
         return self.find_noted(provider, variables).origin
 
     def exists(self) -> bool:
-        """Whether there is a file of stored keys."""
-        return os.path.lexists(os.path.join(self._workspace, KEYS_FILE))
+        """Whether keys are stored, or something else has their file's name; an empty file is none, as before the first."""
+        try:
+            seen = os.lstat(os.path.join(self._workspace, KEYS_FILE))
+        except OSError:
+            return False
+        is_empty = stat.S_ISREG(seen.st_mode) and not seen.st_size
+        return not is_empty or os.path.lexists(KeyPlaces(self._workspace, self._state).ahead)
 
     def stored(self) -> tuple[str, ...]:
         """The names of the providers with a stored key, sorted.

@@ -133,9 +133,12 @@ def test_an_empty_file_holds_no_keys(tmp_path: Path) -> None:
     safe = Safe(tmp_path)
     safe.file.touch()
     assert safe.open({}).stored() == ()
+    assert not safe.open({}).exists()
+    Path(safe.places.folder).mkdir(parents=True)
+    Path(safe.places.ahead).write_bytes(FIRST)  # but where the first write was cut off
     assert safe.open({}).exists()
-    safe.open().set("groq", "gsk_one")
-    assert safe.open().stored() == ("groq",)
+    assert safe.open({"LLM_MASTER_KEY": PASSPHRASE}).stored() == ("groq", "openai")
+    assert safe.file.read_bytes() == FIRST
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_it_is_said_what_is_wrong_with_it(tmp_path: Path, change, said: str) -> 
 
 @pytest.mark.parametrize(
     "asked", ["n=536870912 r=8 p=1", "n=131072 r=999999999 p=1", "n=131072 r=8 p=999999999", "n=8388608 r=1 p=1",
-              "n=2 r=8 p=999999999", "n=2 r=999999999 p=1"]
+              "n=2 r=8 p=999999999", "n=2 r=999999999 p=1", "n=131072 r=8 p=9"]
 )  # fmt: skip
 def test_a_hostile_line_costs_neither_memory_nor_time(tmp_path: Path, asked: str) -> None:
     safe = Safe(tmp_path, LLM_MASTER_KEY=PASSPHRASE)

@@ -116,6 +116,8 @@ def test_a_tracked_file_is_refused_until_it_is_untracked(safe: Safe, version: st
     workspace.mkdir(parents=True, exist_ok=True)
     for name in (".keys.abc", ".keys.enc", ".keys.enc.old", ".keys.encx", "x.keys.enc", *map(str, range(300))):
         (workspace / name).write_text(name)
+    (safe.base / ("a" + "/longer" * 30)).mkdir(parents=True)
+    (safe.base / ("a" + "/longer" * 30) / "x").write_text("x")
     git(safe.base, "add", "-A")
     if version == "3":  # it is written only where something needs it
         git(workspace, "reset", ".keys.enc")

@@ -168,6 +168,11 @@ def test_a_first_key_waits_for_no_session_and_makes_no_file_beside_one(safe: Saf
         assert safe.content is None
         assert not Path(safe.places.ahead).exists()
         assert not safe.open().exists()
+        safe.file.touch()  # as a tool may
+        with pytest.raises(ConfigError, match="a session of py-mono runs in this workspace"):
+            safe.open().set("groq", "gsk_one")
+        assert safe.content == b""
+        assert not safe.open().exists()
     safe.open().set("groq", "gsk_one")
     with sessions.open("wb") as session:  # what is there is covered by every session
         fcntl.flock(session, fcntl.LOCK_SH)
