@@ -10,7 +10,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import answers, checkpoints, clouds, document, journal, parsing, startup, task, terminal, tools
+from benchmarks import (
+    answers,
+    checkpoints,
+    clouds,
+    document,
+    journal,
+    parsing,
+    startup,
+    switching,
+    task,
+    terminal,
+    tools,
+)
 from benchmarks.processes import NotMeasured, become_subreaper
 from benchmarks.rows import Row, as_text
 from benchmarks.sides import Bench, Server, floor_task, product_task
@@ -30,6 +42,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "checkpoints": checkpoints.checkpoints,
     "terminal": lambda bench: [*terminal.terminal(bench), *answers.answers(bench)],
     "clouds": clouds.loading,
+    "switching": switching.switching,
     "weight": clouds.memory,
     "parsing": parsing.parsing,
 }

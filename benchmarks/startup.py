@@ -68,7 +68,7 @@ def _until_prompt(argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> Spent
         finally:
             os._exit(127)
     try:
-        _await_prompt(terminal)
+        await_prompt(terminal)
         wall = (time.monotonic_ns() - started) / 1e6
         host = cpu_ms(pid)
     finally:
@@ -78,7 +78,7 @@ def _until_prompt(argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> Spent
     return Spent(host, tree, wall)
 
 
-class _Screen(pyte.Screen):
+class EmulatedScreen(pyte.Screen):
     """A terminal that answers what programs ask terminals."""
 
     def __init__(self, terminal: int) -> None:
@@ -86,16 +86,17 @@ class _Screen(pyte.Screen):
         super().__init__(80, 24)
 
     def write_process_input(self, data: str) -> None:
+        """Answer."""
         os.write(self._terminal, data.encode())
 
 
-def _await_prompt(terminal: int) -> None:
+def await_prompt(terminal: int) -> None:
     """Read like a terminal would until the cursor stands behind the prompt.
 
     Raises:
         NotMeasured: It does not come.
     """
-    screen = _Screen(terminal)
+    screen = EmulatedScreen(terminal)
     stream = pyte.ByteStream(screen)
     until = time.monotonic() + _LOOK_S
     while (left := until - time.monotonic()) > 0 and select.select([terminal], [], [], left)[0]:

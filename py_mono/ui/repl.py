@@ -135,6 +135,7 @@ class Repl:
             self._start(self._run_own(text))
         elif is_command(text):
             self._view.answer(await run_command(self._app, text))
+            self._line.above.drain()  # somebody pressed Enter and looks for it
         elif not await self._may_send(text):
             self._view.say("It was not sent.")
         elif self._turn is not None and understood(text, self._app.providers.providers.names()):
