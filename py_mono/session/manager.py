@@ -90,6 +90,18 @@ class SessionManager:
         self.providers.preload(name, model)
         return made
 
+    def renew(self) -> None:
+        """Make the active provider anew, with the keys as they are now; sends nothing, and waits for nothing.
+
+        Raises:
+            ConfigError: It cannot be had any longer; the old one stays.
+            RuntimeError: A turn runs.
+        """
+        made = self.providers.create(self.active.name, self.active.model)
+        self._bind(made)
+        old, self.active = self.active, made
+        self.release(old)
+
     def bind_once(self, provider: Provider | None) -> None:
         """Have ``provider`` answer the next message alone; None takes that back."""
         old, self.once = self.once, provider

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from py_mono.protocol.errors import ConfigError
 from py_mono.ui.account import Account
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class App:
         ask_key: Asks for a key without showing it, and is told what to say; gives nothing where the person gave up. None
             where nobody can be asked.
         key_names: Whose keys are stored, as far as that is known already.
+        keys_changed: Whether the key of who answers has changed since it was made.
         environment: For ``NO_COLOR``, ``TERM`` and the like.
         history_file: Where the input line keeps what was typed; empty where nothing can be kept.
         signals: What Ctrl-C and SIGTERM do.
@@ -84,6 +86,7 @@ class App:
         self.uncovered = uncovered
         self.ask_key: Callable[[str], Awaitable[str]] | None = None
         self.key_names: Sequence[str] = ()
+        self.keys_changed = False
         self.environment = environment
         self.history_file = history_file
         self.signals = signals
@@ -103,6 +106,12 @@ class App:
 
     async def ask(self, text: str) -> "TurnFinished":
         """Run one turn, with whoever is to answer it alone, if there is somebody."""
+        if self.keys_changed:
+            self.keys_changed = False
+            try:
+                self.providers.renew()
+            except ConfigError as error:
+                self.agent.notice(f"{error}. Until this session ends, it goes on with the key that it has.")
         once = self.providers.take_once()
         try:
             return await self.agent.prompt(text, once=once)
@@ -114,6 +123,11 @@ class App:
     def past(self) -> "Sequence[Envelope]":
         """The facts of the session that goes on; empty for a new one."""
         return self._session.envelopes
+
+    @property
+    def journal(self) -> str:
+        """The file of the session's facts, once there is one; empty where none is kept, as with ``session_id``."""
+        return self._session.path if self._session.kept else ""
 
     @property
     def session_id(self) -> str:

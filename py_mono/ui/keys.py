@@ -12,7 +12,7 @@ KEYS_FILE = ".keys.enc"
 _STORED = "stored"
 _CALLED = {"chatgpt": "openai", "claude": "anthropic", "google": "gemini", "gpt": "openai", "grok": "xai"}
 _LONGEST_NAME = 24
-_NEAR = 0.8
+_NEAR = 0.74  # three of four letters
 _GUIDE = "docs/HOW-TO-SETUP-KEYS.md"
 
 

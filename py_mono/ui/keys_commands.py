@@ -83,7 +83,9 @@ async def _remove(app: "App", words: Sequence[str]) -> str:
     def remove() -> str:
         return removed_text(app.keys, provider, removed=app.keys.remove(provider))
 
-    return await in_thread(remove, "keys")
+    text = await in_thread(remove, "keys")
+    _taken_up(app, provider)
+    return text
 
 
 async def _set(app: "App", words: Sequence[str]) -> str:
@@ -98,7 +100,16 @@ async def _set(app: "App", words: Sequence[str]) -> str:
     app.learn(typed)
     await _store(app, provider, typed)
     app.key_names = sorted({*app.key_names, provider})
-    return stored_text(provider, app.environment)
+    used = " It is used from the next message on." if _taken_up(app, provider) else ""
+    return stored_text(provider, app.environment) + used
+
+
+def _taken_up(app: "App", provider: str) -> bool:
+    """Whether who answers is opened by the key that has changed: then it is made anew before the next turn."""
+    active = app.providers.active
+    cloud = active.model.partition("/")[0] if active.name == "litellm" else active.name
+    app.keys_changed = app.keys_changed or cloud == provider
+    return cloud == provider
 
 
 async def _asked(app: "App", provider: str) -> str:

@@ -297,6 +297,7 @@ class FakeApp:
         home = os.environ.get("TEST_STATE", os.path.join(self.workspace, "state"))
         self.keys = KeyManager(self.workspace, home, os.environ, learned=redactor.add)
         self.key_names: Sequence[str] = ()
+        self.keys_changed = False
         self.ask_key: Callable[[str], Awaitable[str]] | None = None
         self.covered = lambda: True
         self.uncovered = self._uncovered
