@@ -47,9 +47,10 @@ def preload(settings: ProviderSettings) -> None:
     """Begin to load LiteLLM, with what this model's provider needs, and whatever opens the stored keys."""
     with suppress(ConfigError):  # ``create`` says it
         model = parse_model(settings.model, settings.environment, keys=settings.keys)
-        LOADER.start(model.provider)
+        loading = LOADER.start(model.provider)
         if settings.keys is not None and model.key_variables:
-            threading.Thread(target=_warm, args=(settings.keys, model), name="keys", daemon=True).start()
+            warming = threading.Thread(target=_warm, args=(settings.keys, model), name="keys", daemon=True)
+            loading.add_done_callback(lambda _: warming.start())  # not beside it: both would hold up who types
 
 
 async def models(settings: ProviderSettings) -> Sequence[str]:
