@@ -44,11 +44,12 @@ class Arguments(argparse.Namespace):
         dry_run: Work on a copy that is thrown away.
         allow: What may be done without being asked: ``install``, ``network``, ``outside``.
         tools_mode: ``auto``, ``ask`` or ``off``.
-        action: What ``tool`` does (``list``, ``call``, ``session``), ``sessions`` (``list``, ``show``, ``replay``) or
-            ``key`` (``set``, ``list``, ``remove``, ``rotate``).
+        action: What ``tool`` does (``list``, ``call``, ``session``), ``sessions`` (``list``, ``show``, ``export``,
+            ``replay``) or ``key`` (``set``, ``list``, ``remove``, ``rotate``).
         format: How ``debug parse-tool-calls`` reads calls.
         tools: The file with the tools that it knows.
         name: The tool to call, the session's id, or whose key it is.
+        file: What ``sessions export`` writes; empty is stdout.
         tool_arguments: The JSON text of a tool call.
         json: ``tool list`` or ``doctor`` as JSON.
     """
@@ -78,6 +79,7 @@ class Arguments(argparse.Namespace):
     format: str = "auto"
     tools: str | None = None
     name: str = ""
+    file: str = ""
     tool_arguments: str = "{}"
     json: bool = False
 

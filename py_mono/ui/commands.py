@@ -19,6 +19,7 @@ from py_mono.ui.providers_commands import model, model_choices, provider, provid
 from py_mono.ui.terminal import one_line
 from py_mono.ui.tool_lines import tool_lines
 from py_mono.ui.undo_lines import diff_lines, undone_lines
+from py_mono.utils.lazy import load
 
 if TYPE_CHECKING:
     from py_mono.ui.app import App
@@ -108,6 +109,11 @@ async def _context(app: "App", _: str) -> str:
     return context_lines(app.account, app.agent.history)
 
 
+async def _export(app: "App", arguments: str) -> str:
+    said: str = await load("py_mono.ui.export_command:export")(app, arguments)
+    return said
+
+
 def _anyway(_: "App") -> Sequence[tuple[str, str]]:
     return [("anyway", "also what somebody changed since")]
 
@@ -137,6 +143,7 @@ COMMANDS = (
     Command("/model", "[MODEL]", "the models there are; have another one answer", model, model_choices),
     Command("/cost", "", "what this session took: tokens, money", _cost),
     Command("/context", "", "how full the window is, and of what", _context),
+    Command("/export", "[FILE]", "this session as Markdown, or as JSON lines (.jsonl)", _export),
     Command("/doctor", "", "what is wrong here, and what mends it", doctor),
     Command("/clear", "", "start the conversation afresh; also /new", _clear),
     Command("/bye", "", "leave; also /exit, /quit, exit, quit, Ctrl-D", _leave),
@@ -145,7 +152,7 @@ COMMANDS = (
 _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help", "/new": "/clear"}
 
 _PROMISED = frozenset({
-    "/compact", "/resume", "/fork", "/mcp", "/route", "/mom", "/memory", "/export", "/skill",
+    "/compact", "/resume", "/fork", "/mcp", "/route", "/mom", "/memory", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 
@@ -155,10 +162,9 @@ _TYPED = (
 )
 
 _KEYS = (
-    "Esc           interrupt the turn       Ctrl-C  clear, interrupt; twice: leave",
-    "Ctrl-J        a new line               Ctrl-O  unfold a paste or a result",
-    "Up, Ctrl-R    the history, search it   Ctrl-G  open the line in your editor",
-    "Ctrl-L        draw the screen anew     Ctrl-Z  suspend; Ctrl-D leave",
+    "Esc     interrupt the turn      Ctrl-C  clear, interrupt; twice: leave",
+    "Ctrl-O  unfold paste or result  Ctrl-G  open the line in your editor",
+    "Ctrl-J  a new line   Up, Ctrl-R  history   Ctrl-L  redraw   Ctrl-Z  suspend",
 )
 
 COMPLETIONS = tuple(

@@ -1,6 +1,7 @@
 """``py-mono sessions``: what was recorded, shown and played again."""
 
 import asyncio
+import itertools
 import sys
 import time
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import SessionError
 from py_mono.session.store import Sessions
+from py_mono.ui.export_command import export_to, transcript
+from py_mono.ui.output import Output
 from py_mono.ui.render import Renderer
 from py_mono.ui.replaying import replay as play_again
 from py_mono.ui.secretless import Secretless
@@ -45,7 +48,7 @@ def show(store: Sessions, name: str, screen: Screen, redact: "Redacts") -> int:
         empty = False
         renderer(envelope)
     if empty:
-        raise SessionError(f"The session {name} holds nothing.", remedy="See those there are: py-mono sessions list")
+        raise _holds_nothing(name)
     return 0
 
 
@@ -67,6 +70,30 @@ def replay(store: Sessions, name: str, screen: Screen) -> int:
     return 1
 
 
+def export(store: Sessions, name: str, file: str, screen: Screen, redact: "Redacts") -> int:
+    """A session as a file, or as Markdown on stdout.
+
+    Raises:
+        SessionError: As ``show``; or the file cannot be written.
+    """
+    facts = store.read(name)
+    first = next(facts, None)
+    if first is None:
+        raise _holds_nothing(name)
+    whole = itertools.chain([first], facts)
+    if file:
+        screen.write(export_to(file, whole, redact) + "\n")
+        return lost(screen.failure)
+    output = Output(sys.stdout.buffer)
+    for piece in transcript(whole, redact):
+        output.write(piece.encode("utf-8", "replace"))
+    return lost(output.failure)
+
+
+def _holds_nothing(name: str) -> SessionError:
+    return SessionError(f"The session {name} holds nothing.", remedy="See those there are: py-mono sessions list")
+
+
 def run(
     store: Sessions, arguments: "Arguments", workspace: str, environment: Mapping[str, str], redact: "Redacts"
 ) -> int:
@@ -81,6 +108,8 @@ def run(
     match arguments.action:
         case "show":
             status = show(store, arguments.name, screen, redact)
+        case "export":
+            return export(store, arguments.name, arguments.file, screen, redact)
         case "replay":
             status = replay(store, arguments.name, screen)
         case _:

@@ -55,11 +55,13 @@ def sessions_parser() -> Parser:
     """Of ``py-mono sessions``."""
     parser = Parser(
         "py-mono sessions",
-        usage="py-mono sessions list | show ID | replay ID",
+        usage="py-mono sessions list | show ID | export ID [FILE] | replay ID",
         description="The recorded sessions: of all workspaces, or with -C of one.",
     )
-    parser.add_argument("action", choices=("list", "show", "replay"))
+    parser.add_argument("action", choices=("list", "show", "export", "replay"))
     parser.add_argument("name", nargs="?", metavar="ID", default="")
+    export = "with export: a new file, .md for the transcript or .jsonl for all facts (default: .md on stdout)"
+    parser.add_argument("file", nargs="?", metavar="FILE", default="", help=export)
     parser.add_argument("-C", "--cwd", metavar="DIR", help="with list: only those of this workspace")
     return parser
 
@@ -67,11 +69,11 @@ def sessions_parser() -> Parser:
 def parse_sessions(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
     """``py-mono sessions``."""
     parser = sessions_parser()
-    if options[:1] == ["export"]:
-        parser.error("export is not in this version; a session's journal is JSON lines in the state folder")
     parser.parse_args([*options, *literal], arguments)
     if (arguments.action == "list") == bool(arguments.name):
-        parser.error("list takes no ID; show and replay take one (sessions list shows them)")
+        parser.error("list takes no ID; show, export and replay take one (sessions list shows them)")
+    if arguments.file and arguments.action != "export":
+        parser.error(f"too much after {arguments.action}: only export takes a FILE")
 
 
 KEY_ACTIONS = ("set", "list", "remove", "rotate")

@@ -3,14 +3,17 @@
 import asyncio
 import gc
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from py_mono.protocol.errors import PyMonoError
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launched, Launcher, temporary_base
 from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.security.keys.places import KeyPlaces
 from py_mono.session.store import Sessions
+from py_mono.session.where import workspace_of
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
@@ -57,6 +60,10 @@ def sessions(arguments: "Arguments", settings: "Settings") -> NoReturn:
     redact = redactor(settings)
     store = Sessions(settings.folders.state, redact=redact, notice=Notices())
     command = load("py_mono.ui.sessions_command:run")
+    if arguments.action in {"show", "export"}:
+        with suppress(PyMonoError):  # what cannot be found or opened now hides nothing
+            settings.workspace = workspace_of(settings.folders.state, arguments.name)
+            key_manager(settings, redact).stored()
     leave(command(store, arguments, settings.workspace, settings.environment, redact))
 
 
