@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from py_mono.llm.registry import split
 from py_mono.protocol.errors import ConfigError, ProviderError, PyMonoError
 from py_mono.session.manager import kind_of
 from py_mono.ui.terminal import one_line
@@ -46,10 +45,7 @@ async def provider(app: "App", arguments: str) -> str:
         return _active(app)
     if len(words) > _WORDS:
         return "/provider takes a name, and the model if you like: /provider groq qwen/qwen3-32b"
-    try:
-        name, model = split(words[0])
-    except ConfigError as error:
-        return _said(error)
+    name, _, model = words[0].partition("/")
     return await _switch(app, name, words[1] if len(words) == _WORDS else model, "/provider")
 
 
@@ -61,8 +57,10 @@ async def model(app: "App", arguments: str) -> str:
         return await _models(app)
     if len(words) > 1:
         return "/model takes the name of one model; /provider NAME MODEL changes both."
-    name, chosen = split(words[0], active.name) if active.name == "ollama" else (active.name, words[0])
-    return await _switch(app, name, chosen, "/model")
+    name, _, rest = words[0].partition("/")
+    if rest and name != active.name and active.name == "ollama" and name in app.providers.providers.names():
+        return await _switch(app, name, rest, "/model")  # the models of a cloud may be called openai/…, too
+    return await _switch(app, active.name, words[0], "/model")
 
 
 def choices(app: "App") -> Sequence[tuple[str, str]]:
