@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import (
     answers,
+    calls,
     checkpoints,
     clouds,
     document,
@@ -42,6 +43,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "checkpoints": checkpoints.checkpoints,
     "terminal": lambda bench: [*terminal.terminal(bench), *answers.answers(bench)],
     "clouds": clouds.loading,
+    "calls": calls.calls,
     "switching": switching.switching,
     "weight": clouds.memory,
     "parsing": parsing.parsing,

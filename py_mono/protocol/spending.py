@@ -57,6 +57,9 @@ class Spending:
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that cost nothing are passed over."""
+        kind = type(event)
+        if kind is not MessageFinished and kind is not AttemptFailed:
+            return  # as nearly all are
         if isinstance(event, MessageFinished):
             self._add(event.message.model, event.message.usage, failed=False)
         elif isinstance(event, AttemptFailed):

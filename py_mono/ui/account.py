@@ -6,6 +6,9 @@ from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.events import ContextChecked, Envelope, HistoryCleared, MessageFinished, TurnStarted
 from py_mono.protocol.spending import Spending
 
+_HEEDED = frozenset((TurnStarted, MessageFinished, AttemptFailed, ContextChecked, HistoryCleared))
+"""The few among the thousands of pieces of a reply."""
+
 
 class Account:
     """A subscriber that adds up.
@@ -28,6 +31,8 @@ class Account:
 
     def __call__(self, envelope: Envelope) -> None:
         """Take one event in."""
+        if type(envelope.event) not in _HEEDED:
+            return
         match envelope.event:
             case TurnStarted():
                 self.turn = Spending()
