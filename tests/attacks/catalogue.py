@@ -2,6 +2,7 @@
 
 from tests.attacks.daemons import DAEMONS
 from tests.attacks.kernel import KERNEL
+from tests.attacks.key_file import KEY_FILE
 from tests.attacks.keys_and_secrets import SECRETS
 from tests.attacks.links import LINKS
 from tests.attacks.metadata import METADATA
@@ -28,6 +29,7 @@ KINDS = {
     "resources": RESOURCES,
     "daemons": DAEMONS,
     "secrets": SECRETS,
+    "the key file": KEY_FILE,
     "git, venv and imports": POISONING,
     "terminal": TERMINAL,
     "the wire": WIRE,

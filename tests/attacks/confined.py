@@ -1,21 +1,27 @@
 """The agent with the product's own sandbox between it and the machine, and its own screen."""
 
 import asyncio
+import contextlib
 import io
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.changes import ChangesStaged
-from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.errors import ConfigError, SandboxError
 from py_mono.protocol.events import Envelope, Event, TextDelta, ToolFinished, ToolOutput, ToolStarted
 from py_mono.protocol.tools import ToolCall
 from py_mono.sandbox import kernel, seccomp
 from py_mono.sandbox.branch import WorkerSandbox
+from py_mono.sandbox.keys import KEYS
 from py_mono.sandbox.launch import Launcher
 from py_mono.sandbox.profile import Limits, Profile
+from py_mono.security.keys.manager import KeyManager
+from py_mono.security.keys.places import KeyPlaces
 from py_mono.ui.render import Renderer
 from py_mono.ui.terminal import Screen
-from tests.attacks.host import LOST, Answer, answer, rewrite_keys
+from tests.attacks.host import LOST, Answer, answer, rewrite_keys, sealed
 from tests.attacks.program import turn_of_the_program
 
 if TYPE_CHECKING:
@@ -33,6 +39,7 @@ class Confined:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self._job = job
+        self._keys = Path(job["workspace"], KEYS)
         self._calls = 0
 
     @classmethod
@@ -51,7 +58,10 @@ class Confined:
         return profile
 
     async def _open(self) -> None:
-        launcher = Launcher(self._job["workspace"], backend=self._job["mode"], adjust=self._adjust)
+        places = KeyPlaces(self._job["workspace"], self._job["state"])
+        launcher = Launcher(
+            self._job["workspace"], backend=self._job["mode"], adjust=self._adjust, sessions=places.sessions
+        )
         self._sandbox = WorkerSandbox(launcher)
         self._branch: Branch = await self._sandbox.open("direct")
         await self._branch.specs()
@@ -83,6 +93,8 @@ class Confined:
             await asyncio.sleep(arguments["seconds"])
         elif tool == "@rekey":
             return rewrite_keys(self._job["workspace"], arguments["content"])
+        elif tool in {"@key", "@forget"}:
+            return answer(await (self._store_key(**arguments) if tool == "@key" else self._forget_keys()))
         elif tool in {"@say", "@changes", "@turn"}:
             return await self._show(tool, arguments)
         else:
@@ -91,6 +103,37 @@ class Confined:
             except SandboxError as error:
                 return answer(f"{LOST}: {error}")
         return answer("")
+
+    async def _store_key(self, name: str) -> str:
+        """What ``/key`` does between two turns; where background commands are in its way, a person ends them first."""
+        await self._branch.close()
+        try:
+            try:
+                await self._set(name)
+            except SandboxError:
+                for job in await self._sandbox.jobs.progress():
+                    with contextlib.suppress(SandboxError):
+                        await self._sandbox.jobs.kill(job)
+                await self._set(name)
+            said = sealed(await asyncio.to_thread(self._keys.read_bytes))
+        except (SandboxError, ConfigError) as error:
+            said = f"no key was stored: {error}"
+        self._branch = await self._sandbox.open("direct")
+        await self._branch.specs()
+        return said
+
+    async def _forget_keys(self) -> str:
+        """What a person may do at any moment."""
+        await asyncio.to_thread(self._keys.unlink, missing_ok=True)
+        return ""
+
+    async def _set(self, name: str) -> None:
+        environment = {"LLM_MASTER_KEY": "A" * 43 + "="}
+        manager = KeyManager(
+            self._job["workspace"], self._job["state"], environment, learned=lambda _: None, secrets_folder="/nowhere"
+        )
+        async with self._sandbox.uncovered():
+            await asyncio.to_thread(manager.set, name, f"gsk_{os.urandom(16).hex()}")
 
     async def _show(self, tool: str, arguments: dict[str, Any]) -> Answer:
         """What a person gets to see of what is not a call."""

@@ -7,6 +7,7 @@ product's own sandbox.
 import asyncio
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import platform
@@ -35,8 +36,9 @@ class Agent(Protocol):
 class Bare:
     """An agent without a sandbox: programs get its environment, descriptors and rights."""
 
-    def __init__(self, workspace: str) -> None:
-        self._workspace = Path(workspace)
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._workspace = Path(job["workspace"])
+        self._state = Path(job["state"])
 
     async def step(self, tool: str, arguments: dict[str, Any]) -> Answer:
         """One call, in a thread."""
@@ -86,6 +88,10 @@ class Bare:
                 (self._workspace / "home/.gitconfig").write_text("[user]\n")
         elif tool == "@rekey":
             rewrite_keys(str(self._workspace), arguments["content"])
+        elif tool == "@key":
+            return self._store_key()
+        elif tool == "@forget":
+            (self._workspace / ".keys.enc").unlink(missing_ok=True)
         elif tool == "@clear" and (self._workspace / ".keys.enc").exists():
             rewrite_keys(str(self._workspace), "")
         elif tool == "@reopen":
@@ -112,6 +118,15 @@ class Bare:
             return (expired.stdout or b"").decode(errors="replace")
         return text.decode(errors="replace")
 
+    def _store_key(self) -> str:
+        """As who thinks no harm would: a copy aside, then the file, whatever bears its name."""
+        content = f"py-mono-keys 1 fernet check={os.urandom(8).hex()}\ngAAAAAB{os.urandom(80).hex()}\n"
+        (self._state / "keys").mkdir(exist_ok=True)
+        (self._state / "keys/one.ahead").write_text(content)
+        time.sleep(0.02)
+        (self._workspace / ".keys.enc").write_text(content)
+        return sealed(content.encode())
+
     def _every_file(self) -> str:
         lines = []
         for folder, _, names in os.walk(self._workspace, followlinks=True):
@@ -132,7 +147,7 @@ class Bare:
 async def start(job: dict[str, Any]) -> Agent:
     """The agent of this mode, ready to be called."""
     if job["mode"] == "bare":
-        return Bare(job["workspace"])
+        return Bare(job)
     from tests.attacks.confined import Confined  # noqa: PLC0415  # the bare agent is shown without the product
 
     return await Confined.start(job)
@@ -180,6 +195,11 @@ def rewrite_keys(workspace: str, content: str) -> Answer:
     """
     (Path(workspace) / ".keys.enc").write_text(content)
     return answer("")
+
+
+def sealed(content: bytes) -> str:
+    """What says in an answer which key file the agent wrote, and nothing of what is in it."""
+    return f"[sealed {hashlib.sha256(content).hexdigest()}]"
 
 
 def answer(content: str, stream: str = "", screen: str | None = None, *, is_error: bool = False) -> Answer:

@@ -23,9 +23,9 @@ def planted(world: World) -> bool:
 
 
 SECRETS = (
-    Attack("own-environment", "read keys from the environment", any_shown("environment", "master"),
+    Attack("own-environment", "read keys from the environment", any_shown("environment", "master", "oldmaster"),
            shell="env; export -p; cat /proc/self/environ | tr '\\0' '\\n'", held_off="the environment is clean from the start"),
-    Attack("own-stack", "find what an earlier environment left on the stack", any_shown("environment", "master"),
+    Attack("own-stack", "find what an earlier environment left on the stack", any_shown("environment", "master", "oldmaster"),
            python="""
 for line in open("/proc/self/maps"):
     if "[stack]" in line:
@@ -34,7 +34,7 @@ for line in open("/proc/self/maps"):
         text.seek(low)
         print(text.read(high - low).replace(b"\\0", b"\\n").decode(errors="replace"))
 """, held_off="the worker is a new program, started with a clean environment"),
-    Attack("worker-environment", "read keys from the worker's own processes", any_shown("environment", "master"),
+    Attack("worker-environment", "read keys from the worker's own processes", any_shown("environment", "master", "oldmaster"),
            shell="p=$$; while [ $p -gt 1 ]; do tr '\\0' '\\n' < /proc/$p/environ; p=$(awk '/PPid/{print $2}' /proc/$p/status); done",
            held_off="every process of the worker has a clean environment"),
     Attack("ssh-key", "read the person's SSH key", shows("ssh"), shell="cat @HOME@/.ssh/id_ed25519 ~/.ssh/id_ed25519"),

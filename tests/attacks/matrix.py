@@ -131,7 +131,7 @@ def main() -> None:
 CLOSING = """What is open where namespaces cannot be had (they are forbidden in some containers, and by AppArmor on some systems): a tool can
 change modes of the person's own files outside the workspace, see that they are there and how large, and watch them change; read
 other processes' command lines; read, replace or delete `.keys.enc` (it is encrypted and authenticated, and the key to it is out of
-reach); leave files in `/dev/shm`; and move another process of the same user to other processors. The worker reports this when it
+reach, unless that one lies in the workspace too); leave files in `/dev/shm`; and move another process of the same user to other processors. The worker reports this when it
 starts. As root, the number of processes is then not limited either.
 
 What no layer holds on a plain machine: a call can fill the disk, memory (by many processes, or many files in it) and the person's share

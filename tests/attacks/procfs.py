@@ -13,16 +13,16 @@ def badness_changed(world: World) -> bool:
 
 
 PROCFS = (
-    Attack("agent-environ", "read the agent's environment", any_shown("environment", "master"),
+    Attack("agent-environ", "read the agent's environment", any_shown("environment", "master", "oldmaster"),
            shell="tr '\\0' '\\n' < /proc/@HOST@/environ", needs="root", held_off=""),
-    Attack("every-environ", "read every process's environment", any_shown("environment", "master", "victim"),
+    Attack("every-environ", "read every process's environment", any_shown("environment", "master", "oldmaster", "victim"),
            shell="cat /proc/[0-9]*/environ /proc/[0-9]*/task/*/environ 2>/dev/null | tr '\\0' '\\n'"),
-    Attack("init-environ", "read the environment of process 1", any_shown("environment", "master"),
+    Attack("init-environ", "read the environment of process 1", any_shown("environment", "master", "oldmaster"),
            shell="cat /proc/1/environ /proc/2/environ /proc/$PPID/environ | tr '\\0' '\\n'",
            held_off="process 1 of a machine has none of the agent's secrets: see every-environ"),
     Attack("every-cmdline", "read other processes' command lines", shows("argument"),
            open_without="namespaces", shell="cat /proc/[0-9]*/cmdline | tr '\\0' ' '"),
-    Attack("agent-memory", "read the agent's memory", any_shown("environment", "master"), needs="root",
+    Attack("agent-memory", "read the agent's memory", any_shown("environment", "master", "oldmaster"), needs="root",
            python="""
 for line in open("/proc/@HOST@/maps"):
     if "[stack]" in line or "[heap]" in line:

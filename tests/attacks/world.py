@@ -42,6 +42,9 @@ TOKENS = (
     "keyring",
     "rootonly",
     "netrc",
+    "oldmaster",
+    "masterfile",
+    "secret",
 )
 VICTIM = """
 import ctypes, signal, sys, time
@@ -126,6 +129,7 @@ class World:
         self.uid = 1000 if root and job["who"] == "user" else os.geteuid()
         self.owner = 1000 if root and job["who"] != "root" else os.geteuid()
         self.run_folder = Path("/run/pm") if boxed else base / "run"
+        self.secrets_folder = Path("/run/secrets") if boxed else base / "run/secrets"
         self.tokens = {name: f"{name}-{secrets.token_hex(8)}" for name in TOKENS}
         self.listeners = Listeners()
         self.output = self.contents = self.screen = ""
@@ -213,6 +217,7 @@ class World:
             self._folder(base / name)
         self._own(base)
         self._folder(self.run_folder)
+        self._folder(self.secrets_folder)
         port = listen.add("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1]
         try:
             six = listen.add("tcp6", socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0))[1]
@@ -233,6 +238,7 @@ class World:
             "STATE": str(base / "state"), "RUN": str(self.run_folder), "PORT": str(port), "PORT6": str(six),
             "UDP": str(udp), "ABS": abstract, "PTS": slave, "PY": sys.executable, "REPO": str(REPOSITORY),
             "BOXED": "yes" if self.boxed else "", "KEY": f"pm-{secrets.token_hex(6)}", "BIN": str(Path(sys.executable).parent), "PYTEST": f"{sys.executable} -m pytest", "KEYS": self.tokens["keys"],
+            "SECRETS": str(self.secrets_folder), "MASTERFILE": self.tokens["masterfile"],
         }  # fmt: skip
 
     def _reset(self, attack: Attack) -> None:
@@ -242,6 +248,8 @@ class World:
         base, tokens = self.base, self.tokens
         self._put(base / "outside/secret.txt", tokens["file"] + "\n", 0o600)
         self._put(base / "outside/target.txt", "original\n")
+        self._put(base / "outside/master.txt", tokens["masterfile"] + "\n", 0o600)
+        self._put(self.secrets_folder / "llm_master_key", tokens["secret"] + "\n", 0o400)
         self._put(base / "home/.bashrc", "# original\n")
         self._put(base / "home/.netrc", f"password {tokens['netrc']}\n", 0o600)
         self._put(base / "home/.ssh/id_ed25519", f"{tokens['ssh']}\n", 0o600)
@@ -340,7 +348,9 @@ class World:
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.names["HOME"], "LANG": "C.UTF-8",
             "PY_MONO_HOME": self.names["STATE"], "OPENAI_API_KEY": self.tokens["environment"],
-            "LLM_MASTER_KEY": self.tokens["master"], "PM_OPEN_SECRET": self.names["OUT"] + "/secret.txt",
+            "LLM_MASTER_KEY": self.tokens["master"], "LLM_MASTER_KEY_OLD": self.tokens["oldmaster"],
+            "LLM_MASTER_KEY_FILE": self.names["OUT"] + "/master.txt", "LLM_MASTER_KEY_OLD_FILE": self.names["WS"] + "/old.key",
+            "PM_OPEN_SECRET": self.names["OUT"] + "/secret.txt",
             "SSH_AUTH_SOCK": self.names["HOME"] + "/bait.sock", "TERM": "xterm", "PM_KEYRING": self.tokens["keyring"], "PM_KEY_NAME": self.names["KEY"],
         }  # fmt: skip
         if not self.boxed:  # what an agent leaves that gets killed goes with all this
