@@ -11,7 +11,16 @@ from py_mono.protocol.errors import ConfigError
 from py_mono.sandbox.checkpoints.settings import CheckpointSettings, from_table
 
 _TABLES = ("budget", "checkpoints", "fallback")
-_BUDGET = ("session_usd", "turn_usd", "warn_at")
+BUDGET = {
+    "turn_usd": "US dollars that a turn may cost; `--max-budget-usd` comes first",
+    "session_usd": "US dollars that a session may cost, all its turns together, also when it goes on later",
+    "warn_at": "the part of either budget from which on you are told, up to 1 (default 0.8)",
+}
+FALLBACK = {
+    "chain": "who is asked, in this order, where the provider fails: `NAME` or `NAME/MODEL`; `LLM_FALLBACK` comes first"
+}
+"""What may stand in ``[budget]`` and ``[fallback]``; ``docs/reference.md`` says it."""
+
 _REMEDY = "mend it, or take the line out"
 
 
@@ -35,7 +44,7 @@ class Tables:
         )
         self.fallback = _chain(tables.get("fallback", {}))
         budget = tables.get("budget", {})
-        _only(budget, "budget", _BUDGET)
+        _only(budget, "budget", BUDGET)
         self.turn_usd = _above_zero(budget, "turn_usd")
         self.session_usd = _above_zero(budget, "session_usd")
         self.warn_at = _above_zero(budget, "warn_at") or 0.8
@@ -85,7 +94,7 @@ def read_dotenv(path: str) -> dict[str, str]:
     return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
 
 
-def _only(table: Mapping[str, object], name: str, keys: tuple[str, ...]) -> None:
+def _only(table: Mapping[str, object], name: str, keys: Mapping[str, str]) -> None:
     for key in table:
         if key not in keys:
             near = get_close_matches(key, keys, 1, 0.5)
@@ -94,7 +103,7 @@ def _only(table: Mapping[str, object], name: str, keys: tuple[str, ...]) -> None
 
 
 def _chain(table: Mapping[str, object]) -> tuple[str, ...]:
-    _only(table, "fallback", ("chain",))
+    _only(table, "fallback", FALLBACK)
     chain = table.get("chain", [])
     names = [name.strip() for name in chain if isinstance(name, str)] if isinstance(chain, list) else [""]
     if "" in names or len(names) != len(chain if isinstance(chain, list) else names):

@@ -86,6 +86,7 @@ COMPLETED = {
     "cwd": shtab.DIRECTORY,
     "add_dir": shtab.DIRECTORY,
     "tools": shtab.FILE,
+    "file": shtab.FILE,
     "resume": SESSIONS,
     "fork": SESSIONS,
     "name": SESSIONS,

@@ -4,8 +4,10 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from py_mono.config_file import BUDGET, FALLBACK
 from py_mono.llm.registry import names as providers
 from py_mono.sandbox.checkpoints.settings import KEYS
 from py_mono.tools.builtin import edit_file, grep, list_files, read_file, shell, write_file
@@ -37,6 +39,39 @@ ENVIRONMENT = (
     ("WORKSPACE_ROOT", "the workspace; else the current folder, in Docker `/workspace`"),
     ("PY_MONO_HOME", "one folder for state and configuration (`state/`, `config/.env`), instead of the XDG ones"),
     ("NO_COLOR", "no colour"),
+)
+CONFIG_FILE = """\
+## config.toml
+
+In the configuration folder (`~/.config/py-mono/`); it need not be there, nor need any of this be in it. What it does not know,
+or cannot be, is refused before anything runs.
+
+```toml
+[budget]
+turn_usd = 0.50
+session_usd = 5
+warn_at = 0.8
+
+[fallback]
+chain = ["groq/qwen/qwen3-32b", "ollama"]
+
+[checkpoints]
+leave_out = [".venv", "node_modules", "__pycache__", "data"]
+max_file_mb = 20
+```
+"""
+TABLES = (
+    ("budget", "What requests may cost: [cost.md](cost.md).", BUDGET),
+    ("fallback", "Who stands in: [providers.md](providers.md).", FALLBACK),
+    (
+        "checkpoints",
+        (
+            "What `/undo` can bring back, and for how long. What it cannot bring back is said with each checkpoint: larger files, "
+            "folders that are left out (caches apart), pipes, sockets and devices, `.keys.enc`. Extended attributes and ACLs are "
+            "never kept; an owner is, where it may be set."
+        ),
+        KEYS,
+    ),
 )
 COMPLETION = """\
 ## Completion
@@ -77,7 +112,7 @@ def options() -> str:
     return run_parser().format_help().partition("options:\n")[2].rstrip()
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
@@ -94,6 +129,11 @@ def tool_row(spec: dict[str, object]) -> tuple[str, ...]:
     return f"`{spec['name']}`", arguments, " ".join(str(spec["description"]).split())
 
 
+def keys(described: Mapping[str, str]) -> str:
+    """The keys of a table of ``config.toml``."""
+    return table(("key", "what it sets"), [(f"`{name}`", text) for name, text in described.items()])
+
+
 def reference() -> str:
     """The page."""
     commands = [(f"`{command.name} {command.arguments}`".replace(" `", "`"), command.help) for command in COMMANDS]
@@ -106,12 +146,8 @@ def reference() -> str:
         "## Tools\n\nWhat the model is told of each.\n\n"
         + table(("tool", "arguments", "description"), [tool_row(tool.SPEC) for tool in TOOLS])
         + "\n",
-        "## config.toml\n\nIn the configuration folder (`~/.config/py-mono/`); it need not be there. All that may be in it is the "
-        "table `[checkpoints]`: what `/undo` can bring back, and for how long. What it cannot bring back is said with each "
-        "checkpoint: larger files, folders that are left out (caches apart), pipes, sockets and devices, `.keys.enc`. Extended attributes "
-        "and ACLs are never kept; an owner is, where it may be set.\n\n"
-        + table(("key", "what it sets"), [(f"`{name}`", text) for name, text in KEYS.items()])
-        + '\n\n```toml\n[checkpoints]\nleave_out = [".venv", "node_modules", "__pycache__", "data"]\nmax_file_mb = 20\n```\n',
+        CONFIG_FILE,
+        *(f"### [{name}]\n\n{text}\n\n{keys(described)}\n" for name, text, described in TABLES),
         "## Environment\n\nA `.env` in the configuration folder (`~/.config/py-mono/`) can set the same; the real "
         "environment wins.\n\n"
         + table(("variable", "what it sets"), [(f"`{name}`", text) for name, text in ENVIRONMENT]),

@@ -84,4 +84,4 @@ def test_settings_that_make_no_sense_are_refused_before_anything_runs(program: P
     (program.home / "config" / "config.toml").write_text("[checkpoints\n", encoding="utf-8")
     assert "config.toml is no TOML: Expected ']'" in program.run("-p", "hello").stderr
     (program.home / "config" / "config.toml").write_text("[model]\nname = 1\n", encoding="utf-8")
-    assert "has 'model'; there is [checkpoints] alone" in program.run("sessions", "list").stderr
+    assert "has 'model'; there are [budget], [checkpoints], [fallback]" in program.run("sessions", "list").stderr

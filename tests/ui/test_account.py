@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from inline_snapshot import snapshot
@@ -94,6 +95,16 @@ Budget of this session: $1.00, at most $0.50 left
 Tokens: in (cached: those of them that the server took from its cache) and out,
 as the servers count them. Prices: what the server says, else LiteLLM's table.\
 """)
+
+
+def test_the_documented_example_is_what_is_shown() -> None:
+    events: list[Event] = [
+        TurnStarted(1, UserMessage("a")), reply("qwen3:8b", 31_000, 205),
+        TurnStarted(2, UserMessage("b")), lost("groq/qwen/qwen3-32b", 900, cost=0.0004),
+        reply("groq/qwen/qwen3-32b", 900, 12, 512, cost=0.0012), reply("openai/new-model", 400, 30, cost=None),
+    ]  # fmt: skip
+    page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
+    assert page.partition("```text\n")[2].partition("\n```")[0] == said(events, Limits(session_budget_usd=5))
 
 
 def test_numbers_and_names_of_any_size_stay_within_eighty_columns() -> None:

@@ -152,7 +152,7 @@ OPTIONS = {option for action in run_parser()._actions for option in action.optio
         ("py-mono --fork 2026", {"20261122-a1", "20261122-b2"}),
         ("py-mono --resume 20261122-b", {"20261122-b2"}),
         ("py-mono -r 20261122-b2 --n", {"--network", "--no-session"}),
-        ("py-mono sessions ", {"list", "show", "replay"}),
+        ("py-mono sessions ", {"list", "show", "export", "replay"}),
         ("py-mono sessions show ", {"20261122-a1", "20261122-b2"}),
         ("py-mono --network on tool ", {"list", "list_files", "read_file", "write_file", "edit_file", "grep", "shell"}),
         ("py-mono tool list --s", {"--sandbox", "--session"}),

@@ -103,8 +103,9 @@ complete -c py-mono -n '_shtab_py_mono_using tool; and test $_shtab_py_mono_npos
 complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a sessions -d 'The recorded sessions: of all workspaces, or with -C of one.'
 complete -c py-mono -n '_shtab_py_mono_using sessions' -s h -l help -d 'show this help message and exit'
 complete -c py-mono -n '_shtab_py_mono_using sessions' -s C -l cwd -xka "(__fish_complete_directories)" -d 'with list: only those of this workspace'
-complete -c py-mono -n '_shtab_py_mono_using sessions; and test $_shtab_py_mono_npos -eq 0' -ka "list show replay" -d action
+complete -c py-mono -n '_shtab_py_mono_using sessions; and test $_shtab_py_mono_npos -eq 0' -ka "list show export replay" -d action
 complete -c py-mono -n '_shtab_py_mono_using sessions; and test $_shtab_py_mono_npos -eq 1' -ka "(_py_mono_sessions)" -d ID
+complete -c py-mono -n '_shtab_py_mono_using sessions; and test $_shtab_py_mono_npos -eq 2' -ka "(__fish_complete_path (commandline -ct))" -d 'with export: a new file, .md for the transcript or .jsonl for all facts (default: .md on stdout)'
 complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a key -d 'The keys of providers, stored encrypted in the workspace. set asks for the key, or reads it from stdin.'
 complete -c py-mono -n '_shtab_py_mono_using key' -s h -l help -d 'show this help message and exit'
 complete -c py-mono -n '_shtab_py_mono_using key' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
