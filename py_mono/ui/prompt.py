@@ -13,20 +13,17 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.vt100 import Vt100Input
-from prompt_toolkit.layout.controls import SearchBufferControl
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts.prompt import PromptSession
 from prompt_toolkit.styles import Style
 
 from py_mono.ui.above import BATCH_S, AbovePrompt, StrayText
-from py_mono.ui.line.completion import Words
 from py_mono.ui.line.editing import Editing
 from py_mono.ui.line.history import LineHistory
 from py_mono.ui.line.keys import bindings
-from py_mono.ui.line.masking import Masking
+from py_mono.ui.line.masking import HiddenKeys, Masking
 from py_mono.ui.line.question import Questions
-from py_mono.ui.line.secret import TypedKeys, masked
 from py_mono.ui.terminal import clip, one_line
 
 if TYPE_CHECKING:
@@ -55,7 +52,7 @@ class InputLine:
         interrupt: Ends it.
         editing: What is done to the line as a whole.
         questions: Takes the line for an answer.
-        typed_keys: What of it must not be drawn.
+        keys: What of it must not be drawn.
     """
 
     pending: "Callable[[int], Rows]"
@@ -91,37 +88,29 @@ class InputLine:
         self.queued: Callable[[], Sequence[str]] = lambda: ()
         self.busy: Callable[[], bool] = lambda: False
         self.interrupt: Callable[[], None] = lambda: None
-        self.typed_keys = TypedKeys()
-        self.editing = Editing(lambda: self._session.default_buffer, self.above, self._has_key)
-        self.questions = Questions(
-            lambda: self._session.default_buffer, self.redraw, lambda: self.above.held, self.editing.pastes.unfold
-        )
-        self._stdout = stdout
-        self._redact = redact
+        self.editing = Editing(self._buffer, self.above, lambda: self.keys.in_line())  # noqa: PLW0108 - they come next
+        whole = self.editing.pastes.unfold
+        self.keys = HiddenKeys(self._buffer, lambda: self.questions.hidden, whole)
+        self.questions = Questions(self._buffer, self.redraw, lambda: self.above.held, whole)
+        self._stdout, self._redact = stdout, redact
         self._typed: asyncio.Queue[str] = asyncio.Queue()
-        masking = Masking(self.typed_keys, lambda: self.questions.hidden)
         self._session: PromptSession[str] = PromptSession(
             self._message,
             input=Vt100Input(stdin),
             output=_output(stdout, term, colour=colour),
-            history=LineHistory(
-                history_file, whole=self.editing.pastes.unfold, redact=redact, secret=self.typed_keys.pieces_in
-            ),
+            history=LineHistory(history_file, whole=whole, redact=redact, secret=self.keys.typed.pieces_in),
             completer=completer,
-            complete_while_typing=Condition(lambda: self._completes()),  # noqa: PLW0108 - the session is not there yet
-            input_processors=[self.editing.pastes, masking],
+            complete_while_typing=Condition(self.keys.completes),
+            input_processors=[self.editing.pastes, Masking(self.keys)],
             key_bindings=bindings(self),
             prompt_continuation="  ",
             erase_when_done=True,
             enable_suspend=True,
             style=Style.from_dict(_MENU),
         )
-        _hurry(self._session.app)
-        for control in self._session.layout.find_all_controls():
-            if isinstance(control, SearchBufferControl):
-                control.input_processors = [masking, *(control.input_processors or [])]
-        self._session.default_buffer.on_text_changed += lambda _: self._stay()
-        self._session.default_buffer.accept_handler = self._accept
+        self.keys.mask(_hurried(self._session.app).layout)
+        self._buffer().on_text_changed += lambda _: self._stay()
+        self._buffer().accept_handler = self._accept
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
@@ -174,10 +163,6 @@ class InputLine:
         """Let ``read`` give this, as if it had been typed."""
         self._typed.put_nowait(text)
 
-    def put_back(self, text: str) -> None:
-        """Put text into the line, before what stands there."""
-        self.editing.put_back(text)
-
     def leave(self) -> None:
         """End ``read`` with ``EOFError``."""
         app = self._session.app
@@ -225,14 +210,10 @@ class InputLine:
     def _stay(self) -> None:
         self._leaving = False
         self.questions.typed()
-        self.typed_keys.watch(self._session.default_buffer.text, hidden=self.questions.hidden)
+        self.keys.watch()
 
-    def _has_key(self) -> bool:
-        text = self.editing.pastes.unfold(self._session.default_buffer.text)
-        return self.questions.hidden or masked(text) != text or self.typed_keys.pieces_in(text)
-
-    def _completes(self) -> bool:
-        return not self.questions.hidden and Words.offers(self._session.default_buffer.document)
+    def _buffer(self) -> Buffer:
+        return self._session.default_buffer
 
     def _message(self) -> StyleAndTextTuples:
         """What stands above the line, and the line's own mark."""
@@ -243,10 +224,11 @@ class InputLine:
         return [*((style, row + "\n") for style, row in rows), ("bold", f"{self.questions.mark}> ")]
 
 
-def _hurry(app: Application[str]) -> None:
+def _hurried(app: Application[str]) -> Application[str]:
     app.ttimeoutlen = 0.1  # an escape that nothing follows for so long is the Esc key
     app.timeoutlen = 0.3  # and Esc that Enter does not follow is a key of its own
     app.max_render_postpone_time = 0  # a key is shown at once, whatever else there is to do
+    return app
 
 
 def _output(stdout: TextIO, term: str, *, colour: bool) -> Vt100_Output:

@@ -154,7 +154,7 @@ class Repl:
     async def _may_send(self, text: str) -> bool:
         """Whether a message may go to the model: where it seems to hold a key, only a person's yes says so."""
         found = held_secrets(text, self._app.redact)
-        if not found and masked(text) == text and not self._line.typed_keys.pieces_in(text):
+        if not found and masked(text) == text and not self._line.keys.typed.pieces_in(text):
             return True
         what = f" ({', '.join(found)})" if found else ""
         self._view.say(f"That holds what looks like a key or a password{what}, and the model's provider would read it.")
@@ -187,7 +187,7 @@ class Repl:
             text = "\n".join(self._app.agent.take_queued())
             self._queued.lines.clear()
             if text and finished.stop_reason == "cancelled":
-                self._line.put_back(text)
+                self._line.editing.put_back(text)
                 return
             if text:
                 self._echo(text)
