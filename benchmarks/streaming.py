@@ -95,7 +95,7 @@ def _agent(port: str, folder: Path, screen: str, meter: Meter) -> tuple[Agent, d
     )
     agent.subscribe(TurnRecord())
     if screen == "events":
-        agent.subscribe(EventLines(Output(sys.stdout.buffer), redact))
+        agent.subscribe(EventLines(Output(sys.stdout.buffer)))
     else:
         agent.subscribe(Renderer(Screen(sys.stderr, os.environ, redact=redact), final_text=False))
     agent.subscribe(meter)

@@ -1,6 +1,7 @@
 """Keeps secrets out of journal and screen."""
 
 import re
+import threading
 from collections.abc import Iterable
 
 import msgspec
@@ -30,6 +31,7 @@ class Redactor:
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
+        self._adding = threading.Lock()
         self._forms: list[str] = []
         self._quoted_forms: list[str] = []
         for secret in known:
@@ -38,8 +40,9 @@ class Redactor:
     def add(self, secret: str) -> None:
         """From here on hide this one too; ignored where it is too short or too common to be a secret (``known``)."""
         found = {form for part in worth_hiding(secret) for form in forms(part)}
-        self._forms = sorted(found.union(self._forms), key=lambda form: (-len(form), form))
-        self._quoted_forms = [*self._forms, *({quote(form) for form in self._forms} - set(self._forms))]
+        with self._adding:  # keys are opened in threads
+            self._forms = sorted(found.union(self._forms), key=lambda form: (-len(form), form))
+            self._quoted_forms = [*self._forms, *({quote(form) for form in self._forms} - set(self._forms))]
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""

@@ -10,6 +10,7 @@ import pytest
 
 HEAVY = {
     "asyncio",
+    "cryptography",
     "msgspec",
     "prompt_toolkit",
     "markdown_it",

@@ -3,7 +3,9 @@
 import base64
 import json
 import re
+import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -313,3 +315,15 @@ def test_looking_at_text_before_unquoting_it_misses_nothing(hide: Redactor, text
     thorough = hide._plain(text)
     assert hide(text) == thorough or text[:1] in '{["'
     assert msgspec.json.decode(hide(encode(text).decode())) == thorough
+
+
+def test_secrets_that_threads_add_at_the_same_time_are_all_known() -> None:
+    hide, secrets = Redactor(), [f"{number:04}-{LETTERS[number % 30 :][:40]}" for number in range(200)]
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(hide.add, secrets))
+    finally:
+        sys.setswitchinterval(often)
+    assert [secret for secret in secrets if secret in hide(f"<{secret}>")] == []
