@@ -114,7 +114,7 @@ class LiteLLMProvider:
         """See ``Provider``: find the key, wait for LiteLLM, and look the model up in its table.
 
         Raises:
-            ProviderError: The key cannot be had, or LiteLLM cannot be loaded.
+            ProviderError: The key cannot be had, or LiteLLM not be loaded, or ``SSL_CERT_FILE`` is none.
         """
         if self._client is None:
             await self._load()
@@ -127,9 +127,9 @@ class LiteLLMProvider:
         self._model = await with_key(self._model, self._keys, self._environment)
         try:
             made = await LOADER.loaded(self._model.provider)
+            self._client = made(self._model, self._environment, connect_s=self._settings.connect_s)
         except ConfigError as error:
             raise ProviderError(str(error), remedy=error.remedy) from error
-        self._client = made(self._model, self._environment, connect_s=self._settings.connect_s)
         self._window, longest = self._client.limits()
         if self._model.provider == "ollama_chat":
             self._window = self._ollama.window_cap
@@ -165,19 +165,20 @@ class LiteLLMProvider:
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
+
+        async def before() -> tuple[()]:
+            if not self._prepared:
+                await self.prepare()
+            return ()
+
         return retried(
             lambda _: self._attempt(request),
             self,
             attempts=self._settings.attempts,
             backoff_s=self._settings.backoff_s,
-            before=self._ready,
+            before=before,
             draw=self._draw,
         )
-
-    async def _ready(self) -> tuple[()]:
-        if not self._prepared:
-            await self.prepare()
-        return ()
 
     async def _encoded(self, request: ModelRequest) -> tuple[dict[str, Any], int]:
         """The request in LiteLLM's terms, and its bytes; one that cannot fit is held back."""
@@ -222,7 +223,7 @@ class LiteLLMProvider:
                             continue
                         for delta in reply.take(chunk):
                             yield delta
-                self._check_end(call)
+                _check_end(call, self._model)
                 message = reply.message(
                     request.messages, counted=call.counted, priced=priced, limited=call.seen.limited
                 )
@@ -236,15 +237,6 @@ class LiteLLMProvider:
             finally:
                 await self._watch.reply_ended()
         yield message
-
-    def _check_end(self, call: "Call") -> None:
-        """Raise where the reply ended without its end."""
-        if "html" in call.seen.content_type:
-            raise errors.not_an_api(self._model)
-        if call.seen.garbled:
-            raise errors.garbled(call.seen.garbled, self._model)
-        if not call.finished:
-            raise errors.cut(self._model, call.seen.broken)
 
     async def _chunks(self, call: "Call") -> AsyncGenerator[Any, None]:
         """LiteLLM's chunks; a ``ModelWaiting`` before the first where it takes long."""
@@ -282,6 +274,16 @@ class LiteLLMProvider:
         if not isinstance(error, Exception):
             raise error
         raise errors.from_failure(error, call.seen, self._model) from error
+
+
+def _check_end(call: "Call", model: Model) -> None:
+    """Raise where the reply ended without its end."""
+    if "html" in call.seen.content_type:
+        raise errors.not_an_api(model)
+    if call.seen.garbled:
+        raise errors.garbled(call.seen.garbled, model)
+    if not call.finished:
+        raise errors.cut(model, call.seen.broken)
 
 
 def _counted(used: Usage) -> Counted:

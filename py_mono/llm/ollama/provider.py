@@ -7,7 +7,7 @@ number reloads the model. ``truncate`` and ``shift`` are off for the same reason
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -224,19 +224,13 @@ class OllamaProvider:
         exchange = await self._http.post("/api/chat", body)
         kept = self._http.reused
         try:
-            return exchange, await self._soon(exchange)
+            return exchange, await _soon(exchange, self._settings.notice_s)
         except TransportError as error:
             if not kept or error.garbled:
                 raise
         self._http.close()
         exchange = await self._http.post("/api/chat", body)
-        return exchange, await self._soon(exchange)
-
-    async def _soon(self, exchange: Exchange) -> Head | None:
-        try:
-            return await exchange.head(asyncio.get_running_loop().time() + self._settings.notice_s)
-        except TimeoutError:
-            return None
+        return exchange, await _soon(exchange, self._settings.notice_s)
 
     async def _check_head(self, exchange: Exchange, head: Head) -> None:
         """Raise for everything that is not the beginning of a reply."""
@@ -298,3 +292,9 @@ class OllamaProvider:
                 raise TransportError("the reply was cut before its end")
             if not data.isspace():  # blank lines keep a connection open, and say nothing
                 deadline = now() + self._settings.idle_s
+
+
+async def _soon(exchange: Exchange, seconds: float) -> Head | None:
+    with suppress(TimeoutError):
+        return await exchange.head(asyncio.get_running_loop().time() + seconds)
+    return None
