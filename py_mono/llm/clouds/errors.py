@@ -67,7 +67,7 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
         return Failure(
             ProviderUnavailable(
                 f"{model.place} cannot be reached: {seen.broken}",
-                remedy=f"is the network up, and {_url_variable(model)} right?",
+                remedy=f"is the network up, and {url_variable(model)} right?",
             )
         )
     if seen.status > _OK:
@@ -112,7 +112,7 @@ def garbled(what: str, model: Model) -> Failure:
     """A line of the reply is not what it should be."""
     return Failure(
         BadResponse(
-            f"{_who(model)} sent {what}", remedy=f"is {_url_variable(model)} the API's address? or choose another model"
+            f"{_who(model)} sent {what}", remedy=f"is {url_variable(model)} the API's address? or choose another model"
         ),
         at_most=2,
     )
@@ -122,7 +122,7 @@ def not_an_api(model: Model) -> BadResponse:
     """A web page, or something else that is no model."""
     return BadResponse(
         f"{model.place} answered with a web page: that is not a model's address",
-        remedy=f"set {_url_variable(model)} to the API's address; most of them end in /v1",
+        remedy=f"set {url_variable(model)} to the API's address; most of them end in /v1",
     )
 
 
@@ -164,7 +164,7 @@ def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> 
     if status < 400:  # noqa: PLR2004 - the class of statuses
         return BadResponse(
             f"{_who(model)} redirects ({status}), which is not followed",
-            remedy=f"set {_url_variable(model)} to the final address",
+            remedy=f"set {url_variable(model)} to the final address",
         )
     if plain := _from_words(text, model):
         return plain
@@ -180,7 +180,7 @@ def _from_status(status: int, text: str, wait_s: float | None, model: Model) -> 
     if status == 404:  # noqa: PLR2004 - RFC 9110
         return BadResponse(
             f"{_who(model)} knows no such address (404): {text}",
-            remedy=f"is {_url_variable(model)} the API's address? most of them end in /v1",
+            remedy=f"is {url_variable(model)} the API's address? most of them end in /v1",
         )
     if status == 413:  # noqa: PLR2004 - RFC 9110
         return ContextTooLong(f"the prompt is too long for {_who(model)}: {text}", remedy=_SHORTER)
@@ -258,6 +258,7 @@ def _who(model: Model) -> str:
     return model.provider
 
 
-def _url_variable(model: Model) -> str:
+def url_variable(model: Model) -> str:
+    """Which variable says where it is asked."""
     provider = "ollama" if model.provider == "ollama_chat" else model.provider
     return f"{provider.upper().replace('-', '_')}_BASE_URL"

@@ -6,6 +6,7 @@ Sources: "List models" in the references of OpenAI, Groq, Mistral, OpenRouter an
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +18,8 @@ from py_mono.llm.clouds.keys import STORED, EnvironmentKeys
 from py_mono.llm.clouds.loader import LOADER
 from py_mono.llm.clouds.models import ADDRESSES, NO_KEY, OTHER_KEYS, MissingKey, Model, parse_model
 from py_mono.llm.clouds.opening import opened, with_key
-from py_mono.llm.http.connection import TransportError
+from py_mono.llm.clouds.trust import trusted
+from py_mono.llm.http.connection import TransportError, tls_remedy
 from py_mono.llm.http.endpoint import parse_endpoint, path_of
 from py_mono.llm.http.stream import HttpClient
 from py_mono.llm.ollama import listing as ollama
@@ -128,6 +130,7 @@ async def _listed(model: Model, base: str, settings: ProviderSettings, limit_s: 
         environment=settings.environment,
         bearer="" if model.provider in _HEADERS else key,
         headers=_headers(model.provider, key),
+        trusted=None if is_local(base) else partial(trusted, settings.environment),
     )
     path = path_of(base, endpoint) + ("/v1/models" if model.provider == "anthropic" else "/models")
     try:
@@ -138,9 +141,11 @@ async def _listed(model: Model, base: str, settings: ProviderSettings, limit_s: 
             f"{model.place} did not list its models within {limit_s:g} s", remedy="ask again in a while"
         ) from error
     except TransportError as error:
-        raise ProviderUnavailable(
-            f"{model.place} cannot be reached: {error}", remedy="is the network up, and the address right?"
-        ) from error
+        variable = errors.url_variable(model)
+        remedy = f"is the network up, and {variable} right?"
+        if error.tls:
+            remedy = tls_remedy(error.tls, endpoint.url, variable)
+        raise ProviderUnavailable(f"{model.place} cannot be reached: {error}", remedy=remedy) from error
     finally:
         http.close()
         await asyncio.sleep(0)  # the transport closes its socket in the loop's next round

@@ -2,15 +2,14 @@
 
 import asyncio
 import re
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-import certifi
 import httpx
 
 from py_mono.llm.clouds.lines import Lines
+from py_mono.llm.clouds.trust import trusted
 from py_mono.llm.http.endpoint import Endpoint, proxy_for
 from py_mono.utils.text import strip_escapes
 
@@ -74,7 +73,7 @@ class Transport(httpx.AsyncBaseTransport):
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.seen = Seen()
         self._environment = environment
-        self._tls = _trusted(environment)
+        self._tls = trusted(environment)
         self._routes: dict[str, httpx.AsyncHTTPTransport] = {}
         self._reply: _Watched | None = None
         self._open = False
@@ -209,9 +208,3 @@ def _left_over(response: httpx.Response) -> bool:
     for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
         inner = getattr(inner, name, None)
     return bool(inner and inner.trailing_data[0])
-
-
-def _trusted(environment: Mapping[str, str]) -> ssl.SSLContext:
-    """The certificates to trust: those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name, else certifi's."""
-    file, folder = environment.get("SSL_CERT_FILE") or None, environment.get("SSL_CERT_DIR") or None
-    return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder)

@@ -31,6 +31,19 @@ class TransportError(Exception):
         self.tls = tls
 
 
+def tls_remedy(failure: TlsFailure, url: str, variable: str) -> str:
+    """What mends a server's TLS; ``variable`` says that it is at ``url``."""
+    match failure:
+        case "no_tls":
+            return f"set {variable} to {url.replace('https://', 'http://', 1)}, if that is what it speaks"
+        case "expired":
+            return "renew the certificate on the server; or is this machine's clock wrong?"
+        case "other_name":
+            return f"set {variable} to the name that the certificate is for"
+        case _:
+            return "set SSL_CERT_FILE to a file (PEM) with the certificate that signed the server's"
+
+
 class Connection(asyncio.Protocol):
     """What comes goes straight to h11; while nobody waits for it, the rest is left in the system.
 

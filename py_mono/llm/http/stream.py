@@ -8,7 +8,7 @@ server learns that nobody waits any more.
 import asyncio
 import base64
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import h11
@@ -88,6 +88,7 @@ class HttpClient:
         environment: Mapping[str, str],
         bearer: str = "",
         headers: Mapping[str, str] | None = None,
+        trusted: Callable[[], Any] | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -97,6 +98,7 @@ class HttpClient:
             environment: ``HTTP_PROXY`` and the like are looked up here.
             bearer: A key, sent with each request where the address has no user and password.
             headers: Further ones, sent with each request.
+            trusted: Makes the context for https; None trusts what the system does, and what ``SSL_CERT_FILE`` names.
 
         Raises:
             ConfigError: A proxy's address is none.
@@ -104,6 +106,7 @@ class HttpClient:
         self._endpoint = endpoint
         self._bearer = bearer
         self._further = headers or {}
+        self._trusted = trusted
         self._proxy = proxy_for(endpoint, environment)
         self._connect_s = connect_s
         self._connection: Connection | None = None
@@ -182,7 +185,7 @@ class HttpClient:
 
     def _context(self) -> Any:  # noqa: ANN401 - ssl is loaded where it is needed
         if self._tls is None:
-            self._tls = load("ssl:create_default_context")()
+            self._tls = self._trusted() if self._trusted else load("ssl:create_default_context")()
         return self._tls
 
     async def _tunnelled(self, proxy: Endpoint) -> Connection:

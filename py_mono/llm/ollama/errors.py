@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from py_mono.llm.http.connection import TransportError
+from py_mono.llm.http.connection import TransportError, tls_remedy
 from py_mono.llm.ollama.calls import gave_up
 from py_mono.llm.retrying import Failure, limited, retry_after_s
 from py_mono.llm.window.refused import says_too_long
@@ -39,23 +39,15 @@ class At(NamedTuple):
 def unreachable(error: TransportError, at: At, model: str) -> ProviderUnavailable:
     """Nothing listens there, or not with TLS that can be trusted."""
     if error.tls:
-        return ProviderUnavailable(f"the Ollama server at {at.url} cannot be asked: {error}", remedy=_tls(error, at))
+        return ProviderUnavailable(
+            f"the Ollama server at {at.url} cannot be asked: {error}",
+            remedy=tls_remedy(error.tls, at.url, at.variable),
+        )
     return ProviderUnavailable(
         f"the Ollama server at {at.url} cannot be reached: {error}",
         remedy=f"start it with `ollama serve`, or set {at.variable} to where it runs; `py-mono doctor` says what is "
         f"wrong, and `py-mono demo` needs no model{_or_cloud(model)}",
     )
-
-
-def _tls(error: TransportError, at: At) -> str:
-    """What mends a server's TLS."""
-    if error.tls == "no_tls":
-        return f"set {at.variable} to {at.url.replace('https://', 'http://', 1)}, if that is what it speaks"
-    if error.tls == "expired":
-        return "renew the certificate on the server; or is this machine's clock wrong?"
-    if error.tls == "other_name":
-        return f"set {at.variable} to the name that the certificate is for"
-    return "set SSL_CERT_FILE to a file (PEM) with the certificate that signed the server's"
 
 
 def broken(error: TransportError, at: At) -> Failure:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,12 @@ from py_mono.protocol.errors import (
 from tests.llm.clouds.serving import KEY
 from tests.llm.clouds.test_opening import StoredKeys
 from tests.servers import fake_anthropic, fake_gemini, fake_openai
+from tests.servers.certificates import make_certificate
 from tests.servers.fake_http import Answer, FakeServer, Pause
 from tests.servers.fake_ollama import FakeOllama, as_json
 from tests.servers.fake_openai import FakeOpenAI
 from tests.servers.faults import FaultServer, Flood
+from tests.servers.tls import tls_url
 
 
 def at(model: str, url: str = "", keys: Keys | None = None, **environment: str) -> ProviderSettings:
@@ -298,3 +301,16 @@ async def test_a_cloud_with_a_name_of_its_own_lists_its_models(name: str) -> Non
         assert await named.models(settings) == (f"{name}/x/y",)
         assert (await named.ready(settings)).ready
     assert KEY not in json.dumps([request.target for request in server.requests])
+
+
+async def test_a_certificate_that_is_not_trusted_names_what_to_set(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "both.pem")
+    async with tls_url(certificate) as url:
+        with pytest.raises(ProviderUnavailable, match="certificate is not trusted") as caught:
+            await models(at("groq/m", url))
+        assert caught.value.remedy.startswith("set SSL_CERT_FILE to a file (PEM)")
+        with pytest.raises(BadResponse, match="without a list"):  # it answers, and is no cloud
+            await models(at("groq/m", url, SSL_CERT_FILE=str(certificate)))
+        with pytest.raises(ConfigError, match="no certificates can be read") as wrong:
+            await models(at("groq/m", url, SSL_CERT_FILE=str(tmp_path / "none")))
+    assert wrong.value.remedy == "set it to a file of certificates (PEM), or unset it"

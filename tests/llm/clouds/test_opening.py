@@ -12,7 +12,7 @@ from py_mono.llm.clouds.models import NO_KEY, parse_model
 from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.provider import LiteLLMProvider, create
 from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.errors import AccessDenied, ConfigError
+from py_mono.protocol.errors import AccessDenied, ConfigError, ProviderError
 from tests.llm.clouds.serving import KEY, play
 from tests.servers.fake_openai import FakeOpenAI, refuse, say
 
@@ -177,3 +177,14 @@ def test_a_key_file_that_is_none_is_left_to_litellm(tmp_path: Path, written: byt
     for path in (str(file), str(tmp_path), str(tmp_path / "none"), "\0"):
         environment = {"GOOGLE_APPLICATION_CREDENTIALS": path}
         assert opened(parse_model("vertex_ai/m", {}), EnvironmentKeys({}), environment).secrets == ()
+
+
+async def test_a_file_of_certificates_that_is_none_fails_the_request(tmp_path: Path) -> None:
+    for name, content in (("none", None), ("text", "no certificate")):
+        if content:
+            (tmp_path / name).write_text(content)
+        given = {"GROQ_API_KEY": KEY, "SSL_CERT_FILE": str(tmp_path / name)}
+        provider = LiteLLMProvider(ProviderSettings(provider="litellm", model="groq/m", environment=given))
+        with pytest.raises(ProviderError, match="no certificates can be read") as caught:
+            await provider.prepare()
+        assert caught.value.remedy == "set it to a file of certificates (PEM), or unset it"
