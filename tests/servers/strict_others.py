@@ -1,0 +1,67 @@
+"""What servers with OpenAI's wire refuse besides: Groq, Mistral, and those that want their own thinking back."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tests.servers import strict_openai
+from tests.servers.strictness import Body, Rule, Violation, broken
+
+
+def _reasoning(body: Body) -> Iterator[str]:
+    for at, message in enumerate(body["messages"]):
+        for key in sorted({"reasoning", "reasoning_content", "thinking_blocks"} & set(message)):
+            role = message["role"]
+            yield f"'messages.{at}' : for 'role:{role}' the following must be satisfied[('messages.{at}' : property '{key}' is unsupported)]"
+
+
+def _nine(body: Body) -> Iterator[str]:
+    for message in body["messages"]:
+        for call in message.get("tool_calls") or ():
+            if not re.fullmatch("[a-zA-Z0-9]{9}", call["id"]):
+                yield f"Tool call id was {call['id']} but must be a-z, A-Z, 0-9, with a length of 9."
+
+
+def _order(body: Body) -> Iterator[str]:
+    roles = [message["role"] for message in body["messages"]]
+    for before, after in pairwise(roles):
+        if (before, after) in {("tool", "user"), ("user", "tool"), ("assistant", "assistant"), ("user", "system")}:
+            yield f"Unexpected role '{after}' after role '{before}'"
+    if roles[-1] == "assistant":
+        yield "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant"
+
+
+def _thoughtful(body: Body) -> Iterator[str]:
+    for at, message in enumerate(body["messages"]):
+        if message.get("tool_calls") and not message.get("reasoning_content"):
+            yield f"thinking is enabled but reasoning_content is missing in assistant tool call message at index {at}"
+
+
+def _said(body: Body) -> Iterator[str]:
+    for message in body["messages"]:
+        if message["role"] == "assistant" and not message.get("content") and not message.get("tool_calls"):
+            yield "Assistant message must have either content or tool_calls, but not none."
+
+
+GROQ = (Rule("no thinking", "https://github.com/janhq/jan/issues/8136", _reasoning),)
+MISTRAL = (
+    Rule("ids of nine letters", "https://github.com/anomalyco/opencode/issues/1680", _nine),
+    Rule("order of roles", "https://github.com/BerriAI/litellm/issues/6323", _order),
+    Rule("something said", "https://docs.mistral.ai/api/#tag/chat", _said),
+)
+THINKERS = (Rule("their thinking", "https://github.com/mastra-ai/mastra/issues/12592", _thoughtful),)
+
+
+def groq(body: Body) -> list[Violation]:
+    """What Groq would refuse."""
+    return broken((*strict_openai.RULES[:-1], *GROQ), body)
+
+
+def mistral(body: Body) -> list[Violation]:
+    """What Mistral would refuse."""
+    return broken((*strict_openai.RULES[:3], *strict_openai.RULES[4:], *MISTRAL), body)
+
+
+def thinker(body: Body) -> list[Violation]:
+    """What Moonshot's thinking models would refuse; DeepSeek's want the same, in other words."""
+    return broken((*strict_openai.RULES[:-1], *THINKERS), body)
