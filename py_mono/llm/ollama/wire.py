@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from py_mono.llm.call_arguments import call_with
+from py_mono.llm.foreign import is_own
 from py_mono.llm.ollama.calls import asked_alone, the_only_tool
 from py_mono.protocol.messages import AssistantMessage, Message, ToolMessage
 from py_mono.protocol.ports import ModelRequest
@@ -156,6 +157,7 @@ class RequestEncoder:
             "truncate": False,  # an error is better than a prompt without its front
             "shift": False,  # the same, while the reply grows
         }
+        self._model = model
         self._num_ctx = num_ctx
         self._tools: tuple[tuple[ToolSpec, ...], bytes] = ((), b"")
         self._messages: list[Message] = []
@@ -171,7 +173,7 @@ class RequestEncoder:
         self._extend(request.messages)
         only = the_only_tool(request)
         tools = self._encoded_tools(request.tools) if only is None else _format(only)
-        last = b"" if only is None else b"," + _encoder.encode(_message(asked_alone(only)))
+        last = b"" if only is None else b"," + _encoder.encode(_message(asked_alone(only), self._model))
         head = _encoder.encode(front)[:-1] + tools + b',"messages":['
         return b"".join([head, system, *self._parts, last, b"]}"])
 
@@ -193,7 +195,7 @@ class RequestEncoder:
         del self._messages[same:], self._parts[same:]
         for message in messages[same:]:
             self._messages.append(message)
-            self._parts.append(b"," + _encoder.encode(_message(message)))
+            self._parts.append(b"," + _encoder.encode(_message(message, self._model)))
 
 
 def _duration(text: str) -> str | int:
@@ -224,14 +226,15 @@ class _WireMessage(Struct, omit_defaults=True):
     tool_call_id: str = ""
 
 
-def _message(message: Message) -> _WireMessage:
+def _message(message: Message, model: str) -> _WireMessage:
     match message:
         case AssistantMessage():
             calls = [
                 {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
                 for call in message.tool_calls
             ]
-            return _WireMessage("assistant", message.text, message.reasoning, calls or UNSET)
+            thinking = message.reasoning if is_own(message, model) else ""  # a template shows it as the model's own
+            return _WireMessage("assistant", message.text, thinking, calls or UNSET)
         case ToolMessage(result):
             return _WireMessage("tool", result.content, tool_name=result.name, tool_call_id=result.call_id)
         case _:

@@ -58,7 +58,7 @@ def test_what_strict_servers_refuse_is_put_into_a_form_they_take() -> None:
         result(nameless),
         AssistantMessage(reasoning="only thought"),
     )
-    user, reply, first, second, thought = encode(ModelRequest("s", messages, ()), GROQ)["messages"][1:]
+    user, reply, first, second, thought = encode(ModelRequest("s", messages, (TOOL,)), GROQ)["messages"][1:]
     assert user["content"]
     assert reply["content"] is None
     assert thought == {"role": "assistant", "content": "(no text)"}
@@ -88,17 +88,17 @@ def test_a_longer_conversation_begins_with_the_same_messages() -> None:
 
 def test_claude_is_told_what_to_cache() -> None:
     messages = (UserMessage("go"), AssistantMessage(tool_calls=(CALL,)), result(CALL))
-    first = encode(ModelRequest("s", messages[:1], ()), CLAUDE)["messages"]
+    first = encode(ModelRequest("s", messages[:1], (TOOL,)), CLAUDE)["messages"]
     assert first == [
         {"role": "system", "content": [{"type": "text", "text": "s", **MARK}]},
         {"role": "user", "content": [{"type": "text", "text": "go", **MARK}]},
     ]
-    second = encode(ModelRequest("s", messages, ()), CLAUDE)["messages"]
+    second = encode(ModelRequest("s", messages, (TOOL,)), CLAUDE)["messages"]
     assert second[1] == {"role": "user", "content": "go"}
     assert second[3] == {"role": "tool", "tool_call_id": "c1", "content": "text", **MARK}
     far = Model("openrouter/anthropic/claude-3.5-sonnet", "openrouter", "k", ("OPENROUTER_API_KEY",))
-    assert encode(ModelRequest("s", messages, ()), far)["messages"] == second
-    assert "cache_control" not in str(encode(ModelRequest("s", messages, ()), GROQ))
+    assert encode(ModelRequest("s", messages, (TOOL,)), far)["messages"] == second
+    assert "cache_control" not in str(encode(ModelRequest("s", messages, (TOOL,)), GROQ))
 
 
 def test_signatures_go_back_to_the_model_that_made_them_alone() -> None:
@@ -107,7 +107,7 @@ def test_signatures_go_back_to_the_model_that_made_them_alone() -> None:
         tool_calls=(CALL,), model="anthropic/m", provider_data={"thinking_blocks": blocks, "thought_signatures": {}}
     )
     signed = AssistantMessage(tool_calls=(CALL,), model="gemini/m", provider_data={"thought_signatures": {"c1": "sig"}})
-    request = ModelRequest("s", (thought, result(CALL), signed, result(CALL)), ())
+    request = ModelRequest("s", (thought, result(CALL), signed, result(CALL)), (TOOL,))
     _, to_claude, _, foreign, _ = encode(request, CLAUDE)["messages"]
     assert to_claude["thinking_blocks"] == blocks
     assert "provider_specific_fields" not in str(foreign)

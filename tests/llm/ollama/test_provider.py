@@ -104,7 +104,7 @@ async def test_text_thinking_and_usage_come_as_deltas_and_one_message() -> None:
 async def test_the_request_has_the_shape_that_ollama_documents() -> None:
     conversation: tuple[Message, ...] = (
         UserMessage("hi"),
-        AssistantMessage("I look.", "Hm.", (ToolCall("call_1", "read_file", {"path": "ä"}),)),
+        AssistantMessage("I look.", "Hm.", (ToolCall("call_1", "read_file", {"path": "ä"}),), "fake"),
         ToolMessage(ToolResult("call_1", "read_file", "text")),
     )
     with FakeOllama([say("ok")]) as server, provider_for(server) as provider:
