@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from py_mono.llm.clouds import said as told
 from py_mono.llm.clouds.models import NO_KEY, Model
+from py_mono.llm.http.connection import TlsFailure, tls_remedy
 from py_mono.llm.retrying import LONGEST_WAIT_S, Failure, limited
 from py_mono.llm.window.refused import says_too_long
 from py_mono.protocol.errors import (
@@ -67,7 +68,7 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
         return Failure(
             ProviderUnavailable(
                 f"{model.place} cannot be reached: {seen.broken}",
-                remedy=f"is the network up, and {url_variable(model)} right?",
+                remedy=_unreachable_remedy(seen.broken, model),
             )
         )
     if seen.status > _OK:
@@ -81,6 +82,19 @@ def from_failure(error: BaseException, seen: "Seen", model: Model) -> Exception:
     if "html" in seen.content_type:
         return not_an_api(model)
     return _from_words(said, model) or _from_stream(error, said, model)
+
+
+def _unreachable_remedy(why: str, model: Model) -> str:
+    """What mends a way that leads nowhere; TLS that fails is told by OpenSSL's words."""
+    variable = url_variable(model)
+    if "[SSL: " not in why:
+        return f"is the network up, and {variable} right?"
+    kind: TlsFailure = "untrusted" if "CERTIFICATE_VERIFY_FAILED" in why else "no_tls"
+    if "has expired" in why or "not yet valid" in why:
+        kind = "expired"
+    elif "mismatch" in why:
+        kind = "other_name"
+    return tls_remedy(kind, model.place, variable)
 
 
 def took_nothing(error: ProviderError, seen: "Seen") -> bool:

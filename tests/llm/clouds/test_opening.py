@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,12 @@ from py_mono.llm.clouds.keys import EnvironmentKeys
 from py_mono.llm.clouds.models import NO_KEY, parse_model
 from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.provider import LiteLLMProvider, create
-from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.errors import AccessDenied, ConfigError, ProviderError
+from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
+from py_mono.protocol.errors import AccessDenied, ConfigError, ProviderError, ProviderUnavailable
 from tests.llm.clouds.serving import KEY, play
+from tests.servers.certificates import make_certificate
 from tests.servers.fake_openai import FakeOpenAI, refuse, say
+from tests.servers.tls import tls_url
 
 CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
 
@@ -188,3 +191,29 @@ async def test_a_file_of_certificates_that_is_none_fails_the_request(tmp_path: P
         with pytest.raises(ProviderError, match="no certificates can be read") as caught:
             await provider.prepare()
         assert caught.value.remedy == "set it to a file of certificates (PEM), or unset it"
+
+
+@pytest.mark.parametrize(
+    ("made", "trust", "words"),
+    [
+        ({}, False, "set SSL_CERT_FILE to a file (PEM)"),
+        ({"days": -1}, True, "renew the certificate"),
+        ({"name": "gpu.example"}, True, "set GROQ_BASE_URL to the name that the certificate is for"),
+    ],
+    ids=["untrusted", "expired", "other name"],
+)
+async def test_a_certificate_that_is_not_trusted_says_what_mends_it(
+    tmp_path: Path, made: dict[str, Any], *, trust: bool, words: str
+) -> None:
+    certificate = make_certificate(tmp_path / "both.pem", **made)
+    trusting = {"SSL_CERT_FILE": str(certificate)} if trust else {}
+    async with tls_url(certificate) as url:
+        given = {"GROQ_API_KEY": KEY, "GROQ_BASE_URL": url, **trusting}
+        asked = ProviderSettings(
+            provider="litellm", model="groq/m", environment=given, litellm=LiteLLMSettings(attempts=1)
+        )
+        provider = LiteLLMProvider(asked)
+        with pytest.raises(ProviderUnavailable, match="cannot be reached") as caught:
+            await play(provider)
+        await provider.close()
+    assert caught.value.remedy.startswith(words)
