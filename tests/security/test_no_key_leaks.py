@@ -19,6 +19,7 @@ from py_mono.llm.ollama import errors as ollama_errors
 from py_mono.llm.retrying import Failure
 from py_mono.main import _report
 from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
+from py_mono.protocol.codec import is_fact
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.errors import ConfigError, ProviderError, PyMonoError
 from py_mono.protocol.events import (
@@ -44,9 +45,11 @@ from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.security.keys.manager import KeyManager
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
+from py_mono.session.export import json_lines
 from py_mono.session.store import Sessions
 from py_mono.ui.doctor.findings import Finding
 from py_mono.ui.doctor.report import as_object, rows
+from py_mono.ui.export_command import transcript as exported
 from py_mono.ui.json_mode import EventLines, TurnRecord, print_object, result_object
 from py_mono.ui.keys import listing, provider_named
 from py_mono.ui.output import Output
@@ -232,8 +235,10 @@ def transcript(chance: random.Random, secrets: list[str], redact: Redactor, fold
     store = Sessions(folder, redact=redact, notice=lambda _: None)
     session = store.new("/work")
     record = TurnRecord()
+    envelopes: list[Envelope] = []
     ways: list[Callable[[Envelope], None]] = [
         session.append,
+        envelopes.append,
         Secretless(Renderer(Screen(screen, {"TERM": "x"}, terminal=terminal, columns=columns, redact=redact)), redact),
         Secretless(EventLines(Output(export)), redact),
         record,
@@ -252,7 +257,9 @@ def transcript(chance: random.Random, secrets: list[str], redact: Redactor, fold
     events = [json.loads(line).get("event", {}) for line in export.getvalue().splitlines()]
     deltas = "".join(event["text"] for event in events if event.get("type", "").endswith(("_delta", "_output")))
     journal = Path(session.path).read_text(encoding="utf-8")
-    return "\n".join((screen.getvalue(), journal, export.getvalue().decode(), shown_again.getvalue(), deltas))
+    facts = [envelope for envelope in envelopes if is_fact(envelope.event)]
+    exports = "".join((*exported(facts, redact), *json_lines(facts, redact)))
+    return "\n".join((screen.getvalue(), journal, export.getvalue().decode(), shown_again.getvalue(), deltas, exports))
 
 
 def crashed(chance: random.Random, text: str) -> BaseException:
