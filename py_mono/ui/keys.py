@@ -45,7 +45,7 @@ def said(error: PyMonoError) -> str:
 
 def looks_like_a_name(word: str) -> bool:
     """Whether a word may be shown as a provider's name: what is too long or too odd for one may be a key."""
-    return len(word) <= _LONGEST_NAME and word.isascii() and word.replace("_", "").replace("-", "").isalpha()
+    return len(word) <= _LONGEST_NAME and word.isascii() and word.replace("_", "").isalpha()
 
 
 def provider_named(word: str) -> str:

@@ -32,9 +32,7 @@ async def key(app: "App", arguments: str) -> str:
     """What ``/key`` says."""
     words = arguments.split()
     app.learn(arguments[secret_start(f"/key {arguments}") - len("/key ") :].strip())
-    for word in words:
-        if not looks_like_a_name(word):
-            app.learn(word)
+    _learn(app, words)
     try:
         return await _done(app, words)
     except (ConfigError, SandboxError) as error:
@@ -43,10 +41,16 @@ async def key(app: "App", arguments: str) -> str:
 
 def meant(app: "App", text: str) -> str:
     """What is said to a line that was meant to be ``/key``."""
-    for word in text.split():
-        if not looks_like_a_name(word.strip("/\\")):
-            app.learn(word)
+    _learn(app, text.split())
     return _NOT_SENT
+
+
+def _learn(app: "App", words: Sequence[str]) -> None:
+    """Make known whatever may be a key, also as it is without the quotes round it."""
+    for word in words:
+        for spelled in {word, word.strip("\"'`<>/\\")}:
+            if not looks_like_a_name(spelled):
+                app.learn(spelled)
 
 
 async def _done(app: "App", words: Sequence[str]) -> str:
