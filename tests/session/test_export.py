@@ -1,10 +1,5 @@
 """A session for others to read: whole, without secrets, and harmless whatever was said in it."""
 
-import os
-import stat
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +9,6 @@ from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import decode_envelope, is_fact
 from py_mono.protocol.commands import CommandRun
-from py_mono.protocol.errors import SessionError
 from py_mono.protocol.events import (
     Envelope,
     ErrorInfo,
@@ -31,7 +25,6 @@ from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import Change, ToolCall, ToolResult
 from py_mono.security.redact import Redactor
 from py_mono.session.export import code, fence, json_lines, markdown
-from py_mono.session.new_file import write_new
 from py_mono.ui.terminal import harmless
 from tests.session.facts import SECRET, conversation
 
@@ -284,42 +277,3 @@ def test_long_results_say_how_much_is_left_out() -> None:
     text = exported(TurnStarted(1, UserMessage("x" * 20_000)), ToolFinished(ToolResult("1", "t", "row\n" * 5_000), 1))
     assert "x" * 20_000 in text
     assert "[… 14,000 characters, 3,500 lines left out …]" in text
-
-
-def test_a_new_file_is_its_owners_alone_and_takes_nothings_place(tmp_path: Path) -> None:
-    path = tmp_path / "a.md"
-    write_new(str(path), ["one\n", "zwei ü\udcff\n"])
-    assert path.read_text(encoding="utf-8") == "one\nzwei ü?\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(SessionError, match="is there already"):
-        write_new(str(path), ["other"])
-    (tmp_path / "link.md").symlink_to("nowhere")
-    with pytest.raises(SessionError, match="is there already"):
-        write_new(str(tmp_path / "link.md"), ["other"])
-    assert path.read_text(encoding="utf-8") == "one\nzwei ü?\n"
-    assert sorted(os.listdir(tmp_path)) == ["a.md", "link.md"]
-
-
-def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
-    def damaged() -> Iterator[str]:
-        yield "half"
-        raise SessionError("the journal is damaged")
-
-    with pytest.raises(SessionError, match="damaged"):
-        write_new(str(tmp_path / "a.md"), damaged())
-    assert os.listdir(tmp_path) == []
-    with pytest.raises(SessionError, match="cannot be written: No such file or directory"):
-        write_new(str(tmp_path / "none" / "a.md"), ["x"])
-
-
-def test_a_file_that_comes_while_it_is_written_stays(tmp_path: Path) -> None:
-    path = tmp_path / "a.md"
-
-    def pieces() -> Iterator[str]:
-        path.write_text("theirs", encoding="utf-8")
-        yield "ours"
-
-    with pytest.raises(SessionError, match="is there already"):
-        write_new(str(path), pieces())
-    assert path.read_text(encoding="utf-8") == "theirs"
-    assert os.listdir(tmp_path) == ["a.md"]
