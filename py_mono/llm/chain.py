@@ -99,7 +99,9 @@ class Chain:
             error = await self._get_ready()
         else:
             error = ProviderUnavailable(f"it kept failing, and is left alone for {first.breaker.left_s:.0f} s more")
-        self._error = await self._hand_over(error) if error is not None else None
+        while error is not None and await self._falls_back(error):
+            error = await self._get_ready()
+        self._error = error
         self._window = self._current.ready.window
         self._prepared = True
 
@@ -107,10 +109,12 @@ class Chain:
         """See ``Provider``. Whoever answered last is asked first."""
         error = await self._begin()
         while True:
+            falls_back = error is not None and await self._falls_back(error)
             for said in self._say():
                 yield said
             if error is not None:
-                raise self._reason if isinstance(error, _TOO_LONG) and self._reason is not None else error
+                error = await self._replaced(error, falls_back=falls_back)
+                continue
             self._noted = False
             self._current.breaker.asked()
             try:
@@ -125,7 +129,6 @@ class Chain:
                 error = self._caught(caught)
             if error is None:
                 return
-            error = await self._hand_over(error)
 
     async def close(self) -> None:
         """Close all of them; may be called twice."""
@@ -137,8 +140,9 @@ class Chain:
         """Be prepared; why nobody can be asked."""
         if not self._prepared:
             await self.prepare()
-        self._reason, self._error = self._error, None
-        return self._reason
+        error, self._error = self._error, None
+        self._reason = error
+        return error
 
     def _say(self) -> list[ModelChunk]:
         said, self._unsaid = self._unsaid, []
@@ -167,26 +171,31 @@ class Chain:
             breaker.rest(error.retry_after)
         return error
 
-    async def _hand_over(self, error: ProviderError) -> ProviderError | None:
-        """Have another one answer, because of ``error``; what is left of all errors where nobody can.
+    async def _falls_back(self, error: ProviderError) -> bool:
+        """Choose another one because of ``error``; False where another would not mend it, or there is none.
 
-        Another is asked also where the prompt is too long for who only stands in: that alone is no reason to trouble a
+        Another is chosen also where the prompt is too long for who only stands in: that alone is no reason to trouble a
         person with.
         """
         if not isinstance(error, _NOT_ELSEWHERE):
             self._reason = error
         elif self._current is self._links[0] or not isinstance(error, _TOO_LONG):
-            return error
-        while link := await self._candidate() or await self._candidate(rested=False):
-            before, after = self._current.ready, link.ready
-            self._unsaid.append(ModelFellBack(before.name, before.model, after.name, after.model, str(error)))
-            self._current = link
-            self._tried.append(link)
-            ended = await self._get_ready()
-            if ended is None:
-                return None
-            error = ended
-        return error
+            return False
+        link = await self._candidate() or await self._candidate(rested=False)
+        if link is None:
+            return False
+        before, after = self._current.ready, link.ready
+        self._unsaid.append(ModelFellBack(before.name, before.model, after.name, after.model, str(error)))
+        self._current = link
+        self._tried.append(link)
+        return True
+
+    async def _replaced(self, error: ProviderError, *, falls_back: bool) -> ProviderError | None:
+        """Prepare whoever was chosen in place of who came to ``error``; raises where nobody was."""
+        if falls_back:
+            return await self._get_ready()
+        self._tried = [self._current]
+        raise self._reason if isinstance(error, _TOO_LONG) and self._reason is not None else error
 
     async def _get_ready(self) -> ProviderError | None:
         """Prepare whoever is to answer; the error that it came to."""

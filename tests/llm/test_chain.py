@@ -29,7 +29,7 @@ from py_mono.protocol.errors import (
 from py_mono.protocol.events import ModelRetried, Notice, TextDelta
 from py_mono.protocol.messages import AssistantMessage, Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest, Provider
-from tests.llm.players import Played, Player, play
+from tests.llm.players import ASK, Played, Player, play
 from tests.llm.test_breaker import Clock
 
 ZERO = Usage(cost_usd=0.0)
@@ -183,6 +183,30 @@ async def test_one_that_cannot_be_prepared_is_passed_over_with_a_record_of_it() 
         *said("here", "m"),
     ]
     assert (first.asked, second.asked, chain.window) == (0, 0, 9)
+
+
+async def test_who_answers_is_said_before_it_is_ready() -> None:
+    ready = asyncio.Event()
+
+    class Slow(Player):
+        async def prepare(self) -> None:
+            await ready.wait()
+
+    async def here(_: Player, __: ModelRequest | None) -> AsyncGenerator[ModelChunk, None]:
+        for chunk in said("here", "m"):
+            yield chunk
+
+    chain = chain_of(player("one", [AWAY]), Slow(here, name="two"))
+    chunks = chain.stream(ASK)
+    assert [await anext(chunks), await anext(chunks)] == [failed("one", AWAY), fell_back("one", "two")]
+    ready.set()
+    assert [chunk async for chunk in chunks] == said("here", "m")
+
+
+async def test_a_request_after_one_that_failed_may_go_to_anyone_again() -> None:
+    chain = chain_of(player("one", [AWAY], said("back", "m")), player("two", [AWAY]))
+    assert (await turn(chain))[0].error is AWAY
+    assert (await play(chain)).chunks == [failed("two", AWAY), fell_back("two", "one"), *said("back", "m")]
 
 
 async def test_where_none_can_be_prepared_the_request_says_so() -> None:
