@@ -107,7 +107,10 @@ class Chain:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Whoever answered last is asked first."""
-        error = await self._begin()
+        if not self._prepared:
+            await self.prepare()
+        self._reason = error = self._error
+        self._error = None
         while True:
             falls_back = error is not None and await self._falls_back(error)
             for said in self._say():
@@ -135,14 +138,6 @@ class Chain:
         for link in self._links:
             if link.provider is not None:
                 await link.provider.close()
-
-    async def _begin(self) -> ProviderError | None:
-        """Be prepared; why nobody can be asked."""
-        if not self._prepared:
-            await self.prepare()
-        error, self._error = self._error, None
-        self._reason = error
-        return error
 
     def _say(self) -> list[ModelChunk]:
         said, self._unsaid = self._unsaid, []
