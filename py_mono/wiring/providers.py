@@ -1,11 +1,10 @@
 """The registry with everything that this program makes a provider from: settings, keys, fallbacks."""
 
-import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from py_mono.config import model_named
+from py_mono.config import Settings, model_named
 from py_mono.llm import registry
 from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.errors import ConfigError
@@ -17,7 +16,6 @@ from py_mono.utils.lazy import load
 from py_mono.wiring.choices import provider_settings
 
 if TYPE_CHECKING:
-    from py_mono.config import Settings
     from py_mono.llm.breaker import Breakers
     from py_mono.llm.readiness import Readiness
 
@@ -29,9 +27,7 @@ _PLAYED = ("scripted", "replay")
 class MadeProviders:
     """It is ``session.manager.Providers``."""
 
-    def __init__(
-        self, settings: "Settings", keys: KeyManager | None, replies: tuple[AssistantMessage, ...] = ()
-    ) -> None:
+    def __init__(self, settings: Settings, keys: KeyManager | None, replies: tuple[AssistantMessage, ...] = ()) -> None:
         """``replies`` are for a provider that replays.
 
         Raises:
@@ -109,9 +105,11 @@ class MadeProviders:
         return name == made.name and model in {asked, made.model, made.model.removeprefix(f"{name}/")}
 
 
-def bound(settings: "Settings", name: str, model: str = "") -> "Settings":
+def bound(settings: Settings, name: str, model: str = "") -> Settings:
     """The settings as if this provider had been configured; an empty model is the configured one of that provider."""
-    other = copy.copy(settings)
+    other = Settings()
+    for slot in Settings.__slots__:
+        setattr(other, slot, getattr(settings, slot))
     if not model and name != settings.provider:
         model = model_named(name, settings.environment)
     other.provider, other.model = name, model or (settings.model if name == settings.provider else "")
@@ -120,7 +118,7 @@ def bound(settings: "Settings", name: str, model: str = "") -> "Settings":
 
 def first_provider(
     providers: MadeProviders,
-    settings: "Settings",
+    settings: Settings,
     past: Sequence[Envelope],
     *,
     said: bool,
