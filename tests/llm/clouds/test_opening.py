@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from py_mono.llm.clouds.keys import EnvironmentKeys
+from py_mono.llm.clouds.loader import LOADER
 from py_mono.llm.clouds.models import NO_KEY, parse_model
 from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.provider import LiteLLMProvider, create
@@ -20,6 +21,12 @@ from tests.servers.fake_openai import FakeOpenAI, refuse, say
 from tests.servers.tls import tls_url
 
 CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def litellm() -> None:
+    """Loaded before: an import that goes on behind a test's end would meet the next one's filters of warnings."""
+    LOADER.start("openai").result(120)
 
 
 class StoredKeys:
