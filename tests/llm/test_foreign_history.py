@@ -37,7 +37,10 @@ from tests.servers.fake_http import Answer
 from tests.servers.strict_anthropic import StrictAnthropic
 from tests.servers.strict_gemini import StrictGemini
 from tests.servers.strict_openai import StrictOpenAI
+from tests.servers.strict_others import StrictGroq, StrictMistral, StrictOpenRouter
 from tests.servers.strictness import StrictServer, Violation
+
+pytestmark = pytest.mark.timeout(120)
 
 _TOOLS = tuple(ToolSpec(name, "does", {"type": "object", "properties": {}}) for name in ("read_file", "shell"))
 _GEMINI = "litellm.llms.vertex_ai.gemini.transformation"
@@ -80,6 +83,7 @@ NEXT = (
     _next("mistral/mistral-large-latest", strict_others.mistral),
     _next("moonshot/kimi-k2.5", strict_others.thinker),
     _next("openrouter/mistralai/devstral-medium", strict_others.mistral),
+    _next("openrouter/google/gemini-3-flash-preview", strict_others.openrouter_gemini),
     _next("anthropic/claude-haiku-4-5", _claude),
     _next("gemini/gemini-flash-latest", _gemini_3),
     _next("gemini/gemini-3-pro-preview", strict_gemini.check),
@@ -88,6 +92,9 @@ NEXT = (
 
 _WIRES: dict[str, tuple[type[StrictServer], Answer]] = {
     "openai/gpt-5-mini": (StrictOpenAI, fake_openai.say("ok")),
+    "groq/openai/gpt-oss-120b": (StrictGroq, fake_openai.say("ok")),
+    "mistral/mistral-large-latest": (StrictMistral, fake_openai.say("ok")),
+    "openrouter/google/gemini-3-flash-preview": (StrictOpenRouter, fake_openai.say("ok")),
     "anthropic/claude-opus-4-1": (StrictAnthropic, fake_anthropic.say("ok")),
     "gemini/gemini-3-pro-preview": (StrictGemini, fake_gemini.say("ok")),
 }
@@ -173,7 +180,7 @@ def _unmarked(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @given(session=sessions())
-@settings(_BUILD, max_examples=15)
+@settings(_BUILD, max_examples=10)
 async def test_each_wire_takes_what_was_said_from_litellm_itself(session: list[Asked]) -> None:
     request = ModelRequest("be brief", session[-1].messages, _TOOLS)
     for model, (server, answer) in _WIRES.items():

@@ -20,6 +20,9 @@ _OPENAI: dict[str, Any] = {
     "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
 }
 _MISTRAL = json.loads(json.dumps(_OPENAI).replace("call_1", "abcdefghi"))
+_OPENROUTER = deepcopy(_OPENAI)
+_SKIPPED = {"type": "reasoning.encrypted", "data": "skip_thought_signature_validator", "id": "call_1", "index": 0}
+_OPENROUTER["messages"][2]["reasoning_details"] = [_SKIPPED]
 _ANTHROPIC: dict[str, Any] = {
     "system": [{"type": "text", "text": "s"}],
     "tools": [{"name": "f", "input_schema": {}}],
@@ -55,6 +58,7 @@ _CHECKS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
     "openai": (_OPENAI, strict_openai.check),
     "groq": (_OPENAI, strict_others.groq),
     "mistral": (_MISTRAL, strict_others.mistral),
+    "openrouter": (_OPENROUTER, strict_others.openrouter_gemini),
     "moonshot": (_OPENAI, strict_others.thinker),
     "anthropic": (_ANTHROPIC, lambda body: strict_anthropic.check(body, {"own"})),
     "gemini": (_GEMINI, lambda body: strict_gemini.check(body, {"own"})),
@@ -80,6 +84,9 @@ BROKEN: list[tuple[str, str, Path, Any]] = [
     ("openai", "at most 128 tools", ("tools",), _OPENAI["tools"] * 129),
     ("openai", "no unknown field", ("messages", 2, "thinking_blocks"), []),
     ("groq", "no thinking", ("messages", 2, "reasoning_content"), "hm"),
+    ("groq", "content is text", ("messages", 1, "content"), [{"type": "text", "text": "go"}]),
+    ("openrouter", "reasoning details", ("messages", 2, "reasoning_details"), []),
+    ("openrouter", "reasoning details", ("messages", 2, "reasoning_details", 0, "data"), "another place's"),
     ("mistral", "ids of nine letters", ("messages", 2, "tool_calls", 0, "id"), "call_1"),
     ("mistral", "order of roles", ("messages", 4), _SAID),
     ("mistral", "something said", ("messages", 4), {"role": "assistant", "content": ""}),
@@ -155,6 +162,6 @@ def test_a_call_nested_deeper_than_go_reads_is_found() -> None:
 def test_every_rule_is_tried() -> None:
     tried = {rule for _, rule, _, _ in BROKEN} | {"depth"}
     rules = (*strict_openai.RULES, *strict_anthropic.RULES, *strict_gemini.RULES, *strict_ollama.RULES)
-    others = (*strict_others.GROQ, *strict_others.MISTRAL, *strict_others.THINKERS)
+    others = (*strict_others.GROQ, *strict_others.MISTRAL, *strict_others.OPENROUTER_GEMINI, *strict_others.THINKERS)
     assert {rule.name for rule in (*rules, *others)} <= tried
     assert all(rule.source.startswith("https://") for rule in (*rules, *others))

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tests.servers import strict_openai
+from tests.servers.fake_http import Request
+from tests.servers.strict_openai import StrictOpenAI
 from tests.servers.strictness import Body, Rule, Violation, broken
+
+_SKIP = "skip_thought_signature_validator"
 
 
 def _reasoning(body: Body) -> Iterator[str]:
@@ -43,13 +47,43 @@ def _said(body: Body) -> Iterator[str]:
             yield "Assistant message must have either content or tool_calls, but not none."
 
 
-GROQ = (Rule("no thinking", "https://github.com/janhq/jan/issues/8136", _reasoning),)
+def _texts(body: Body) -> Iterator[str]:
+    for at, message in enumerate(body["messages"]):
+        if not isinstance(message.get("content") or "", str):
+            role = message["role"]
+            yield (
+                f"'messages.{at}' : for 'role:{role}' the following must be satisfied[('messages.{at}.content' : value must "
+                "be a string)]"
+            )
+
+
+def _details(body: Body) -> Iterator[str]:
+    for at, message in enumerate(body["messages"]):
+        details = [one for one in message.get("reasoning_details") or () if one["type"] == "reasoning.encrypted"]
+        calls = message.get("tool_calls") or ()
+        if calls and not details:
+            yield (
+                "Gemini models require OpenRouter reasoning details to be preserved in each request. Please refer to our docs: "
+                "https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks. Upstream error: Function "
+                "call is missing a thought_signature in functionCall parts. Additional data, function call "
+                f"`default_api:{calls[0]['function']['name']}` , position {at + 1}."
+            )
+        elif details and [(one["id"], one["index"], one["data"]) for one in details] != [(calls[0]["id"], 0, _SKIP)]:
+            yield "Unable to submit request because Thought signature is not valid"
+
+
+GROQ = (
+    Rule("no thinking", "https://github.com/janhq/jan/issues/8136", _reasoning),
+    Rule("content is text", "https://github.com/tidyverse/ellmer/issues/162", _texts),
+)
 MISTRAL = (
     Rule("ids of nine letters", "https://github.com/anomalyco/opencode/issues/1680", _nine),
     Rule("order of roles", "https://github.com/BerriAI/litellm/issues/6323", _order),
     Rule("something said", "https://docs.mistral.ai/api/#tag/chat", _said),
 )
 THINKERS = (Rule("their thinking", "https://github.com/mastra-ai/mastra/issues/12592", _thoughtful),)
+
+OPENROUTER_GEMINI = (Rule("reasoning details", "https://github.com/RooCodeInc/Roo-Code/pull/10640", _details),)
 
 
 def groq(body: Body) -> list[Violation]:
@@ -65,3 +99,29 @@ def mistral(body: Body) -> list[Violation]:
 def thinker(body: Body) -> list[Violation]:
     """What Moonshot's thinking models would refuse; DeepSeek's want the same, in other words."""
     return broken((*strict_openai.RULES[:-1], *THINKERS), body)
+
+
+def openrouter_gemini(body: Body) -> list[Violation]:
+    """What OpenRouter would refuse where Google's models answer: signatures of one of its places are none at another."""
+    return broken((*strict_openai.RULES[:-1], *OPENROUTER_GEMINI), body)
+
+
+class StrictGroq(StrictOpenAI):
+    """OpenAI's wire with Groq's rules."""
+
+    def check(self, request: Request) -> list[Violation]:
+        return groq(request.json)
+
+
+class StrictMistral(StrictOpenAI):
+    """OpenAI's wire with Mistral's rules."""
+
+    def check(self, request: Request) -> list[Violation]:
+        return mistral(request.json)
+
+
+class StrictOpenRouter(StrictOpenAI):
+    """OpenAI's wire with OpenRouter's rules for Gemini."""
+
+    def check(self, request: Request) -> list[Violation]:
+        return openrouter_gemini(request.json)

@@ -36,6 +36,17 @@ _WITHOUT_CALL_IDS = frozenset(("gemini", "vertex_ai"))
 _WANT_THEIR_THINKING = frozenset(("deepseek", "moonshot"))
 """Who refuses a conversation in which the thinking of its own replies is missing; others refuse one in which it stands."""
 
+_UNSIGNED = {
+    "type": "reasoning.encrypted",
+    "data": "skip_thought_signature_validator",
+    "format": "google-gemini-v1",
+    "index": 0,
+}
+"""Google's placeholder for a signature, as OpenRouter hands it on.
+
+It stands for Gemini's own signatures too: OpenRouter asks at two places, and each refuses the other's.
+"""
+
 THINKING = "thinking_blocks"
 SIGNATURES = "thought_signatures"
 """Members of ``provider_data``: Anthropic's signed thinking, and Gemini's signature of each call by its id."""
@@ -156,6 +167,8 @@ def _reply(message: AssistantMessage, model: Model) -> dict[str, Any]:
             said["tool_calls"].append(encoded)
     if model.provider in _WANT_THEIR_THINKING and is_own(message, model.name) and message.reasoning:
         said["reasoning_content"] = message.reasoning
+    if message.tool_calls and model.name.startswith("openrouter/google/gemini-"):
+        said["reasoning_details"] = [{**_UNSIGNED, "id": said["tool_calls"][0]["id"]}]
     if blocks := own.get(THINKING):
         said[THINKING] = blocks
     return said
