@@ -1,10 +1,12 @@
 """A place for LiteLLM's provider to ask: one server for each wire, on this machine."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
 
 from py_mono.llm.clouds.provider import LiteLLMProvider
 from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
+from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.messages import AssistantMessage, UserMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.protocol.tools import ToolSpec
@@ -25,6 +27,33 @@ SERVERS: dict[str, type[FakeServer]] = {
     "gemini": FakeGemini,
     "ollama": FakeOllama,
 }
+
+
+CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
+
+
+class StoredKeys:
+    """Keys as a store has them, by the providers' names; each look is counted, with the thread that it was made in."""
+
+    def __init__(self, stored: dict[str, str] | None = None, *, closed: bool = False) -> None:
+        self.stored = stored or {}
+        self.closed = closed
+        self.found_in: list[str] = []
+
+    def may_have(self, provider: str, variables: Sequence[str]) -> bool:
+        del variables
+        return self.closed or provider in self.stored
+
+    def find(self, provider: str, variables: Sequence[str]) -> str:
+        del variables
+        self.found_in.append(threading.current_thread().name)
+        if self.closed:
+            raise CLOSED
+        return self.stored.get(provider, "")
+
+    def source(self, provider: str, variables: Sequence[str]) -> str:
+        del variables
+        return "stored" if provider in self.stored else ""
 
 
 @contextmanager

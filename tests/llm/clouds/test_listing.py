@@ -21,8 +21,7 @@ from py_mono.protocol.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from tests.llm.clouds.serving import KEY
-from tests.llm.clouds.test_opening import StoredKeys
+from tests.llm.clouds.serving import KEY, StoredKeys
 from tests.servers import fake_anthropic, fake_gemini, fake_openai
 from tests.servers.certificates import make_certificate
 from tests.servers.fake_http import Answer, FakeServer, Pause

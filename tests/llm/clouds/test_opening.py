@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +14,16 @@ from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.provider import LiteLLMProvider, create
 from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
 from py_mono.protocol.errors import AccessDenied, ConfigError, ProviderError, ProviderUnavailable
-from tests.llm.clouds.serving import KEY, play
+from tests.llm.clouds.serving import KEY, StoredKeys, play
 from tests.servers.certificates import make_certificate
 from tests.servers.fake_openai import FakeOpenAI, refuse, say
 from tests.servers.tls import tls_url
-
-CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def litellm() -> None:
     """Loaded before: an import that goes on behind a test's end would meet the next one's filters of warnings."""
     LOADER.start("openai").result(120)
-
-
-class StoredKeys:
-    """Keys as a store has them, by the providers' names; each look is counted, with the thread that it was made in."""
-
-    def __init__(self, stored: dict[str, str] | None = None, *, closed: bool = False) -> None:
-        self.stored = stored or {}
-        self.closed = closed
-        self.found_in: list[str] = []
-
-    def may_have(self, provider: str, variables: Sequence[str]) -> bool:
-        del variables
-        return self.closed or provider in self.stored
-
-    def find(self, provider: str, variables: Sequence[str]) -> str:
-        del variables
-        self.found_in.append(threading.current_thread().name)
-        if self.closed:
-            raise CLOSED
-        return self.stored.get(provider, "")
-
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        del variables
-        return "stored" if provider in self.stored else ""
 
 
 def settings(keys: StoredKeys | None, model: str = "openai/m", **environment: str) -> ProviderSettings:
