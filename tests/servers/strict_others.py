@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 from tests.servers import strict_openai
 from tests.servers.fake_http import Request
@@ -57,6 +58,10 @@ def _texts(body: Body) -> Iterator[str]:
             )
 
 
+def _first_id(message: dict[str, Any]) -> str:
+    return next((call["id"] for call in message.get("tool_calls") or ()), "")
+
+
 def _details(body: Body) -> Iterator[str]:
     for at, message in enumerate(body["messages"]):
         details = [one for one in message.get("reasoning_details") or () if one["type"] == "reasoning.encrypted"]
@@ -68,7 +73,9 @@ def _details(body: Body) -> Iterator[str]:
                 "call is missing a thought_signature in functionCall parts. Additional data, function call "
                 f"`default_api:{calls[0]['function']['name']}` , position {at + 1}."
             )
-        elif details and [(one["id"], one["index"], one["data"]) for one in details] != [(calls[0]["id"], 0, _SKIP)]:
+        elif details and [(one["id"], one["index"], one["data"]) for one in details] != [
+            (_first_id(message), 0, _SKIP)
+        ]:
             yield "Unable to submit request because Thought signature is not valid"
 
 
