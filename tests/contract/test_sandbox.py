@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ def children(parent: int | str = "self") -> list[int]:
     """The pids of a process's children, zombies included, oldest first."""
     threads = Path(f"/proc/{parent}/task").iterdir()
     return sorted(int(pid) for thread in threads for pid in (thread / "children").read_text().split())
+
+
+def open_files() -> set[tuple[str, str]]:
+    """The descriptors of this process, each with what it leads to."""
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            found.add((descriptor, os.readlink(f"/proc/self/fd/{descriptor}")))
+    return found
 
 
 def peak_kib(init: int) -> int:
@@ -368,7 +378,7 @@ async def test_a_worker_killed_in_a_call_is_reported_and_the_next_transaction_ha
 
 
 async def test_no_descriptor_and_no_child_is_left(backend: str, tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd")), children()
+    files, processes = open_files(), children()
     for _ in range(3):
         box = await Box(backend, tmp_path).open()
         for _ in range(5):
@@ -379,7 +389,7 @@ async def test_no_descriptor_and_no_child_is_left(backend: str, tmp_path: Path) 
         await box.sandbox.close()
         assert not exists(box.launcher.private_tmp)
         assert first.content == "4"
-    assert (len(os.listdir("/proc/self/fd")), children()) == before
+    assert (open_files() - files, children()) == (set(), processes)  # what an earlier test left may go meanwhile
 
 
 async def test_the_worker_keeps_no_descriptor_of_a_finished_call(box: Box) -> None:
