@@ -72,6 +72,8 @@ async def models(settings: ProviderSettings) -> tuple[str, ...]:
 
 async def ready(settings: ProviderSettings) -> Readiness:
     """Whether there is a key, and where it is from. A cloud is sent nothing; a server of one's own is asked for its list."""
+    if settings.provider == "litellm" and not settings.model:
+        return Readiness(ready=False, text="no model: /provider litellm PROVIDER/MODEL")
     try:
         model, keys = _asked(settings)
         if model.provider == "ollama_chat":
@@ -79,14 +81,15 @@ async def ready(settings: ProviderSettings) -> Readiness:
         model = await in_thread(lambda: opened(model, keys, settings.environment), "keys")
         there = await in_thread(lambda: find_spec("litellm"), "keys")
     except MissingKey as error:
-        return Readiness(ready=False, text=f"no key: {error.remedy}")
+        text = f"no key: /key {error.provider}"
     except ConfigError as error:
-        return Readiness(ready=False, text=": ".join(filter(None, (str(error), error.remedy))))
-    if there is None:
-        return Readiness(ready=False, text="LiteLLM is not installed: install py-mono again")
-    if is_local(model.server_url):
-        return await _local(model, settings)
-    return Readiness(ready=True, text=_key_text(model))
+        text = ": ".join(filter(None, (str(error), error.remedy)))
+    else:
+        if there is not None:
+            local = is_local(model.server_url)
+            return await _local(model, settings) if local else Readiness(ready=True, text=_key_text(model))
+        text = "LiteLLM is not installed: install py-mono again"
+    return Readiness(ready=False, text=text)
 
 
 async def _local(model: Model, settings: ProviderSettings) -> Readiness:

@@ -166,7 +166,11 @@ def parse_model(name: str, environment: Mapping[str, str], *, ollama_url: str = 
 
 
 class MissingKey(ConfigError):
-    """There is no key, wherever one is looked for."""
+    """There is no key for ``provider``, wherever one is looked for."""
+
+    def __init__(self, message: str, *, remedy: str, provider: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.provider = provider
 
 
 def no_key(model: Model) -> MissingKey:
@@ -177,6 +181,7 @@ def no_key(model: Model) -> MissingKey:
         + (
             "" if model.provider in _COMMON else f"; or is {model.provider!r} no cloud's name, as in groq/{model.name}?"
         ),
+        provider=model.provider,
     )
 
 

@@ -246,10 +246,7 @@ class InFile(StoredKeys):
         (at("azure/m"), Readiness(ready=True, text="LiteLLM looks for the keys of azure itself")),
         (
             at("groq/m", keys=StoredKeys()),
-            Readiness(
-                ready=False,
-                text="no key: /key groq in a session, or py-mono key set groq; or set GROQ_API_KEY",
-            ),
+            Readiness(ready=False, text="no key: /key groq"),
         ),
         (
             at("groq/m", keys=StoredKeys(closed=True)),
@@ -257,11 +254,7 @@ class InFile(StoredKeys):
         ),
         (
             ProviderSettings(provider="litellm"),
-            Readiness(
-                ready=False,
-                text="the provider litellm needs a model, and LITELLM_MODEL is not set: "
-                "set it like LITELLM_MODEL=groq/qwen/qwen3-32b, or name one with --model",
-            ),
+            Readiness(ready=False, text="no model: /provider litellm PROVIDER/MODEL"),
         ),
     ],
     ids=["environment", "stored", "file", "others", "none", "closed", "no model"],

@@ -230,7 +230,7 @@ def test_a_script_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_provider_is_named_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="no provider 'nope': .* are ollama, litellm, groq, .*, scripted, replay"):
+    with pytest.raises(ConfigError, match=r"no provider 'nope': .* are ollama, litellm, groq, .*, scripted, replay"):
         create(ProviderSettings(provider="nope"))
 
 
