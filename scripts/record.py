@@ -74,6 +74,17 @@ SCENES = (
         keys=(("lock:", "Push it.\r"), ("1 to 5>", "5\r"), ("why>", "not before the tests ran\r")),
         end="done ·",
     ),
+    Scene(
+        "keys",
+        "py-mono",
+        keys=(
+            ("lock:", f"/key groq gsk_{'0123456789' * 5}\r"),
+            ("is stored", "/key list\r"),
+            ("stored", "/provider groq\r"),
+            ("Switched provider", "/provider\r"),
+        ),
+        end="Available providers",
+    ),
 )
 
 
@@ -150,6 +161,7 @@ def record(scene: Scene, folder: Path) -> str:
         "TERM": "xterm-256color",
         "LANG": "C.UTF-8",
         "PY_MONO_HOME": str(folder / "home"),
+        "LLM_MASTER_KEY": "no secret: the key in the picture is none",
         "PY_MONO_SCRIPT": str(HERE / "scenes" / f"{scene.name}.txt"),
     }
     program = str(Path(sys.executable).with_name("py-mono"))
