@@ -164,11 +164,9 @@ class TextReply(PlainReply):
 
     def _feed(self, piece: str) -> list[Delta]:
         """What can be shown; what stands behind a call waits, for beside a native call that one is text too."""
-        deltas = self._stream.feed(piece) if piece else []
-        if self._behind or self._stream.found:
-            self._behind += deltas
-            return []
-        return self._said(deltas)
+        deltas = [*self._behind, *(self._stream.feed(piece) if piece else ())]
+        self._behind = deltas if self._stream.found else []  # what a call was found in may yet turn out to be thinking
+        return self._said([] if self._stream.found else deltas)
 
     def _said(self, deltas: Sequence[Delta]) -> list[Delta]:
         said = [delta for delta in deltas if delta.text]

@@ -433,6 +433,13 @@ def test_the_parser_finds_the_same_whether_it_is_there_from_the_start(parts: lis
         assert parsed == expected
 
 
+async def test_text_behind_a_call_that_was_only_thought_of_keeps_its_place() -> None:
+    thought = '<tool_call>{"name": "read_file", "arguments": {"path": "a"}}</tool_call>'
+    message = (await play(Replies(said(f"{thought}Action: read_file\n</think>Action taken: none"))))[-1]
+    assert isinstance(message, AssistantMessage)
+    assert (message.reasoning, message.text) == (thought, "Action: read_file\nAction taken: none")
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=8))
 async def test_whatever_is_printed_the_message_is_what_was_shown(parts: list[str]) -> None:
