@@ -3,24 +3,24 @@
 import re
 from collections import deque
 from collections.abc import Callable
-from difflib import SequenceMatcher
 from typing import NamedTuple
+
+from py_mono.utils.lazy import load
 
 DOTS = "••••"
 _DOT = "•"
 _BLANK = r"[\s\u200b-\u200f\u2060\ufeff]"
-_COMMAND = re.compile(
-    rf"(?P<before>{_BLANK}*+)(?P<slash>[/\\\uff0f]{_BLANK}*+)(?P<name>[^\W\d_]{{2,8}}+(?:[-_][^\W\d_]{{3,4}}+)?)(?P<end>{_BLANK}++|[=:]|$)"
-)
-_SPELLED_OUT = re.compile(
-    rf"{_BLANK}*+(?:(?:set|add|store|save){_BLANK}++)?(?:api[-_ ]?)?keys?{_BLANK}++(?:for{_BLANK}++)?"
+_COMMAND = rf"(?P<before>{_BLANK}*+)(?P<slash>[/\\\uff0f]{_BLANK}*+)(?P<name>[^\W\d_]{{2,8}}+(?:[-_][^\W\d_]{{3,4}}+)?)(?P<end>{_BLANK}++|[=:]|$)"
+_SPELLED_OUT = (
+    rf"(?i){_BLANK}*+(?:(?:set|add|store|save){_BLANK}++)?(?:api[-_ ]?)?keys?{_BLANK}++(?:for{_BLANK}++)?"
     rf"(?:anthropic|cohere|deepseek|gemini|groq|mistral|openai|openrouter|perplexity|xai)"
     rf"(?:{_BLANK}*+[=:]{_BLANK}*+|{_BLANK}++)"
-    rf"(?P<key>\S{{8,}}+){_BLANK}*+$",
-    re.IGNORECASE,
+    rf"(?P<key>\S{{8,}}+){_BLANK}*+$"
 )
-_NAME = re.compile(rf"[a-z][a-z_]{{0,19}}(?:{_BLANK}++|$)")
-_MARK = re.compile(r"\[redacted:([a-z-]{1,40})\]")
+"""Like ``_COMMAND`` it takes a millisecond to compile, which is done with the first line that may be meant."""
+_SLASHES = "/\\\uff0f"
+_NAME = rf"[a-z][a-z_]{{0,19}}(?:{_BLANK}++|$)"
+_MARK = r"\[redacted:([a-z-]{1,40})\]"
 _FIRST = ("set", "add", "remove")
 _ALONE = ("list", "help", "rotate")
 _NEAR = 0.66  # two of three letters
@@ -47,26 +47,35 @@ def key_line(text: str) -> KeyLine | None:
     A line that was meant to be ``/key`` is one, too: with blanks round the slash, in capitals, with letters missing or
     swapped. Who mistypes it still typed a key.
     """
-    match = _COMMAND.match(text)
+    match = re.match(_COMMAND, text) if any(slash in text for slash in _SLASHES) else None
     if match is None:
-        spelled_out = _SPELLED_OUT.match(text)
+        spelled_out = re.match(_SPELLED_OUT, text) if "key" in text.lower() else None
         return KeyLine(spelled_out.start("key"), exact=False) if spelled_out else None
     name = match["name"].lower()
-    if name != "key" and SequenceMatcher(None, re.sub("^(?:api|set|add)[-_]?|s$", "", name), "key").ratio() < _NEAR:
+    if name != "key" and not _near_key(re.sub("^(?:api|set|add)[-_]?|s$", "", name)):
         return None
     exact = match["slash"] + match["name"] == "/key" and not match["before"] and match["end"] not in {"=", ":"}
     return KeyLine(_start(text, match.end()), exact)
 
 
+def _near_key(name: str) -> bool:
+    ratio: float = load("difflib:SequenceMatcher")(None, name, "key").ratio()
+    return ratio >= _NEAR
+
+
 def _start(text: str, at: int) -> int:
     """Where the key begins: behind the provider's name, or with the first word that is none."""
-    first = _NAME.match(text, at)
+    first = _name_at(text, at)
     if first is not None and (word := first[0].strip()) in _FIRST + _ALONE:
         at = first.end()
         if word in _ALONE:
             return at
-    name = _NAME.match(text, at)
+    name = _name_at(text, at)
     return name.end() if name is not None else at
+
+
+def _name_at(text: str, at: int) -> re.Match[str] | None:
+    return re.compile(_NAME).match(text, at)
 
 
 def secret_start(text: str) -> int:
@@ -90,7 +99,7 @@ def held_secrets(text: str, redact: Callable[[str], str]) -> list[str]:
     without = redact(text)
     if without == text:
         return []
-    return sorted(set(_MARK.findall(without)) - set(_MARK.findall(text))) or ["known"]
+    return sorted(set(re.findall(_MARK, without)) - set(re.findall(_MARK, text))) or ["known"]
 
 
 class TypedKeys:
