@@ -20,7 +20,7 @@ from py_mono.ui.rendering.jobs import jobs_go_on
 from py_mono.ui.rendering.view import View
 from py_mono.ui.rendering.words import PHASES, STOPS, counted, fullness
 from py_mono.ui.terminal import Style, clip, duration, harmless, one_line
-from py_mono.utils.text import spoken
+from py_mono.utils.lazy import load
 
 
 def turn_started(view: View, event: TurnStarted) -> None:
@@ -104,6 +104,7 @@ def model_fell_back(view: View, event: ModelFellBack) -> None:
     """The request goes to another model."""
     view.text.end(view.at)
     void = "what it said above does not count; " if view.text.shown else ""
+    spoken = load("py_mono.utils.text:spoken")
     before, after = spoken(event.provider, event.model), spoken(event.to_provider, event.to_model)
     view.say(
         one_line(f"{before} did not answer ({event.reason}); {void}{after} answers for the rest of this turn"), "yellow"
