@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_mono.config import Folders, Settings, read
-from py_mono.llm.registry import names, split
+from py_mono.llm.registry import module_of, split
 from py_mono.protocol.errors import ConfigError
 from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
@@ -147,9 +147,10 @@ def case_of(
 
 def _provider(settings: Settings, keys: "KeyManager | None") -> "tuple[ProviderSettings, Problems]":
     problems: list[tuple[str, str]] = []
-    if settings.provider not in names():
-        said = f"there is no provider {settings.provider!r}; there are {', '.join(names())}"
-        problems.append((said, "export LLM_PROVIDER=ollama"))
+    try:
+        module_of(settings.provider)
+    except ConfigError as error:
+        problems.append((str(error), "export LLM_PROVIDER=ollama"))
     try:
         return provider_settings(settings, keys=keys), tuple(problems)
     except ConfigError as error:
