@@ -11,8 +11,6 @@ from py_mono.ui.cost_lines import cost_lines
 from py_mono.ui.doctor_command import doctor
 from py_mono.ui.jobs_commands import choices as jobs_choices
 from py_mono.ui.jobs_commands import jobs
-from py_mono.ui.keys_commands import choices as key_choices
-from py_mono.ui.keys_commands import key, meant, removable
 from py_mono.ui.line.secret import key_line
 from py_mono.ui.providers_commands import choices as provider_choices
 from py_mono.ui.providers_commands import model, model_choices, provider, providers
@@ -114,6 +112,16 @@ async def _export(app: "App", arguments: str) -> str:
     return said
 
 
+async def _key(app: "App", arguments: str) -> str:
+    said: str = await load("py_mono.ui.keys_commands:key")(app, arguments)
+    return said
+
+
+def _key_choices(app: "App", part: str = "choices") -> Sequence[tuple[str, str]]:
+    found: Sequence[tuple[str, str]] = load(f"py_mono.ui.keys_commands:{part}")(app)
+    return found
+
+
 def _anyway(_: "App") -> Sequence[tuple[str, str]]:
     return [("anyway", "also what somebody changed since")]
 
@@ -137,7 +145,7 @@ COMMANDS = (
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
     Command("/approvals", "[forget N]", "what you agreed to for this workspace", approvals, approvals_choices),
-    Command("/key", "PROVIDER [KEY]", "store a key; list, remove PROVIDER, rotate, help", key, key_choices),
+    Command("/key", "PROVIDER [KEY]", "store a key; list, remove PROVIDER, rotate, help", _key, _key_choices),
     Command("/providers", "", "who answers, who else could, and whether each is ready", providers),
     Command("/provider", "NAME [MODEL]", "have another one answer from here on", provider, provider_choices),
     Command("/model", "[MODEL]", "the models there are; have another one answer", model, model_choices),
@@ -183,7 +191,7 @@ COMPLETIONS = tuple(
 def choices(app: "App", start: str) -> Sequence[tuple[str, str]]:
     """The words that may stand after a command's name, each with what it means."""
     if start == "/key remove":
-        return removable(app)
+        return _key_choices(app, "removable")
     if start.startswith("/provider "):
         return model_choices(app, start.removeprefix("/provider ").strip())
     found = [command.choices for command in COMMANDS if command.name == start and command.choices is not None]
@@ -205,7 +213,8 @@ async def run_command(app: "App", text: str) -> str:
     arguments = rest[0] if rest else ""
     key_said = key_line(text)
     if key_said is not None and not key_said.exact:
-        return meant(app, text)
+        said: str = load("py_mono.ui.keys_commands:meant")(app, text)
+        return said
     if name.startswith("!"):
         return "!COMMAND is for a terminal, and nothing was run. To say it to the model, put a blank in front."
     if name in _PROMISED:

@@ -52,6 +52,17 @@ def test_the_wired_program_loads_nothing_heavy() -> None:
     assert not (HEAVY - {"asyncio", "msgspec", "ssl", "subprocess"}) & modules
 
 
+@pytest.mark.parametrize("face", ["oneshot", "repl"])
+def test_what_a_mistyped_command_needs_is_not_loaded_before_it_is_typed(face: str) -> None:
+    modules = loaded(f"import py_mono.wiring.commands, py_mono.ui.{face}")
+    assert not {"difflib", "py_mono.security.keys.vault", "py_mono.llm.chain", "py_mono.config_file"} & modules
+
+
+def test_a_plain_message_has_nothing_compiled_that_looks_for_keys_in_lines() -> None:
+    compiled = "import re\nassert not any('anthropic|cohere' in str(key) for key in re._cache)"
+    loaded(f"from py_mono.ui.line.secret import key_line\nkey_line('say hello')\n{compiled}")
+
+
 def test_a_provider_of_clouds_is_made_without_what_speaks_to_them() -> None:
     code = (
         "from py_mono.llm.registry import create\n"
