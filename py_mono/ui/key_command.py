@@ -29,6 +29,7 @@ def run(keys: StoredKeys, arguments: "Arguments", environment: Mapping[str, str]
     match arguments.action:
         case "set":
             provider = provider_named(arguments.name)
+            keys.check()
             key = _read(provider)
             redact.add(key)
             keys.set(provider, key)

@@ -28,6 +28,9 @@ class StoredKeys(Protocol):
     def source(self, provider: str, variables: Sequence[str]) -> str:
         """Where a key is found."""
 
+    def check(self) -> None:
+        """Nothing where one could be stored, as far as the master key goes."""
+
     def set(self, provider: str, key: str) -> None:
         """Store one."""
 
@@ -73,7 +76,7 @@ def provider_named(word: str) -> str:
         )
     near = _CALLED.get(name) or next(iter(get_close_matches(name, with_keys(), 1, _NEAR)), "")
     if near:
-        raise ConfigError(f"there is no provider {name}; is it {near}?", remedy="write its name as models bear it")
+        raise ConfigError(f"there is no provider {name}; is it {near}?", remedy=f"write {near}")
     return name
 
 

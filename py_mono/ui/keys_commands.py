@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from py_mono.protocol.errors import ConfigError, SandboxError
 from py_mono.ui.keys import listing, looks_like_a_name, provider_named, removed_text, rotated_text, said, stored_text
 from py_mono.ui.line.secret import secret_start
+from py_mono.ui.terminal import one_line
 from py_mono.utils.lazy import load
 from py_mono.utils.threads import in_thread
 
@@ -41,8 +42,9 @@ async def key(app: "App", arguments: str) -> str:
 
 def meant(app: "App", text: str) -> str:
     """What is said to a line that was meant to be ``/key``."""
-    _learn(app, text.split())
-    return _NOT_SENT
+    words = text.split()
+    _learn(app, words)
+    return _NOT_SENT if len(words) > 1 else f"There is no {one_line(text.strip())}: /key help shows what there is."
 
 
 def _learn(app: "App", words: Sequence[str]) -> None:
@@ -122,6 +124,7 @@ async def _asked(app: "App", provider: str) -> str:
             f"there is no terminal at which the key for {provider} could be asked for",
             remedy=f"pipe it in: py-mono key set {provider} < FILE",
         )
+    await in_thread(app.keys.check, "keys")
     return (await app.ask_key(f"the key for {provider}; it is not shown; Esc gives up")).strip()
 
 

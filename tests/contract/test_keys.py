@@ -71,7 +71,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]
 def test_the_first_key_is_set_between_two_turns_and_the_next_workers_cover_it(session: Session) -> None:
     assert session.turn("echo 1 > f; cat .keys.enc 2>&1 | grep -c 'No such'") == "1"
     assert session.is_marked
-    with pytest.raises(ConfigError, match="a session of py-mono runs"):
+    with pytest.raises(ConfigError, match="another session of py-mono runs"):
         session.keys.set("groq", _KEY)
     assert not session.file.exists()
     session.set_first()
@@ -121,7 +121,7 @@ def test_it_is_refused_while_a_turn_or_a_background_command_runs(session: Sessio
 def test_an_empty_file_is_written_into_only_while_no_worker_lives(session: Session) -> None:
     session.file.touch(mode=0o600)
     session.turn("true")
-    with pytest.raises(ConfigError, match="a session of py-mono runs"):
+    with pytest.raises(ConfigError, match="another session of py-mono runs"):
         session.keys.set("groq", _KEY)
     assert session.file.read_bytes() == b""
     session.set_first()
@@ -250,7 +250,7 @@ def test_sessions_side_by_side_hold_the_first_key_back_until_the_last_ends(tmp_p
     with Session(tmp_path, "auto") as one, Session(tmp_path, "auto") as other:
         one.turn("true")
         other.turn("true")
-        with pytest.raises(ConfigError, match="a session of py-mono runs"):
+        with pytest.raises(ConfigError, match="another session of py-mono runs"):
             one.set_first()
         assert one.turn("echo on") == "on"
         other.close()

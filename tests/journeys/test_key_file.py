@@ -65,7 +65,7 @@ def test_no_key_file_is_made_from_outside_while_a_session_runs(keyed: Program) -
             assert piece, said
             said += piece
         status, told = store()
-        assert (status, "a session of py-mono runs in this workspace" in told) == (2, True), told
+        assert (status, "another session of py-mono runs in this workspace" in told) == (2, True), told
         assert "/key" in told
         assert not (keyed.workspace / ".keys.enc").exists()
         session.kill()

@@ -80,6 +80,7 @@ async def test_help_says_all_of_it(app: App, line: str) -> None:
         ("/key groq gsk_ü", "a character that no key has"),
         ("/key groq", "there is no terminal at which the key for groq could be asked for"),
         (f"/keys groq {ODD}", "That line looks like /key, spelled otherwise."),
+        ("/keys", "There is no /keys: /key help shows what there is."),
         (f" /key groq {ODD}", "That line looks like /key, spelled otherwise."),
     ],
 )
@@ -90,6 +91,16 @@ async def test_what_is_wrong_is_said_without_the_key_and_nothing_stored(app: App
     assert not app.keys.exists()
     if ODD in line:
         assert ODD not in app.redact(f"later: {ODD}")
+
+
+async def test_no_key_is_asked_for_that_could_not_be_stored(app: App) -> None:
+    async def ask(_: str) -> str:
+        raise AssertionError
+
+    app.ask_key = ask
+    app.environment = {}
+    app.keys = KeyManager("/nowhere", "/nowhere", {}, learned=app.learn, secrets_folder="/nowhere")
+    assert "there is no master key" in await run_command(app, "/key groq")
 
 
 async def test_a_cloud_that_only_litellm_knows_can_have_a_key(app: App) -> None:

@@ -60,8 +60,8 @@ class Locks:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ConfigError(
-                    "a session of py-mono runs in this workspace, and its tools could read a file that is made now",
-                    remedy="set the first key there with /key PROVIDER, or end it first",
+                    "another session of py-mono runs in this workspace, and its tools could read a file that is made now",
+                    remedy="set the first key in that one with /key PROVIDER, or end it first",
                 ) from None
             yield
         finally:

@@ -132,6 +132,15 @@ class KeyManager:
         with self._mutex:
             return tuple(sorted(self._keys()))
 
+    def check(self) -> None:
+        """Nothing where a key could be stored, as far as the master key goes: to be asked before a person is asked for one.
+
+        Raises:
+            ConfigError: There is no master key, or it does not open what is stored.
+        """
+        with self._mutex:
+            self._vault().check()
+
     def set(self, provider: str, key: str) -> None:
         """Store a key, in place of the provider's former one; blanks around it are taken off.
 

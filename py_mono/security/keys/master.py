@@ -12,6 +12,9 @@ _FERNET = re.compile(r"[A-Za-z0-9+/_-]{43}=")
 _URL_SAFE = str.maketrans("+/", "-_")
 _SHORTEST = 12
 _LONGEST = 4096
+LOST = "where it is lost, move the file elsewhere and store the keys again with /key PROVIDER"
+"""What is left to do about a master key that is gone."""
+
 _MAKE_ONE = f'export {MASTER}="$(openssl rand -base64 32)"'
 
 
@@ -57,13 +60,19 @@ class MasterKey:
         return f"MasterKey({self.origin})"
 
 
-def master_key(elsewhere: Elsewhere) -> MasterKey:
-    """The one that is used from now on.
+def master_key(elsewhere: Elsewhere, sealed: str = "") -> MasterKey:
+    """The one that is used from now on; ``sealed`` is the path of what it has to open, where there is such a file.
 
     Raises:
         ConfigError: There is none, or what there is cannot be one.
     """
     text, origin = elsewhere.find((MASTER,))
+    if not text and sealed:
+        raise ConfigError(
+            f"there is no master key: {MASTER} is not set, so the keys in {sealed} cannot be opened",
+            remedy=f"start py-mono with {MASTER} set to the one they were stored with; {LOST}; or set the key's own "
+            "variable instead",
+        )
     if not text:
         raise ConfigError(
             f"there is no master key: {MASTER} is not set, so keys can neither be stored nor opened",

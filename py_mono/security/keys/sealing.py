@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt as Derivation
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys.header import SALT_BYTES, Scrypt, Sealed, check_of, damaged
-from py_mono.security.keys.master import MasterKey
+from py_mono.security.keys.master import LOST, MasterKey
 
 _MOST_DERIVED = 8
 _payload = msgspec.json.Decoder(dict[str, str])
@@ -68,8 +68,7 @@ class Sealing:
         raise ConfigError(
             f"{' and '.join(master.origin for master in masters)} cannot open {path}: the keys were stored with "
             "another master key",
-            remedy=f"set {masters[0].origin} to the one they were stored with; where it is lost, move the file "
-            "elsewhere and store the keys again with /key PROVIDER",
+            remedy=f"set {masters[0].origin} to the one they were stored with; {LOST}",
         )
 
     def seal(self, keys: Mapping[str, str], master: MasterKey, like: Scrypt | None) -> Sealed:

@@ -44,7 +44,7 @@ class Vault:
         """Store what ``change`` makes of the keys; None leaves them. Always under the master key. Raises ConfigError."""
 
         def changed(before: bytes | None) -> bytes | None:
-            master = self._masters()[0]
+            master = self._masters(sealed=bool(before))[0]
             like, keys = None, {}
             if before:
                 sealed, opened = self._opened(before)
@@ -65,21 +65,26 @@ class Vault:
                 return None
             sealed, opened = self._opened(before)
             count = len(opened.keys)
-            return self._ready(self._sealing().rotate(sealed, opened, self._masters()[0]))
+            return self._ready(self._sealing().rotate(sealed, opened, self._masters(sealed=True)[0]))
 
         self._store.change(rotated)
         return count
 
     def _opened(self, data: bytes) -> "tuple[Sealed, Opened]":
         sealed = header.parse(data, self._path)
-        opened = self._sealing().open(sealed, self._masters(), self._path)
+        opened = self._sealing().open(sealed, self._masters(sealed=True), self._path)
         for key in opened.keys.values():
             self._learned(key)
         return sealed, opened
 
-    def _masters(self) -> list[MasterKey]:
-        """The master key, then the one before where it is given."""
-        found = [master_key(self._elsewhere), previous_master_key(self._elsewhere)]
+    def check(self) -> None:
+        """Whether a key could be stored, as far as the master key goes. Raises ConfigError where not."""
+        if not self.keys():
+            self._masters(sealed=False)
+
+    def _masters(self, *, sealed: bool) -> list[MasterKey]:
+        """The master key, then the one before where it is given; ``sealed``: there is a file that it has to open."""
+        found = [master_key(self._elsewhere, self._path if sealed else ""), previous_master_key(self._elsewhere)]
         masters = [master for master in found if master is not None]
         for master in masters:
             for spelling in master.spellings:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from py_mono.protocol.errors import ConfigError
+from py_mono.security.keys.manager import KeyManager
 from tests.security.keys.safe import FERNET, OTHER_FERNET, PASSPHRASE, Safe, told
 
 
@@ -157,6 +158,27 @@ def test_without_the_right_master_key_all_is_refused_and_left(safe: Safe, act, m
     assert "gsk_one" not in told(caught.value)
     assert safe.content == before
     assert not Path(safe.places.ahead).exists()
+
+
+def test_who_has_stored_keys_and_no_master_key_is_not_told_to_make_a_new_one(safe: Safe) -> None:
+    safe.open().set("groq", "gsk_one")
+    acts = [KeyManager.stored, KeyManager.check, KeyManager.rotate]
+    for act in acts:
+        with pytest.raises(ConfigError, match=r"so the keys in .*\.keys\.enc cannot be opened") as caught:
+            act(safe.open({}))
+        assert "openssl" not in told(caught.value)
+        assert "the one they were stored with" in told(caught.value)
+
+
+def test_whether_a_key_could_be_stored_is_known_before_there_is_one(safe: Safe) -> None:
+    with pytest.raises(ConfigError, match="LLM_MASTER_KEY is not set"):
+        safe.open({}).check()
+    safe.open().check()
+    assert not safe.open().exists()
+    safe.open().set("groq", "gsk_one")
+    safe.open().check()
+    with pytest.raises(ConfigError, match="another master key"):
+        safe.open({"LLM_MASTER_KEY": OTHER_FERNET}).check()
 
 
 def test_a_first_key_without_a_master_key_makes_no_file(safe: Safe) -> None:

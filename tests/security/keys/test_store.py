@@ -162,14 +162,14 @@ def test_a_first_key_waits_for_no_session_and_makes_no_file_beside_one(safe: Saf
     sessions.parent.mkdir(parents=True)
     with sessions.open("wb") as session:
         fcntl.flock(session, fcntl.LOCK_SH)
-        with pytest.raises(ConfigError, match="a session of py-mono runs in this workspace") as caught:
+        with pytest.raises(ConfigError, match="another session of py-mono runs in this workspace") as caught:
             safe.open().set("groq", "gsk_one")
         assert "/key" in told(caught.value)
         assert safe.content is None
         assert not Path(safe.places.ahead).exists()
         assert not safe.open().exists()
         safe.file.touch()  # as a tool may
-        with pytest.raises(ConfigError, match="a session of py-mono runs in this workspace"):
+        with pytest.raises(ConfigError, match="another session of py-mono runs in this workspace"):
             safe.open().set("groq", "gsk_one")
         assert safe.content == b""
         assert not safe.open().exists()
