@@ -120,7 +120,8 @@ class _Transcript:
         usage = event.usage
         cost = f", {self._inline(self._turn.cost)}" if self._turn.total.requests else ""
         tokens = f"{usage.input_tokens:,} tokens in ({usage.cached_tokens:,} cached), {usage.output_tokens:,} out"
-        yield f"*The turn ended: {event.stop_reason}; {event.steps} steps, {tokens}{cost}.*"
+        steps = "1 step" if event.steps == 1 else f"{event.steps} steps"
+        yield f"*The turn ended: {event.stop_reason}; {steps}, {tokens}{cost}.*"
         if event.error is not None:
             yield self._fenced(f"{event.error.message}\n{event.error.remedy}")
 

@@ -56,10 +56,16 @@ async def run(app: App, prompt: str | None, output_format: str) -> int:
     refused = denial(record.denied)
     if refused is not None and output_format != "stream-json":
         screen.write(f"{refused.message}\n  {refused.remedy}\n")
-    if status == LIMIT and output_format != "stream-json" and app.session_id:
+    if status == LIMIT and output_format != "stream-json" and app.session_id and not _used_up(app):
         said = "do this instead: …" if finished.stop_reason == "repeated_calls" else "go on"
         screen.write(f'go on with: py-mono -r {app.session_id} -p "{said}"\n')
     return FAILED if output.lost and not status else status
+
+
+def _used_up(app: App) -> bool:
+    """Whether the session's budget is: it cannot go on as things are, and the error says what would let it."""
+    budget = app.agent.limits.session_budget_usd
+    return budget is not None and app.account.session.total.known_usd >= budget
 
 
 def _task(app: App, text: str) -> str:

@@ -97,6 +97,8 @@ def parse_key(arguments: "Arguments", options: list[str], literal: list[str]) ->
     """``py-mono key``; what is too much is not repeated on the screen: it may be a key."""
     parser = key_parser()
     _, more = parser.parse_known_intermixed_args([*options, *(word for word in literal if word)], arguments)
+    if arguments.action == "help":
+        parser.parse_args(["--help"])
     if arguments.action not in KEY_ACTIONS:
         parser.error(f"say one of {', '.join(KEY_ACTIONS)}")
     if more and arguments.action == "set":
@@ -150,7 +152,7 @@ def doctor_parser() -> Parser:
         epilog="Status 0 where everything works, 1 where something does not. Nothing is sent to a cloud.",
     )
     parser.add_argument("--json", action="store_true", help="one object, for programs")
-    parser.add_argument("--provider", metavar="NAME", help="look at this one: ollama (default) or litellm")
+    parser.add_argument("--provider", metavar="NAME", help="look at this one: ollama (default), groq, openai, …")
     parser.add_argument("-m", "--model", metavar="MODEL", help="look for this model")
     add_workspace_options(parser)
     return parser

@@ -60,6 +60,8 @@ def test_the_budget_of_a_session_counts_all_its_turns_and_then_no_turn_starts(pr
             "remedy": "raise session_usd under [budget] in config.toml, or start a new session",
         }
     )
+    stopped = program.run("-c", "-p", "go", script=ANSWER)
+    assert (stopped.status, "go on with" in stopped.stderr) == (3, False)  # it could not
     budget(program, "session_usd = 5")
     assert program.run("-c", "-p", "go", script=ANSWER).status == 0
     budget(program, "session_usd = 1")

@@ -118,6 +118,12 @@ def test_what_is_wrong_is_said_and_nothing_stored(
     assert not (keyed.workspace / ".keys.enc").exists()
 
 
+def test_help_is_a_twin_too(keyed: Program) -> None:
+    played = keyed.run("key", "help")
+    assert (played.status, played.stderr) == (0, "")
+    assert played.stdout.startswith("usage: py-mono key set PROVIDER")
+
+
 def test_without_the_master_key_nothing_is_stored_and_the_environment_still_listed(keyed: Program) -> None:
     assert keyed.run("key", "set", "groq", stdin=KEY.encode()).status == 0
     before = (keyed.workspace / ".keys.enc").read_bytes()

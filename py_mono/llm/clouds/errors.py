@@ -221,14 +221,15 @@ def _from_words(text: str, model: Model) -> ProviderError | None:  # noqa: PLR09
         )
     if _NO_TOOLS.search(text):
         return ToolsUnsupported(
-            f"the model {model.name} cannot call tools here: {text}", remedy="choose one that can with --model"
+            f"the model {model.name} cannot call tools here: {text}",
+            remedy="choose one that can with /model or --model",
         )
     if says_too_long(text):
         return ContextTooLong(f"the prompt does not fit the model's window: {text}", remedy=_SHORTER)
     if _NO_MODEL.search(text):
         return ModelNotFound(
             f"{model.provider} has no model {model.name.partition('/')[2]!r}: {text}",
-            remedy="name another with --model, as the provider's list of models writes it",
+            remedy="name another with /model or --model, as the provider's list of models writes it",
         )
     return None
 

@@ -190,7 +190,8 @@ def _whole_name(name: str) -> str:
     if not name:
         raise ConfigError(
             "the provider litellm needs a model, and LITELLM_MODEL is not set",
-            remedy="set it like LITELLM_MODEL=groq/qwen/qwen3-32b, or name one with --model",
+            remedy="set it like LITELLM_MODEL=groq/qwen/qwen3-32b, or name one with --model; in a session: "
+            "/provider litellm groq/qwen/qwen3-32b",
         )
     provider, slash, rest = name.partition("/")
     if slash and provider and rest:

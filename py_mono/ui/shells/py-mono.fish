@@ -122,7 +122,7 @@ complete -c py-mono -n '_shtab_py_mono_using debug; and test $_shtab_py_mono_npo
 complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a doctor -d 'Say what is wrong here, and the one command that mends it: the model'"'"'s server, the lock, the workspace.'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -l json -d 'one object, for programs'
-complete -c py-mono -n '_shtab_py_mono_using doctor' -l provider -x -d 'look at this one: ollama (default) or litellm'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l provider -x -d 'look at this one: ollama (default), groq, openai, …'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -s m -l model -x -d 'look for this model'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -l add-dir -xka "(__fish_complete_directories)" -d 'one more folder tools may use; repeatable'
