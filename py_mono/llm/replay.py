@@ -5,14 +5,19 @@ from collections.abc import AsyncGenerator, Sequence
 
 from py_mono.llm.readiness import Readiness
 from py_mono.llm.settings import ProviderSettings
-from py_mono.protocol.errors import ReplayDiverged
+from py_mono.protocol.errors import ConfigError, ReplayDiverged
 from py_mono.protocol.events import ReasoningDelta, TextDelta
 from py_mono.protocol.messages import AssistantMessage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 
 
 def create(settings: ProviderSettings) -> "ReplayProvider":
-    """The provider for ``settings.replies``."""
+    """The provider for ``settings.replies``. Raises ConfigError where there are none."""
+    if not settings.replies:
+        raise ConfigError(
+            "the provider replay plays a session, and none is named",
+            remedy="start it with py-mono --provider replay -r ID",
+        )
     return ReplayProvider(settings.replies, model=settings.model)
 
 

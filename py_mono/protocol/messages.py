@@ -12,6 +12,10 @@ StopReason = Literal["end", "tool_use", "length"]
 """Why a reply ended: it was complete, it asks for tools, or the output limit cut it."""
 
 
+_MOST = 1 << 53
+"""Tokens: of larger numbers JSON is not sure."""
+
+
 class Usage(Struct, frozen=True):
     """What a request (or a turn: the sum) took, in tokens.
 
@@ -28,9 +32,14 @@ class Usage(Struct, frozen=True):
     cost_usd: float | None = None
 
     def __post_init__(self) -> None:
-        """Whoever gives a price, a sum or a server that lies included: it is an amount, or not known."""
+        """Whoever gives them, a sum or a server that lies included: a price is an amount, or not known, and counts are counts."""
         if self.cost_usd:
             force_setattr(self, "cost_usd", exact(self.cost_usd))
+        if not (
+            0 <= self.input_tokens <= _MOST and 0 <= self.output_tokens <= _MOST and 0 <= self.cached_tokens <= _MOST
+        ):
+            for name in ("input_tokens", "output_tokens", "cached_tokens"):
+                force_setattr(self, name, min(max(getattr(self, name), 0), _MOST))
 
     def __add__(self, other: "Usage") -> "Usage":
         """The sum; the cost is unknown as soon as one side's is."""

@@ -40,6 +40,9 @@ class Providers(Protocol):
     def create(self, name: str, model: str) -> Provider:
         """Make one; an empty model leaves it to the settings. Raises ConfigError where it cannot be had."""
 
+    def forgive(self) -> None:
+        """Have those asked again at once who were left alone because they kept failing."""
+
     def preload(self, name: str, model: str) -> None:
         """Begin to load what its first request needs; returns at once."""
 
@@ -84,6 +87,7 @@ class SessionManager:
         """
         made = self.providers.create(name, model)
         self._bind(made)
+        self.providers.forgive()  # whoever chooses by hand wants to see what comes of it
         old, self.active = self.active, made
         self.release(old)
         self.bind_once(None)
@@ -99,6 +103,7 @@ class SessionManager:
         """
         made = self.providers.create(self.active.name, self.active.model)
         self._bind(made)
+        self.providers.forgive()
         old, self.active = self.active, made
         self.release(old)
 

@@ -12,7 +12,7 @@ def exact(dollars: float | None) -> float | None:
     """
     if dollars is None or not dollars >= 0:  # also what is no number, which compares to nothing
         return None
-    return round(min(dollars, _MOST), _DIGITS)
+    return round(float(min(dollars, _MOST)), _DIGITS)  # a whole number may be too large for a float
 
 
 def money(dollars: float) -> str:

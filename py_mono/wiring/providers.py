@@ -52,11 +52,6 @@ class MadeProviders:
 
     def create(self, name: str, model: str) -> Provider:
         """See ``Providers``; with the fallbacks behind it, if there are any."""
-        if name == "replay" and not self._replies:
-            raise ConfigError(
-                "the provider replay plays a session, and none is named",
-                remedy="start it with py-mono --provider replay -r ID",
-            )
         settings = self.settings_of(name, model)
         made = registry.create(settings)
         specs = [spec for spec in self._settings.fallback if not self._is(spec, made, settings.model)]
@@ -64,11 +59,15 @@ class MadeProviders:
             return made
         if self._breakers is None:
             self._breakers = load("py_mono.llm.breaker:Breakers")()
-        self._breakers.forget()  # whoever chooses by hand wants to see what comes of it
         chain: Provider = load("py_mono.llm.chain:chained")(
             made, [(spec, partial(self._fallback, spec)) for spec in specs], self._breakers
         )
         return chain
+
+    def forgive(self) -> None:
+        """See ``Providers``."""
+        if self._breakers is not None:
+            self._breakers.forget()
 
     def preload(self, name: str, model: str) -> None:
         """See ``Providers``."""

@@ -126,3 +126,11 @@ def test_a_fallback_without_a_key_is_said_and_left_out(program: Program) -> None
         played = ask(program, first, second, LLM_FALLBACK="groq/m,openai/fake")
     assert (played.status, played.stdout) == (0, "Here.\n"), played.stderr
     assert "GROQ_API_KEY" in played.stderr
+
+
+def test_a_fallback_that_only_plays_a_recording_is_left_out_and_the_real_cause_told(program: Program) -> None:
+    with FaultServer([[RESPONSE[:-40], End.FIN]] * 4, routes=OLLAMA.routes) as first, FaultServer([]) as second:
+        played = ask(program, first, second, LLM_FALLBACK="replay")
+    assert played.status == 75
+    assert "replay cannot stand in: the provider replay plays a session, and none is named" in played.stderr
+    assert "incomplete chunked read" in played.stderr.rpartition("cannot stand in")[2]

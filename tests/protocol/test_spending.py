@@ -49,11 +49,18 @@ def test_finer_prices_are_off_by_half_a_unit_for_each_request_at_most(costs: lis
 
 @pytest.mark.parametrize(("said", "kept"), [
     (0.0012000000000000001, 0.0012), (0.1 + 0.2, 0.3), (0.0, 0.0), (None, None), (-0.5, None), (float("nan"), None),
-    (float("inf"), 1e9), (1e308, 1e9), (3.75e-8, 3.75e-8),
+    (float("inf"), 1e9), (1e308, 1e9), (3.75e-8, 3.75e-8), (10**400, 1e9),
 ])  # fmt: skip
 def test_a_price_is_an_amount_or_not_known(said: float | None, kept: float | None) -> None:
     assert Usage(cost_usd=said).cost_usd == kept
     assert json.loads(encode(Usage(cost_usd=said)))["cost_usd"] == kept
+
+
+@pytest.mark.parametrize(("said", "kept"), [(-1, 0), (10**30, 1 << 53), (7, 7)])
+def test_tokens_are_as_many_as_json_can_count(said: int, kept: int) -> None:
+    counted = Usage(said, said, said)
+    assert (counted.input_tokens, counted.output_tokens, counted.cached_tokens) == (kept, kept, kept)
+    assert json.loads(encode(counted + counted))["input_tokens"] <= 1 << 53
 
 
 def test_a_server_that_lies_cannot_fill_a_budget_again() -> None:

@@ -43,6 +43,7 @@ class Voices:
         self.preloaded: list[str] = []
         self.asked = 0
         self.gone = False
+        self.forgiven = 0
         self.release = asyncio.Event()
         self.release.set()
 
@@ -53,6 +54,9 @@ class Voices:
         if name == "locked":
             raise ConfigError("there is no key for locked")
         return Voice(name, model or "usual")
+
+    def forgive(self) -> None:
+        self.forgiven += 1
 
     def preload(self, name: str, model: str) -> None:
         self.preloaded.append(f"{name} {model}")
@@ -123,6 +127,15 @@ async def test_what_cannot_be_had_changes_nothing() -> None:
     assert (manager.active, manager.once, bound.provider) == (first, once, None)
     assert voices.preloaded == ["far "]
     assert first.closed == 0
+
+
+async def test_who_is_chosen_by_hand_is_asked_at_once_and_one_message_forgives_nobody() -> None:
+    manager, voices, _ = managed(Voice("near"))
+    manager.bind_once(manager.create_once("far"))
+    assert voices.forgiven == 0
+    manager.switch("far")
+    manager.renew()
+    assert voices.forgiven == 2
 
 
 async def test_nothing_is_switched_under_a_turn() -> None:

@@ -262,6 +262,9 @@ class FakeProviders:
             raise ConfigError("there is no key for locked", remedy="/key locked")
         return FakeProvider(name, model or "usual")
 
+    def forgive(self) -> None:
+        pass
+
     def preload(self, name: str, model: str) -> None:
         pass
 

@@ -155,13 +155,14 @@ class Reply:
         if self._model.provider == "ollama_chat":
             return 0.0
         cost = getattr(self._usage, "cost", None)
-        known = isinstance(cost, int | float) and (priced or self._model.provider == "openrouter")
-        return float(cost) if known and cost is not None else None
+        if isinstance(cost, bool) or not isinstance(cost, int | float):
+            return None
+        return cost if priced or self._model.provider == "openrouter" else None
 
 
 def _count(usage: object, name: str) -> int:
     value = getattr(usage, name, None)
-    return max(value, 0) if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _is_object(text: str) -> bool:
