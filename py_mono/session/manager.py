@@ -40,6 +40,9 @@ class Providers(Protocol):
     def create(self, name: str, model: str) -> Provider:
         """Make one; an empty model leaves it to the settings. Raises ConfigError where it cannot be had."""
 
+    def clouds(self, name: str, model: str) -> frozenset[str]:
+        """Whose keys open a provider bound to this model, and those that stand in for it."""
+
     def forgive(self) -> None:
         """Have those asked again at once who were left alone because they kept failing."""
 

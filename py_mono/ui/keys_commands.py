@@ -111,11 +111,11 @@ async def _set(app: "App", words: Sequence[str]) -> str:
 
 
 def _taken_up(app: "App", provider: str) -> bool:
-    """Whether who answers is opened by the key that has changed: then it is made anew before the next turn."""
+    """Whether who answers, or who stands in, is opened by the key that has changed: then all are made anew before the next turn."""
     active = app.providers.active
-    cloud = active.model.partition("/")[0] if active.name == "litellm" else active.name
-    app.keys_changed = app.keys_changed or cloud == provider
-    return cloud == provider
+    changed = provider in app.providers.providers.clouds(active.name, active.model)
+    app.keys_changed = app.keys_changed or changed
+    return changed
 
 
 async def _asked(app: "App", provider: str) -> str:

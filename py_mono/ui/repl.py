@@ -169,7 +169,7 @@ class Repl:
         """Run a command of the person's own."""
         if self._prepared is not None:
             await self._prepared
-        self._view.wait(f"running {one_line(text.lstrip('!'))}")
+        self._view.wait(f"running {one_line(self._app.redact(text.lstrip('!')))}")
         self._live.changed()
         await run_own(self._app, self._view, text)
         if self._app.dry_run:

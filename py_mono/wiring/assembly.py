@@ -1,5 +1,6 @@
 """The agent and its app, put together."""
 
+import asyncio
 import os
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from py_mono.agent.guards import Limits
 from py_mono.agent.turn import Compose
 from py_mono.config import printable
 from py_mono.llm.prompts.render import contradicts, read_context, render
+from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
 from py_mono.protocol.ports import Branch, Emit, Provider
 from py_mono.sandbox.branch import WorkerSandbox
@@ -28,6 +30,7 @@ from py_mono.ui.lock import describe
 from py_mono.ui.signals import Signals
 from py_mono.utils.lazy import load
 from py_mono.utils.shell import shell_path
+from py_mono.utils.threads import in_thread
 from py_mono.utils.version import VERSION
 from py_mono.wiring.gate import LateGate
 from py_mono.wiring.providers import MadeProviders, bound
@@ -78,7 +81,9 @@ def make_app(
         diagnose=lambda: load("py_mono.wiring.diagnosis:report")(
             bound(settings, manager.active.name, manager.active.model), sandbox.lock, keys
         ),
-        on_shown=lambda: _once_shown(agent, sandbox.snapshots, manager, notices),
+        on_shown=lambda: _once_shown(
+            agent, sandbox.snapshots, manager, settings.workspace if keys.exists() else "", notices
+        ),
     )
 
 
@@ -143,12 +148,27 @@ def _composer(settings: "Settings", gate: LateGate) -> Compose:
     return compose
 
 
-def _once_shown(agent: Agent, snapshots: ThreadedSnapshots | None, manager: SessionManager, notices: "Notices") -> None:
-    """What could not be said before, and what takes so long to load that the first request should not wait for it."""
+def _once_shown(
+    agent: Agent, snapshots: ThreadedSnapshots | None, manager: SessionManager, workspace: str, notices: "Notices"
+) -> None:
+    """What could not be said before, and what takes so long to load that the first request should not wait for it.
+
+    ``workspace`` is named where keys are stored in it.
+    """
     notices.to(agent.notice)
     if snapshots is not None:
         snapshots.tidy_later(_TIDY_AFTER_S, lambda: agent.history.undo.needed, agent.notice)
     manager.providers.preload(manager.active.name, manager.active.model)
+    if workspace:
+        asyncio.ensure_future(_keep_out_of_git(workspace, agent))  # noqa: RUF006 - nobody waits for it
+
+
+async def _keep_out_of_git(workspace: str, agent: Agent) -> None:
+    """Have git leave the stored keys alone, also where the repository was made after them."""
+    try:
+        await in_thread(lambda: load("py_mono.security.keys.git:keep_out")(workspace), "git")
+    except ConfigError as error:
+        agent.notice(f"{error}; {error.remedy}")
 
 
 def _system_prompt(settings: "Settings", profile: Profile) -> str:

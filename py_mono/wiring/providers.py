@@ -64,6 +64,11 @@ class MadeProviders:
         )
         return chain
 
+    def clouds(self, name: str, model: str) -> frozenset[str]:
+        """See ``Providers``."""
+        asked = [(name, model), *map(registry.split, self._settings.fallback)]
+        return frozenset(model.partition("/")[0] if name == "litellm" else name for name, model in asked)
+
     def forgive(self) -> None:
         """See ``Providers``."""
         if self._breakers is not None:

@@ -46,6 +46,24 @@ def test_the_first_key_of_a_session_is_out_of_reach_of_its_next_command(keyed: P
     assert_no_key(played.stdout + played.stderr + listed)
 
 
+def test_a_repository_that_is_made_after_the_keys_leaves_them_alone(keyed: Program) -> None:
+    assert keyed.run("key", "set", "groq", stdin=KEY.encode()).status == 0
+    git = ("git", "-C", str(keyed.workspace))
+    subprocess.run([*git, "init", "-q"], check=True)
+    keyed.script("text: ready")
+    with subprocess.Popen(
+        keyed.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=keyed.environment(), cwd=keyed.workspace
+    ) as session:
+        assert session.stdin
+        until = time.monotonic() + 30
+        status = b"?? .keys.enc\n"
+        while b".keys.enc" in status and time.monotonic() < until:
+            time.sleep(0.05)
+            status = subprocess.run([*git, "status", "--short"], capture_output=True, check=True).stdout
+        session.stdin.close()
+    assert b".keys.enc" not in status
+
+
 def test_no_key_file_is_made_from_outside_while_a_session_runs(keyed: Program) -> None:
     def store() -> "tuple[int, str]":
         played = keyed.run("key", "set", "groq", stdin=KEY.encode())

@@ -176,6 +176,20 @@ def test_a_session_takes_a_new_key_at_once(keyed: Program) -> None:
             assert_no_key(path.read_text(encoding="utf-8", errors="replace"))
 
 
+def test_who_stands_in_takes_a_new_key_at_once_too(keyed: Program) -> None:
+    with FakeOpenAI([fake_openai.say("one"), fake_openai.say("two")]) as server:
+        played = keyed.run(
+            *("--provider", "ollama", "-m", "m"),
+            stdin="\n".join(["first", f"/key groq {KEY}", "second"]).encode(),
+            OLLAMA_BASE_URL="http://127.0.0.1:9",
+            LLM_FALLBACK="groq/m",
+            GROQ_API_KEY="gsk_from_the_environment_1",
+            GROQ_BASE_URL=server.url,
+        )
+        sent = [request.headers["authorization"] for request in server.chats]
+    assert sent == ["Bearer gsk_from_the_environment_1", f"Bearer {KEY}"], played.stdout + played.stderr
+
+
 def test_one_shot_sends_no_key_to_the_model(keyed: Program) -> None:
     played = keyed.run("-p", stdin=f"/key groq {KEY}".encode())
     assert played.status == 2

@@ -262,6 +262,10 @@ class FakeProviders:
             raise ConfigError("there is no key for locked", remedy="/key locked")
         return FakeProvider(name, model or "usual")
 
+    def clouds(self, name: str, model: str) -> frozenset[str]:
+        del model
+        return frozenset((name,))
+
     def forgive(self) -> None:
         pass
 

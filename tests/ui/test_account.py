@@ -55,14 +55,14 @@ Tokens of a turn: at most 9,000\
 def test_the_cost_is_told_by_model_of_the_session_the_last_turn_and_the_last_request() -> None:
     events: list[Event] = [
         TurnStarted(1, UserMessage("a")), reply("qwen3:8b", 31_000, 205),
-        TurnStarted(2, UserMessage("b")), lost("groq/qwen/qwen3-32b", 900, cost=0.0004),
-        reply("groq/qwen/qwen3-32b", 900, 12, 512, cost=0.0012), HistoryCleared(),
+        TurnStarted(2, UserMessage("b")), lost("openai/gpt-4.1-mini", 900, cost=0.0004),
+        reply("openai/gpt-4.1-mini", 900, 12, 512, cost=0.0012), HistoryCleared(),
         reply("anthropic/claude-sonnet-4-5-20250929", 1_234_567, 45_678, 1_000_000, cost=1.25),
     ]  # fmt: skip
     assert said(events, Limits(max_budget_usd=1, session_budget_usd=2)) == snapshot("""\
                          requests  failed         in     cached     out     cost
 qwen3:8b                        1       0     31,000          0     205     free
-groq/qwen/qwen3-32b             2       1      1,800        512      12  $0.0016
+openai/gpt-4.1-mini             2       1      1,800        512      12  $0.0016
 anthropic/claude-sonnet-4-5-20250929
                                 1       0  1,234,567  1,000,000  45,678    $1.25
 this session                    4       1  1,267,367  1,000,512  45,895    $1.25
@@ -100,8 +100,8 @@ as the servers count them. Prices: what the server says, else LiteLLM's table.\
 def test_the_documented_example_is_what_is_shown() -> None:
     events: list[Event] = [
         TurnStarted(1, UserMessage("a")), reply("qwen3:8b", 31_000, 205),
-        TurnStarted(2, UserMessage("b")), lost("groq/qwen/qwen3-32b", 900, cost=0.0004),
-        reply("groq/qwen/qwen3-32b", 900, 12, 512, cost=0.0012), reply("openai/new-model", 400, 30, cost=None),
+        TurnStarted(2, UserMessage("b")), lost("openai/gpt-4.1-mini", 900, cost=0.0004),
+        reply("openai/gpt-4.1-mini", 900, 12, 512, cost=0.0012), reply("openai/new-model", 400, 30, cost=None),
     ]  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
     assert page.partition("```text\n")[2].partition("\n```")[0] == said(events, Limits(session_budget_usd=5))

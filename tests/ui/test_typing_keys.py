@@ -262,3 +262,11 @@ def test_at_a_dumb_terminal_the_key_is_not_echoed(start: Start, tmp_path: Path) 
     assert "hello\n" in terminal.text().replace("\r", "")
     assert stored(tmp_path) == KEY
     assert_nowhere(terminal, tmp_path)
+
+
+def test_what_a_command_of_ones_own_is_waited_for_with_shows_no_key(start: Start) -> None:
+    terminal = begin(start)
+    terminal.say(f"!sleep 100; echo {KEY}")
+    terminal.wait_for("running sleep 100; echo [redacted:")
+    assert KEY not in terminal.text()
+    terminal.type("\x1b")

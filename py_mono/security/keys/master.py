@@ -15,7 +15,7 @@ _LONGEST = 4096
 LOST = "where it is lost, move the file elsewhere and store the keys again with /key PROVIDER"
 """What is left to do about a master key that is gone."""
 
-_MAKE_ONE = f'export {MASTER}="$(openssl rand -base64 32)"'
+_MAKE_ONE = f'export {MASTER}="$(openssl rand -base64 32 | tee /dev/stderr)"'
 
 
 class MasterKey:
@@ -76,7 +76,8 @@ def master_key(elsewhere: Elsewhere, sealed: str = "") -> MasterKey:
     if not text:
         raise ConfigError(
             f"there is no master key: {MASTER} is not set, so keys can neither be stored nor opened",
-            remedy=f"{_MAKE_ONE}, and keep a copy of it in a safe place; or set the key's own variable instead",
+            remedy=f"before you start, {_MAKE_ONE}, and keep what that prints in a safe place; or set the key's own "
+            "variable instead",
         )
     return MasterKey(text, origin)
 
