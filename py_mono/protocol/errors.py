@@ -37,6 +37,11 @@ class PyMonoError(Exception):
         super().__init__(message)
         self.remedy = remedy
 
+    @property
+    def told(self) -> str:
+        """What was wrong, and what mends it, each on a line."""
+        return f"{self}\n{self.remedy}" if self.remedy else str(self)
+
 
 class ConfigError(PyMonoError):
     """The settings or the command line are wrong."""

@@ -62,7 +62,7 @@ async def _tools(app: "App", _: str) -> str:
     try:
         tools = await app.agent.list_tools()
     except SandboxError as error:
-        return "\n".join(filter(None, (str(error), error.remedy)))
+        return error.told
     if not tools:
         return "The first turn is just about to make the list of tools: ask again in a moment."
     return tool_lines(tools)
@@ -85,7 +85,7 @@ async def _take_back(app: "App", arguments: str, *, redo: bool) -> str:
     try:
         turn, restored = await app.agent.undo(redo=redo, confirmed=bool(arguments))
     except SandboxError as error:
-        return "\n".join(filter(None, (str(error), error.remedy)))
+        return error.told
     return undone_lines(turn, restored, redo=redo)
 
 
@@ -95,7 +95,7 @@ async def _diff(app: "App", arguments: str) -> str:
     try:
         turn, files = await app.agent.diff(int(arguments or 0))
     except SandboxError as error:
-        return "\n".join(filter(None, (str(error), error.remedy)))
+        return error.told
     return diff_lines(turn, files)
 
 

@@ -52,7 +52,7 @@ async def export(app: "App", arguments: str) -> str:
     try:
         return await asyncio.to_thread(_export, app, arguments)
     except SessionError as error:
-        return "\n".join(filter(None, (str(error), error.remedy)))
+        return error.told
 
 
 def _export(app: "App", file: str) -> str:

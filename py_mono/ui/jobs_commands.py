@@ -33,7 +33,7 @@ async def jobs(app: "App", arguments: str) -> str:
             return _shown(known, int(number), await running.show(int(number)))
         await running.kill(int(number))
     except SandboxError as error:
-        return "\n".join(filter(None, (str(error), error.remedy)))
+        return error.told
     return f"Nothing of job {number} is left."
 
 

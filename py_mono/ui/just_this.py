@@ -80,8 +80,7 @@ def hear(app: "App", text: str) -> Heard:
     try:
         made = manager.create_once(found.name, found.model)
     except ConfigError as error:
-        lines = (str(error), error.remedy, "Nothing was sent.")
-        return Heard("", "\n".join(filter(None, lines)), failed=True)
+        return Heard("", f"{error.told}\nNothing was sent.", failed=True)
     manager.bind_once(made)
     if found.task:
         return Heard(found.task)

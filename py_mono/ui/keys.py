@@ -6,7 +6,7 @@ from typing import Protocol
 
 from py_mono.llm.clouds.models import OTHER_KEYS, key_variables, with_keys
 from py_mono.llm.registry import names
-from py_mono.protocol.errors import ConfigError, PyMonoError
+from py_mono.protocol.errors import ConfigError
 
 KEYS_FILE = ".keys.enc"
 _STORED = "stored"
@@ -39,11 +39,6 @@ class StoredKeys(Protocol):
 
     def rotate(self) -> int:
         """Seal them anew."""
-
-
-def said(error: PyMonoError) -> str:
-    """What was wrong, and what mends it, each on a line."""
-    return "\n".join(filter(None, (str(error), error.remedy)))
 
 
 def looks_like_a_name(word: str) -> bool:

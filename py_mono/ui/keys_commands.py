@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import ConfigError, SandboxError
-from py_mono.ui.keys import listing, looks_like_a_name, provider_named, removed_text, rotated_text, said, stored_text
+from py_mono.ui.keys import listing, looks_like_a_name, provider_named, removed_text, rotated_text, stored_text
 from py_mono.ui.line.secret import secret_start
 from py_mono.ui.terminal import one_line
 from py_mono.utils.lazy import load
@@ -37,7 +37,7 @@ async def key(app: "App", arguments: str) -> str:
     try:
         return await _done(app, words)
     except (ConfigError, SandboxError) as error:
-        return said(error)
+        return error.told
 
 
 def meant(app: "App", text: str) -> str:
@@ -67,7 +67,7 @@ async def _done(app: "App", words: Sequence[str]) -> str:
 
 async def _list(app: "App") -> str:
     text, trouble = await in_thread(lambda: listing(app.keys, app.environment), "keys")
-    return "\n".join(filter(None, (text, said(trouble) if trouble else "")))
+    return "\n".join(filter(None, (text, trouble.told if trouble else "")))
 
 
 async def _rotate(app: "App") -> str:

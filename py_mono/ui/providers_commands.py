@@ -107,7 +107,7 @@ async def _switch(app: "App", name: str, model: str, command: str) -> str:
     try:
         made = app.providers.switch(name, model)
     except ConfigError as error:
-        return f"{_said(error)}\nNothing was changed: {_who(app)} answers."
+        return f"{error.told}\nNothing was changed: {_who(app)} answers."
     listed = app.providers.last_listed(name)
     if not listed or any(_same(one, made.model) for one in listed):
         return switched(made)
@@ -124,7 +124,7 @@ async def _models(app: "App") -> str:
     except TimeoutError:
         return f"{head}\nWhat else there is could not be listed: no answer within {_LIST_S:g} s."
     except (ConfigError, ProviderError) as error:
-        return f"{head}\nWhat else there is could not be listed: {_said(error)}"
+        return f"{head}\nWhat else there is could not be listed: {error.told}"
     rows = [f"{'*' if _same(one, active.model) else ' '} {one_line(one)}" for one in found[:_SHOWN]]
     if len(found) > _SHOWN:
         rows.append(f"  … and {len(found) - _SHOWN} more: they complete after /model")
@@ -167,7 +167,3 @@ def _who(app: "App") -> str:
 def _same(one: str, other: str) -> bool:
     """Whether two names are of the same model: Ollama's tag ``latest`` goes without saying."""
     return one.removesuffix(":latest") == other.removesuffix(":latest")
-
-
-def _said(error: PyMonoError) -> str:
-    return "\n".join(filter(None, (str(error), error.remedy)))
