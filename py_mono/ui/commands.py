@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from py_mono.protocol.errors import SandboxError
 from py_mono.ui.approvals_commands import approvals
 from py_mono.ui.approvals_commands import choices as approvals_choices
-from py_mono.ui.context_lines import context_lines
-from py_mono.ui.cost_lines import cost_lines
 from py_mono.ui.doctor_command import doctor
 from py_mono.ui.jobs_commands import choices as jobs_choices
 from py_mono.ui.jobs_commands import jobs
@@ -100,11 +98,13 @@ async def _diff(app: "App", arguments: str) -> str:
 
 
 async def _cost(app: "App", _: str) -> str:
-    return cost_lines(app.account, app.agent.limits)
+    lines: str = load("py_mono.ui.cost_lines:cost_lines")(app.account, app.agent.limits)
+    return lines
 
 
 async def _context(app: "App", _: str) -> str:
-    return context_lines(app.account, app.agent.history)
+    lines: str = load("py_mono.ui.context_lines:context_lines")(app.account, app.agent.history)
+    return lines
 
 
 async def _export(app: "App", arguments: str) -> str:
