@@ -2,12 +2,11 @@
 
 import fcntl
 import os
-import time
 
 from py_mono.protocol.errors import SandboxError
+from py_mono.utils.locks import locked_within
 
 _WAIT_S = 3.0
-_POLL_S = 0.01
 
 
 class Presence:
@@ -35,24 +34,18 @@ class Presence:
             descriptor = self._opened()
         except OSError:
             return
-        until = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    os.close(descriptor)
-                    raise SandboxError(
-                        "another py-mono has been making the key file of this workspace for too long",
-                        remedy="Wait until it is done, or end it; then try again.",
-                    ) from None
-                time.sleep(_POLL_S)
-            except OSError:  # a file system without locks
-                os.close(descriptor)
-                return
-            else:
-                self._descriptor = descriptor
-                return
+        try:
+            held = locked_within(descriptor, fcntl.LOCK_SH, _WAIT_S)
+        except OSError:  # a file system without locks
+            os.close(descriptor)
+            return
+        if not held:
+            os.close(descriptor)
+            raise SandboxError(
+                "another py-mono has been making the key file of this workspace for too long",
+                remedy="Wait until it is done, or end it; then try again.",
+            )
+        self._descriptor = descriptor
 
     def hide(self) -> None:
         """Let go of it; may be called twice."""

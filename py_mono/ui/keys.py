@@ -7,8 +7,8 @@ from typing import Protocol
 from py_mono.llm.clouds.models import OTHER_KEYS, key_variables, with_keys
 from py_mono.llm.registry import names
 from py_mono.protocol.errors import ConfigError
+from py_mono.security.keys.places import KEYS_FILE
 
-KEYS_FILE = ".keys.enc"
 _STORED = "stored"
 _CALLED = {"chatgpt": "openai", "claude": "anthropic", "google": "gemini", "gpt": "openai", "grok": "xai"}
 _LONGEST_NAME = 24

@@ -13,9 +13,10 @@ from py_mono.protocol.errors import SandboxError
 from py_mono.sandbox import manifest
 from py_mono.sandbox.checkpoints.folders import Folders, entry_of
 from py_mono.sandbox.checkpoints.settings import INSTALLED, CheckpointSettings
-from py_mono.sandbox.checkpoints.take import KEYS, read_into
+from py_mono.sandbox.checkpoints.take import read_into
 from py_mono.sandbox.checkpoints.tree import UNSEEN, UNSETTLED, Tree, parent, shown
 from py_mono.sandbox.checkpoints.writer import Writer
+from py_mono.sandbox.keys import KEYS
 from py_mono.sandbox.manifest import Entry
 
 _FICLONE = 0x40049409

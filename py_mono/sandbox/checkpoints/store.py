@@ -20,9 +20,9 @@ from py_mono.sandbox.checkpoints.settings import CheckpointSettings
 from py_mono.sandbox.checkpoints.tree import Tree
 from py_mono.sandbox.checkpoints.writer import Writer
 from py_mono.utils.ids import new_id
+from py_mono.utils.locks import locked_within
 
 _WAIT_S = 30.0
-_POLL_S = 0.01
 _SQUEEZE = 8_000_000
 _MAX_DEPTH = 32
 _CACHED = 4
@@ -70,19 +70,11 @@ class Store:
             os.close(lock)
 
     def _wait(self, lock: int) -> None:
-        until = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise SandboxError(
-                        f"Another session has been busy with the checkpoints of {self.workspace} for {_WAIT_S:.0f} s.",
-                        remedy="Wait until it is done, or end it, then try again.",
-                    ) from None
-                time.sleep(_POLL_S)
-            else:
-                return
+        if not locked_within(lock, fcntl.LOCK_EX, _WAIT_S):
+            raise SandboxError(
+                f"Another session has been busy with the checkpoints of {self.workspace} for {_WAIT_S:.0f} s.",
+                remedy="Wait until it is done, or end it, then try again.",
+            )
 
     def take(self, stop: Callable[[], bool] = lambda: False) -> tuple[str, Tree]:
         """The workspace as it stands, and its name; the last one's where nothing changed since. Raises SandboxError."""

@@ -11,9 +11,9 @@ from py_mono.sandbox.checkpoints.folders import Folders
 from py_mono.sandbox.checkpoints.settings import CACHES, CheckpointSettings
 from py_mono.sandbox.checkpoints.tree import UNSEEN, UNSETTLED, Tree, shown
 from py_mono.sandbox.checkpoints.writer import Writer
+from py_mono.sandbox.keys import KEYS
 from py_mono.sandbox.manifest import Entry, Manifest
 
-KEYS = ".keys.enc"
 _MAX_NAMED = 5
 _KINDS = (
     (stat.S_ISSOCK, "a socket"),

@@ -2,14 +2,12 @@
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys.places import KeyPlaces
-
-_POLL_S = 0.02
+from py_mono.utils.locks import locked_within
 
 
 class Locks:
@@ -68,19 +66,11 @@ class Locks:
             _let_go(descriptor)
 
     def _wait(self, descriptor: int, kind: int) -> None:
-        until = time.monotonic() + self._wait_s
-        while True:
-            try:
-                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise ConfigError(
-                        f"another process has been busy with {self._places.file} for {self._wait_s:g} s",
-                        remedy="wait until it is done, or end it, then try again",
-                    ) from None
-                time.sleep(_POLL_S)
-            else:
-                return
+        if not locked_within(descriptor, kind, self._wait_s):
+            raise ConfigError(
+                f"another process has been busy with {self._places.file} for {self._wait_s:g} s",
+                remedy="wait until it is done, or end it, then try again",
+            )
 
     def _opened(self, path: str) -> int:
         os.makedirs(self._places.folder, mode=0o700, exist_ok=True)

@@ -8,8 +8,8 @@ import stat
 from py_mono.llm import registry
 from py_mono.llm.settings import ProviderSettings
 from py_mono.protocol.errors import ConfigError
+from py_mono.security.keys.places import KEYS_FILE
 from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding, command_in, said
-from py_mono.ui.keys import KEYS_FILE
 
 _OTHERS = ("HF_TOKEN",)
 _OPEN_TO_OTHERS = 0o077
