@@ -141,7 +141,8 @@ def test_the_registry_makes_each_of_them(tmp_path_factory: pytest.TempPathFactor
     script = tmp_path_factory.mktemp("s") / "script"
     script.write_text("text: x")
     keys = {f"{name.upper()}_API_KEY": "sk-test" for name in DEFAULT_MODELS}
-    settings = ProviderSettings(model="ollama/m", script=str(script), environment=keys)
+    replies = (AssistantMessage("x"),)
+    settings = ProviderSettings(model="ollama/m", script=str(script), environment=keys, replies=replies)
     made = [create(replace(settings, provider=name)) for name in names()]
     assert [one.name for one in made] == list(names())
 

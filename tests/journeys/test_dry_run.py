@@ -97,6 +97,7 @@ def test_in_a_conversation_later_turns_build_on_earlier_ones_and_nothing_stays(p
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
     see(child, "/help")
     child.send("first\r")

@@ -189,6 +189,7 @@ def terminal(program: Program) -> Iterator["pexpect.spawn[str]"]:
         dimensions=(40, 120),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
     yield child
     child.close(force=True)

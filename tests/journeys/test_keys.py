@@ -144,6 +144,7 @@ def test_at_a_terminal_the_key_is_asked_for_and_not_shown(keyed: Program) -> Non
         env=keyed.environment(TERM="xterm"),
         encoding="utf-8",
         timeout=LIMIT_S,
+        use_poll=True,
     )
     child.expect("The key for groq")
     child.sendline(KEY)
@@ -276,6 +277,7 @@ def running(program: Program, **environment: str) -> "Iterator[pexpect.spawn[str
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=LIMIT_S,
+        use_poll=True,
     )
     try:
         yield child

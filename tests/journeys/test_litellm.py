@@ -126,6 +126,7 @@ def test_the_prompt_is_drawn_before_the_import_and_what_is_typed_meanwhile_is_an
         dimensions=(40, 200),
         encoding="utf-8",
         timeout=30,
+        use_poll=True,
     )
     child.expect("/help")
     assert "litellm.main" not in (child.before or "")

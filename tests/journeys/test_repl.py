@@ -33,6 +33,7 @@ def terminal(program: Program) -> Iterator["pexpect.spawn[str]"]:
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
     yield child
     child.close(force=True)
@@ -85,6 +86,7 @@ def test_a_session_that_goes_on_says_so_and_the_first_message_comes_after_the_lo
         dimensions=(40, 200),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
     try:
         see(child, "goes on with")
@@ -109,6 +111,7 @@ def test_a_command_of_the_persons_own_is_run_told_to_the_model_and_can_be_undone
         dimensions=(40, 200),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
     try:
         see(child, "it is done")
@@ -136,6 +139,7 @@ def test_a_command_of_the_persons_own_shows_its_exit_code_and_ends_at_a_key(prog
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
     try:
         see(child, "/help")

@@ -34,6 +34,7 @@ def spawned(program: Program, *arguments: str) -> "pexpect.spawn[str]":
         dimensions=(50, 120),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )
 
 

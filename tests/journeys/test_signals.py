@@ -219,6 +219,7 @@ def test_a_person_is_told_that_stdin_is_waited_for(program: Program) -> None:
         env={**program.environment(), "TERM": "xterm"},
         encoding="utf-8",
         timeout=LIMIT_S,
+        use_poll=True,
     )
     try:
         child.expect_exact("reading stdin until it ends")

@@ -117,4 +117,5 @@ def spawned(program: Program, *arguments: str, **environment: str) -> "pexpect.s
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=20,
+        use_poll=True,
     )

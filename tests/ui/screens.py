@@ -43,6 +43,7 @@ class Terminal:
             },
             encoding="utf-8",
             timeout=LIMIT_S,
+            use_poll=True,
         )
         self.child.delaybeforesend = None
 

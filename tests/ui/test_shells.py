@@ -76,6 +76,7 @@ class Typed(Shell):
             dimensions=(100, 80),
             encoding="utf-8",
             timeout=20,
+            use_poll=True,
         )
         self._child.delaybeforesend = None
         for command in setup.splitlines():
