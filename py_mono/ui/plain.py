@@ -140,9 +140,9 @@ class _Plain:
 
     async def ask_hidden(self, mark: str) -> str:
         """What is typed next, which the terminal does not show; empty after Ctrl-C, Ctrl-D or an empty line."""
-        self._screen.write(f"{mark}> ")
         try:
-            with unechoed(sys.stdin.fileno()):
+            with unechoed(sys.stdin.fileno()):  # before the question: who answers at once is not shown either
+                self._screen.write(f"{mark}> ")
                 return await self._wait(self._reader.read_line())
         except EOFError:
             return ""
