@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run demo test check format bench soak docs clean
+.PHONY: help setup run demo test check format bench soak docs docker-test conformance clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -22,8 +22,8 @@ run: setup ## start the agent on this project
 demo: setup ## fix a failing test with a scripted model, the real tools and the real lock
 	@$(BIN)/py-mono demo
 
-test: setup ## the tests
-	@$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto}
+test: setup ## the tests; what fails in the crowd has to pass alone, and is named (CPython's own runner does the same)
+	@$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto} || { [ $$? = 1 ] && echo "== once more, one after the other" && $(BIN)/python -m pytest -n 0 --last-failed --last-failed-no-failures none -v; }
 
 check: setup ## format, lint, types, layers
 	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --diff; exit 1; }
