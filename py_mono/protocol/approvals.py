@@ -4,8 +4,9 @@ from typing import Literal
 
 from py_mono.protocol.event_base import TaggedEvent
 
-NeedKind = Literal["network", "outside", "install", "call"]
-"""Why a call is asked about: it reaches the network, a path outside, it installs; ``call``: the operator wants to be asked."""
+NeedKind = Literal["network", "outside", "install", "mcp", "call"]
+"""Why a call is asked about: it reaches the network, a path outside, it installs, a server of the operator's is to
+act (``mcp``); ``call``: the operator wants to be asked."""
 
 
 class ApprovalRequested(TaggedEvent, frozen=True):

@@ -18,6 +18,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged, ChangesUndone, CheckpointTaken
@@ -241,6 +242,7 @@ Fact = (
     | PromptFrozen
     | TurnStarted
     | MessageSteered
+    | ToolsAnnounced
     | StepStarted
     | PrefixBroken
     | ContextChecked

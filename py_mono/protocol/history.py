@@ -1,5 +1,6 @@
 """The fold: facts in, conversation out. Live, resumed and replayed sessions all go through it."""
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.changes import ChangesDiscarded, ChangesUndone
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
@@ -10,6 +11,7 @@ from py_mono.protocol.events import (
     ModelBound,
     PromptFrozen,
     SessionStarted,
+    StepStarted,
     ToolFinished,
     TurnStarted,
 )
@@ -26,7 +28,8 @@ class History:
     """The conversation as it stands.
 
     Attributes:
-        messages: Oldest first; append-only but for ``HistoryCleared``.
+        messages: Oldest first; append-only but for ``HistoryCleared``; only what was not sent yet
+            may get something put in front of it (``ToolsAnnounced``).
         prompt: The frozen front of the requests, once there is one.
         model: The model bound last, if any.
         session: What ``SessionStarted`` said, once it did.
@@ -34,6 +37,7 @@ class History:
         undo: What can be undone and redone.
         jobs: The background commands.
         spending: What its requests took; that stays when the conversation is cleared.
+        told: Names of the tools outside the frozen list that the model was told of.
         dry: What the turns of a dry run did; the model counts on it as long as their copy is there.
     """
 
@@ -46,13 +50,16 @@ class History:
         self.undo = UndoStack()
         self.jobs = JobList()
         self.spending = Spending()
+        self.told: set[str] = set()
         self.dry: dict[str, Change] = {}
+        self._asked = True
 
     def apply(self, event: Event) -> None:
         """Take one event in; those that say nothing to the model are passed over."""
         self.undo.apply(event)
         self.jobs.apply(event)
         self.spending.apply(event)
+        self._announce(event)
         match event:
             case TurnStarted() | CommandRun():
                 self.turns = event.turn
@@ -63,6 +70,7 @@ class History:
                 self.messages.append(ToolMessage(event.result))
             case HistoryCleared():
                 self.messages.clear()
+                self.told.clear()
                 self.dry.clear()
                 self.prompt = None
             case PromptFrozen():
@@ -75,6 +83,14 @@ class History:
                 self._take_back(event)
             case _:
                 pass
+
+    def _announce(self, event: Event) -> None:
+        """Tools that came later: told before what the person says in a turn as long as nothing was asked in it."""
+        if isinstance(event, ToolsAnnounced):
+            self.told.update(event.tools)
+            self.messages.insert(len(self.messages) - (not self._asked), event.message)
+        elif isinstance(event, TurnStarted | StepStarted):
+            self._asked = isinstance(event, StepStarted)
 
     def _take_back(self, event: ChangesUndone | ChangesDiscarded) -> None:
         if isinstance(event, ChangesDiscarded) and event.reason == "dry_run":

@@ -1,0 +1,1 @@
+"""MCP servers: connected in the background, their tools in the one list of tools."""
