@@ -176,7 +176,8 @@ class World:
         return self._host is not None and self._host.poll() is None
 
     def worker_answers(self) -> bool:
-        answers = self._ask([("shell", {"command": "echo still-'here'"})], 15.0)  # stopped, it never does; on a busy machine it may take its time
+        patience_s = 15.0  # stopped, it never does; on a busy machine it may take its time
+        answers = self._ask([("shell", {"command": "echo still-'here'"})], patience_s)
         return any("still-here" in answer["content"] for answer in answers)
 
     def reachable(self, port: int) -> bool:
