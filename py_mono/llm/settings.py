@@ -5,10 +5,27 @@ from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
+from py_mono.protocol.errors import ConfigError
 from py_mono.protocol.messages import AssistantMessage
 
 Think = Literal["auto", "on", "off"]
 """Whether a model is asked to think: *auto* leaves it to the model, *on* and *off* say so where it can think at all."""
+
+
+class FoundKey(Protocol):
+    """What a look for a key came to."""
+
+    @property
+    def key(self) -> str:
+        """Empty where there is none."""
+
+    @property
+    def origin(self) -> str:
+        """Where it stands: ``stored``, the name of a variable, or the path of a secret file; empty where there is none."""
+
+    @property
+    def trouble(self) -> ConfigError | None:
+        """Why the stored keys could not be looked at, where another place helps out."""
 
 
 class Keys(Protocol):
@@ -17,17 +34,11 @@ class Keys(Protocol):
     def may_have(self, provider: str, variables: Sequence[str]) -> bool:
         """Whether there may be one: quick, opens nothing, and never wrongly no."""
 
-    def find(self, provider: str, variables: Sequence[str]) -> str:
-        """The key of a provider, or empty; ``variables`` may hold it. May take a tenth of a second: not for the event loop.
+    def look(self, provider: str, variables: Sequence[str]) -> FoundKey:
+        """The key of a provider; ``variables`` may hold it. May take a tenth of a second: not for the event loop.
 
         Raises:
             ConfigError: There are stored keys that cannot be opened, and no other place has one.
-        """
-
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        """Where ``find`` has that key from: ``stored``, the name of a variable, or the path of a secret file; empty: none.
-
-        As slow as ``find``, and raises what it raises.
         """
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from py_mono.llm.clouds.models import OTHER_KEYS, key_variables, with_keys
 from py_mono.llm.registry import names
+from py_mono.llm.settings import FoundKey
 from py_mono.protocol.errors import ConfigError
 from py_mono.security.keys.places import KEYS_FILE
 
@@ -25,8 +26,8 @@ class StoredKeys(Protocol):
     def stored(self) -> tuple[str, ...]:
         """Whose keys are stored."""
 
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        """Where a key is found."""
+    def look(self, provider: str, variables: Sequence[str]) -> FoundKey:
+        """A key, and where it stands."""
 
     def check(self) -> None:
         """Nothing where one could be stored, as far as the master key goes."""
@@ -99,7 +100,7 @@ def listing(keys: StoredKeys, environment: Mapping[str, str]) -> tuple[str, Conf
 def _places(keys: StoredKeys, name: str, environment: Mapping[str, str]) -> str:
     variables = key_variables(name)
     try:
-        used = keys.source(name, variables)
+        used = keys.look(name, variables).origin
     except ConfigError as error:
         return "" if keys.exists() else str(error)  # what is wrong with the stored ones is said once for all
     if not used:
@@ -128,7 +129,7 @@ def stored_text(provider: str, environment: Mapping[str, str]) -> str:
 
 def removed_text(keys: StoredKeys, provider: str, *, removed: bool) -> str:
     """What is said once a key was to be removed."""
-    used = keys.source(provider, key_variables(provider))
+    used = keys.look(provider, key_variables(provider)).origin
     if removed:
         return f"The stored key for {provider} is removed." + (f" The one in {used} is used now." if used else "")
     if used:

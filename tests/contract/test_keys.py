@@ -80,7 +80,7 @@ def test_the_first_key_is_set_between_two_turns_and_the_next_workers_cover_it(se
     said = session.turn("grep -cs py-mono-keys .keys.enc; rm -f .keys.enc; echo 2 > f")
     assert session.hides() == (said.splitlines()[0] != "1")
     if session.hides():
-        assert session.keys.find("groq", ()) == _KEY
+        assert session.keys.look("groq", ()).key == _KEY
         session.keys.set("openai", _KEY)  # in place, beside the workers
         assert session.turn("cat .keys.enc 2>/dev/null; echo read") == "read"
         assert session.keys.stored() == ("groq", "openai")

@@ -332,7 +332,7 @@ def about_keys(chance: random.Random, secret: str, redact: Redactor, folder: Pat
         lambda: keys.set(chance.choice(("groq", secret)), typed),
         lambda: keys.remove(secret),
         lambda: provider_named(secret),
-        lambda: bool(keys.find("groq", ("GROQ_API_KEY",))),
+        lambda: bool(keys.look("groq", ("GROQ_API_KEY",)).key),
         keys.rotate,
         lambda: listing(keys, variables),
     )

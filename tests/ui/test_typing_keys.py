@@ -25,7 +25,7 @@ def stored(folder: Path) -> str:
         learned=lambda _: None,
         secrets_folder="/nowhere",
     )
-    return keys.find("groq", ())
+    return keys.look("groq", ()).key
 
 
 def assert_nowhere(terminal: Terminal, folder: Path, key: str = KEY) -> None:

@@ -1,9 +1,20 @@
 """Keys that the environment holds."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from py_mono.protocol.errors import ConfigError
 
 STORED = "stored"
-"""What ``Keys.source`` says of a key that is kept encrypted."""
+"""What ``FoundKey.origin`` says of a key that is kept encrypted."""
+
+
+class _Found(NamedTuple):
+    """See ``settings.FoundKey``."""
+
+    key: str
+    origin: str
+    trouble: ConfigError | None = None
 
 
 class EnvironmentKeys:
@@ -14,13 +25,10 @@ class EnvironmentKeys:
 
     def may_have(self, provider: str, variables: Sequence[str]) -> bool:
         """See ``Keys``."""
-        return bool(self.source(provider, variables))
+        return bool(self.look(provider, variables).key)
 
-    def find(self, provider: str, variables: Sequence[str]) -> str:
+    def look(self, provider: str, variables: Sequence[str]) -> _Found:
         """See ``Keys``; without the spaces round it."""
-        return self._environment.get(self.source(provider, variables), "").strip()
-
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        """See ``Keys``."""
         del provider
-        return next((name for name in variables if self._environment.get(name, "").strip()), "")
+        origin = next((name for name in variables if self._environment.get(name, "").strip()), "")
+        return _Found(self._environment.get(origin, "").strip(), origin)

@@ -61,7 +61,8 @@ class Model(Struct, frozen=True):
         provider: LiteLLM's name for whose it is.
         key: What opens it; empty before it was looked for, and where LiteLLM looks for it itself.
         key_variables: The environment variables that may hold it; the first is the one that an error names.
-        key_source: Where it was found, as ``Keys.source`` says it.
+        key_source: Where it was found, as ``FoundKey.origin`` says it.
+        key_trouble: Why the stored keys could not be looked at, so that it was found elsewhere; else empty.
         needs_key: Whether it cannot be asked without one.
         base_url: Where it is asked; empty is the provider's own address.
         secrets: What must never be shown.
@@ -72,6 +73,7 @@ class Model(Struct, frozen=True):
     key: str = ""
     key_variables: tuple[str, ...] = ()
     key_source: str = ""
+    key_trouble: str = ""
     needs_key: bool = False
     base_url: str = ""
     secrets: tuple[str, ...] = ()

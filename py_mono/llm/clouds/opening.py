@@ -57,17 +57,19 @@ def opened(model: Model, keys: Keys, environment: Mapping[str, str]) -> Model:
     if not model.key_variables:
         return model
     try:
-        key = keys.find(model.provider, model.key_variables)
-        source = keys.source(model.provider, model.key_variables) if key else ""
+        looked = keys.look(model.provider, model.key_variables)
     except ConfigError:
         if model.needs_key:
             raise
-        key = source = ""  # a server of one's own that asks for no key is not closed by keys that cannot be opened
-    if not key and model.needs_key:
-        raise no_key(model)
-    if not key:
+        looked = None  # a server of one's own that asks for no key is not closed by keys that cannot be opened
+    if looked is None or not looked.key:
+        if model.needs_key:
+            raise no_key(model)
         return msgspec.structs.replace(model, key=NO_KEY)
-    found = msgspec.structs.replace(model, key=key, key_source=source, secrets=(key,))
+    key = looked.key
+    found = msgspec.structs.replace(
+        model, key=key, key_source=looked.origin, key_trouble=str(looked.trouble or ""), secrets=(key,)
+    )
     if not key.isascii() or not key.isprintable():
         raise ConfigError(
             f"{found.key_named} holds characters that no key has",

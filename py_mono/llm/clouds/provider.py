@@ -21,7 +21,7 @@ from py_mono.llm.window.served import Served, is_local
 from py_mono.llm.window.truth import Counted, Shown
 from py_mono.llm.window.watch import WindowWatch
 from py_mono.protocol.errors import ConfigError, ProviderError
-from py_mono.protocol.events import ModelWaiting
+from py_mono.protocol.events import ModelWaiting, Notice
 from py_mono.protocol.messages import Usage
 from py_mono.protocol.ports import ModelChunk, ModelRequest
 from py_mono.utils.lazy import load
@@ -67,7 +67,7 @@ async def ready(settings: ProviderSettings) -> "Readiness":
 
 def _warm(keys: Keys, model: Model) -> None:
     with suppress(ConfigError):  # ``prepare`` says it; what is found here is not kept
-        keys.find(model.provider, model.key_variables)
+        keys.look(model.provider, model.key_variables)
 
 
 class LiteLLMProvider:
@@ -91,6 +91,7 @@ class LiteLLMProvider:
         self._prepared = False
         self._window = 0
         self._default_output = 0
+        self._trouble = ""
 
     @property
     def name(self) -> str:
@@ -125,6 +126,7 @@ class LiteLLMProvider:
     async def _load(self) -> None:
         LOADER.start(self._model.provider)  # the key is looked for meanwhile
         self._model = await with_key(self._model, self._keys, self._environment)
+        self._trouble = self._model.key_trouble
         try:
             made = await LOADER.loaded(self._model.provider)
             self._client = made(self._model, self._environment, connect_s=self._settings.connect_s)
@@ -166,10 +168,11 @@ class LiteLLMProvider:
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """See ``Provider``. Failures that may pass are tried again, each announced by a ``ModelRetried``."""
 
-        async def before() -> tuple[()]:
+        async def before() -> tuple[Notice, ...]:
             if not self._prepared:
                 await self.prepare()
-            return ()
+            trouble, self._trouble = self._trouble, ""
+            return (Notice(f"{trouble}; the key from {self._model.key_source} is used"),) if trouble else ()
 
         return retried(
             lambda _: self._attempt(request),

@@ -82,17 +82,13 @@ class KeyManager:
         """Whether there may be a key: opens nothing, and is never wrongly no."""
         return self.exists() or self._elsewhere.may_have(variables)
 
-    def find(self, provider: str, variables: Sequence[str]) -> str:
-        """The key of a provider, or empty; ``variables`` may hold it. Not for the event loop: see the class.
+    def look(self, provider: str, variables: Sequence[str]) -> Found:
+        """The key of a provider; ``variables`` may hold it. Not for the event loop: see the class.
 
         Raises:
             ConfigError: There are stored keys that cannot be opened, and no other place has one; or a secret file
                 cannot be read.
         """
-        return self.find_noted(provider, variables).key
-
-    def find_noted(self, provider: str, variables: Sequence[str]) -> Found:
-        """The same, with where it stands, and what is wrong with the stored keys where another place helps out."""
         with self._mutex:
             trouble = None
             try:
@@ -109,10 +105,6 @@ class KeyManager:
                 raise trouble
             self._learn(key)
             return Found(key, origin, trouble)
-
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        """Where a provider's key stands (``Found.origin``), or empty; raises as ``find`` does."""
-        return self.find_noted(provider, variables).origin
 
     def exists(self) -> bool:
         """Whether keys are stored, or something else has their file's name; an empty file is none, as before the first."""

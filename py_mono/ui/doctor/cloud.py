@@ -72,7 +72,7 @@ def _complete(found: list[Finding], why: str) -> list[Finding]:
 
 
 def _key(case: Case, model: Model) -> tuple[Finding, Model]:
-    """Whether there is a key, and where; the model with it. Takes as long as ``Keys.find``."""
+    """Whether there is a key, and where; the model with it. Takes as long as ``Keys.look``."""
     keys = case.provider.keys or EnvironmentKeys(case.provider.environment)
     try:
         found = opened(model, keys, case.provider.environment)

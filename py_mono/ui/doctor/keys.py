@@ -32,7 +32,7 @@ def _origin(case: Case, name: str) -> str:
 
 
 def stored(case: Case) -> Finding:
-    """The stored keys: whether they can be opened, and by whom. May take as long as ``Keys.find``."""
+    """The stored keys: whether they can be opened, and by whom. May take as long as ``Keys.look``."""
     if case.keys is None or not case.workspace:
         return Finding("stored keys", "not_checked", "there is no workspace that can be used")
     path = os.path.join(case.workspace, KEYS_FILE)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from typing import NamedTuple
 
 from py_mono.llm.clouds.provider import LiteLLMProvider
 from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
@@ -32,6 +33,14 @@ SERVERS: dict[str, type[FakeServer]] = {
 CLOSED = ConfigError("the stored keys cannot be opened", remedy="set LLM_MASTER_KEY")
 
 
+class Looked(NamedTuple):
+    """What a look for a key came to: ``llm.settings.FoundKey``."""
+
+    key: str
+    origin: str
+    trouble: ConfigError | None = None
+
+
 class StoredKeys:
     """Keys as a store has them, by the providers' names; each look is counted, with the thread that it was made in."""
 
@@ -44,16 +53,12 @@ class StoredKeys:
         del variables
         return self.closed or provider in self.stored
 
-    def find(self, provider: str, variables: Sequence[str]) -> str:
+    def look(self, provider: str, variables: Sequence[str]) -> Looked:
         del variables
         self.found_in.append(threading.current_thread().name)
         if self.closed:
             raise CLOSED
-        return self.stored.get(provider, "")
-
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        del variables
-        return "stored" if provider in self.stored else ""
+        return Looked(self.stored.get(provider, ""), "stored" if provider in self.stored else "")
 
 
 @contextmanager

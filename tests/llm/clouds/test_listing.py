@@ -21,7 +21,7 @@ from py_mono.protocol.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from tests.llm.clouds.serving import KEY, StoredKeys
+from tests.llm.clouds.serving import KEY, Looked, StoredKeys
 from tests.servers import fake_anthropic, fake_gemini, fake_openai
 from tests.servers.certificates import make_certificate
 from tests.servers.fake_http import Answer, FakeServer, Pause
@@ -228,13 +228,9 @@ class InFile(StoredKeys):
         del provider, variables
         return True
 
-    def find(self, provider: str, variables: Sequence[str]) -> str:
+    def look(self, provider: str, variables: Sequence[str]) -> Looked:
         del provider, variables
-        return KEY
-
-    def source(self, provider: str, variables: Sequence[str]) -> str:
-        del provider, variables
-        return "/run/secrets/groq_api_key"
+        return Looked(KEY, "/run/secrets/groq_api_key")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from py_mono.llm.clouds.opening import opened
 from py_mono.llm.clouds.provider import LiteLLMProvider, create
 from py_mono.llm.settings import LiteLLMSettings, ProviderSettings
 from py_mono.protocol.errors import AccessDenied, ConfigError, ProviderError, ProviderUnavailable
-from tests.llm.clouds.serving import KEY, StoredKeys, play
+from py_mono.protocol.events import Notice
+from tests.llm.clouds.serving import KEY, Looked, StoredKeys, play
 from tests.servers.certificates import make_certificate
 from tests.servers.fake_openai import FakeOpenAI, refuse, say
 from tests.servers.tls import tls_url
@@ -197,3 +199,16 @@ async def test_a_certificate_that_is_not_trusted_says_what_mends_it(
             await play(provider)
         await provider.close()
     assert caught.value.remedy.startswith(words)
+
+
+async def test_stored_keys_that_cannot_be_opened_are_told_of_once_where_another_key_helps_out() -> None:
+    class Troubled(StoredKeys):
+        def look(self, provider: str, variables: Sequence[str]) -> Looked:
+            del provider, variables
+            return Looked(KEY, "OPENAI_API_KEY", ConfigError("the stored keys cannot be opened"))
+
+    with FakeOpenAI([say("one"), say("two")]) as server:
+        provider = LiteLLMProvider(settings(Troubled({"openai": KEY}), OPENAI_BASE_URL=server.url))
+        told = [[chunk.text for chunk in await play(provider) if isinstance(chunk, Notice)] for _ in range(2)]
+        await provider.close()
+    assert told == [["the stored keys cannot be opened; the key from OPENAI_API_KEY is used"], []]

@@ -66,7 +66,7 @@ def test_a_passphrase_is_derived_as_the_line_says(tmp_path: Path) -> None:
 def test_a_file_written_by_the_first_version_is_read_for_ever(tmp_path: Path) -> None:
     safe = Safe(tmp_path, LLM_MASTER_KEY=PASSPHRASE)
     safe.file.write_bytes(FIRST)
-    assert safe.open().find("groq", ()) == "gsk_one"
+    assert safe.open().look("groq", ()).key == "gsk_one"
     assert safe.open().stored() == ("groq", "openai")
 
 
@@ -184,7 +184,7 @@ def test_cryptography_is_loaded_by_the_first_file_that_is_opened(tmp_path: Path)
         "from py_mono.security.keys.manager import KeyManager\n"
         "def loaded(): print('cryptography' in sys.modules)\n"
         f"keys = KeyManager({os.fspath(tmp_path)!r}, {os.fspath(tmp_path / 'state')!r}, dict(os.environ), learned=len)\n"
-        "keys.may_have('groq', ['G']); keys.find('groq', ['G']); keys.stored(); loaded()\n"
+        "keys.may_have('groq', ['G']); keys.look('groq', ['G']).key; keys.stored(); loaded()\n"
         "keys.set('groq', 'gsk_one'); loaded()\n"
     )
     environment = {**os.environ, "LLM_MASTER_KEY": FERNET}

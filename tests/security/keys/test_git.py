@@ -142,7 +142,7 @@ def test_a_tracked_file_keeps_its_keys(safe: Safe) -> None:
             act()
         assert "rm --cached .keys.enc" in told(caught.value)
     assert safe.content == before
-    assert safe.open().find("groq", ()) == "gsk_one"
+    assert safe.open().look("groq", ()).key == "gsk_one"
 
 
 def planted_link(info: Path, target: Path) -> None:

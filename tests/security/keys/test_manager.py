@@ -26,9 +26,9 @@ def test_a_key_is_stored_found_listed_replaced_and_removed(safe: Safe) -> None:
     safe.open().set("groq", "gsk_three")
     assert safe.open().exists()
     assert safe.open().stored() == ("groq", "openai")
-    assert safe.open().find("groq", ()) == "gsk_three"
-    assert safe.open().find("openai", ()) == "sk-two"
-    assert safe.open().find("gemini", ()) == ""
+    assert safe.open().look("groq", ()).key == "gsk_three"
+    assert safe.open().look("openai", ()).key == "sk-two"
+    assert safe.open().look("gemini", ()).key == ""
     assert safe.open().remove("groq")
     assert not safe.open().remove("groq")
     assert safe.open().stored() == ("openai",)
@@ -40,7 +40,7 @@ def test_a_key_is_stored_found_listed_replaced_and_removed(safe: Safe) -> None:
 def test_nothing_is_touched_before_it_is_needed(safe: Safe) -> None:
     keys = safe.open({})
     assert not keys.may_have("groq", ["GROQ_API_KEY"])
-    assert keys.find("groq", ["GROQ_API_KEY"]) == ""
+    assert keys.look("groq", ["GROQ_API_KEY"]).key == ""
     assert keys.stored() == ()
     assert not keys.remove("groq")
     assert keys.rotate() == 0
@@ -80,21 +80,21 @@ def test_it_is_written_in_place(safe: Safe) -> None:
 def test_a_stored_key_comes_before_the_environment_and_that_before_a_secret_file(safe: Safe) -> None:
     variables = ["GROQ_API_KEY", "GROQ_KEY"]
     (safe.secrets / "groq_key").write_text("from-secret\n")
-    assert safe.open().find_noted("groq", variables).origin == str(safe.secrets / "groq_key")
+    assert safe.open().look("groq", variables).origin == str(safe.secrets / "groq_key")
     (safe.secrets / "GROQ_API_KEY").write_text("from-secret-upper")
-    assert safe.open().find("groq", variables) == "from-secret-upper"
+    assert safe.open().look("groq", variables).key == "from-secret-upper"
     (safe.base / "named").write_text("\ufefffrom-named\r\n", encoding="utf-8")
     safe.env["GROQ_KEY_FILE"] = str(safe.base / "named")
-    assert safe.open().find("groq", variables) == "from-named"
-    assert safe.open().source("groq", variables) == "GROQ_KEY_FILE"
+    assert safe.open().look("groq", variables).key == "from-named"
+    assert safe.open().look("groq", variables).origin == "GROQ_KEY_FILE"
     safe.env["GROQ_KEY"] = " from-environment "
-    assert safe.open().find("groq", variables) == "from-environment"
+    assert safe.open().look("groq", variables).key == "from-environment"
     safe.env["GROQ_API_KEY"] = "  "
-    assert safe.open().source("groq", variables) == "GROQ_KEY"
+    assert safe.open().look("groq", variables).origin == "GROQ_KEY"
     safe.open().set("groq", "stored-one")
-    found = safe.open().find_noted("groq", variables)
+    found = safe.open().look("groq", variables)
     assert (found.key, found.origin, found.trouble) == ("stored-one", "stored", None)
-    assert safe.open().find("openai", variables) == "from-environment"
+    assert safe.open().look("openai", variables).key == "from-environment"
 
 
 @pytest.mark.parametrize("place", ["stored", "environment", "named", "upper", "lower"])
@@ -118,14 +118,14 @@ def test_it_is_never_wrongly_said_that_there_is_none(safe: Safe, place: str) -> 
 def test_stored_keys_that_cannot_be_opened_are_no_hindrance_where_another_place_has_one(safe: Safe) -> None:
     safe.open().set("groq", "gsk_one")
     before = safe.content
-    found = safe.open({"GROQ_API_KEY": "gsk_other"}).find_noted("groq", ["GROQ_API_KEY"])
+    found = safe.open({"GROQ_API_KEY": "gsk_other"}).look("groq", ["GROQ_API_KEY"])
     assert (found.key, found.origin) == ("gsk_other", "GROQ_API_KEY")
     assert found.trouble is not None
     assert "there is no master key" in told(found.trouble)
     with pytest.raises(ConfigError, match="there is no master key"):
-        safe.open({}).find("groq", ["GROQ_API_KEY"])
+        safe.open({}).look("groq", ["GROQ_API_KEY"])
     with pytest.raises(ConfigError, match="there is no master key"):
-        safe.open({"GROQ_API_KEY_FILE": "/nowhere"}).find("groq", ["GROQ_API_KEY"])
+        safe.open({"GROQ_API_KEY_FILE": "/nowhere"}).look("groq", ["GROQ_API_KEY"])
     assert safe.content == before
 
 
@@ -133,7 +133,7 @@ def test_stored_keys_that_cannot_be_opened_are_no_hindrance_where_another_place_
     "act",
     [
         lambda keys: keys.stored(),
-        lambda keys: keys.find("groq", ()),
+        lambda keys: keys.look("groq", ()).key,
         lambda keys: keys.set("openai", "sk-1"),
         lambda keys: keys.remove("groq"),
         lambda keys: keys.rotate(),
@@ -193,7 +193,7 @@ def test_a_passphrase_opens_again_and_not_another(safe: Safe) -> None:
     safe.open().set("groq", "gsk_one")
     assert b" scrypt n=131072 r=8 p=1 salt=" in safe.file.read_bytes()
     keys = safe.open()
-    assert keys.find("groq", ()) == "gsk_one"
+    assert keys.look("groq", ()).key == "gsk_one"
     salt = safe.file.read_bytes().partition(b"salt=")[2][:32]
     keys.set("openai", "sk-two")
     assert safe.file.read_bytes().partition(b"salt=")[2][:32] == salt
@@ -216,7 +216,7 @@ def test_rotation_goes_from_the_old_master_key_to_the_new(safe: Safe, old: str, 
     safe.open().set("groq", "gsk_one")
     safe.open().set("openai", "sk-two")
     safe.env |= {"LLM_MASTER_KEY": new, "LLM_MASTER_KEY_OLD": old}
-    assert safe.open().find("groq", ()) == "gsk_one"  # also before
+    assert safe.open().look("groq", ()).key == "gsk_one"  # also before
     assert safe.open().rotate() == 2
     assert safe.open().rotate() == 2
     del safe.env["LLM_MASTER_KEY_OLD"]
@@ -261,7 +261,7 @@ def test_every_secret_is_learned_before_anything_is_done_with_it(safe: Safe) -> 
     assert safe.learned == ["gsk with a blank"]
     safe.learned.clear()
     safe.env |= {"LLM_MASTER_KEY": OTHER_FERNET, "GEMINI_API_KEY": "from-environment", "LLM_MASTER_KEY_OLD": PASSPHRASE}
-    assert safe.open().find("gemini", ["GEMINI_API_KEY"]) == "from-environment"
+    assert safe.open().look("gemini", ["GEMINI_API_KEY"]).key == "from-environment"
     assert safe.learned == [OTHER_FERNET, PASSPHRASE, "from-environment"]
 
 
@@ -317,7 +317,7 @@ def test_more_keys_than_fit_are_refused_and_nothing_is_lost(safe: Safe) -> None:
 def test_threads_lose_nothing(safe: Safe) -> None:
     keys = safe.open()
     threads = [threading.Thread(target=keys.set, args=(f"p{number}", f"key-{number}")) for number in range(16)]
-    threads += [threading.Thread(target=keys.find, args=("p1", ())) for _ in range(8)]
+    threads += [threading.Thread(target=keys.look, args=("p1", ())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -329,8 +329,8 @@ def test_nothing_that_is_printed_has_a_secret(safe: Safe) -> None:
     safe.open().set("groq", "gsk_one")
     keys = safe.open()
     assert repr(keys) == f"KeyManager({safe.workspace})"
-    assert repr(keys.find_noted("groq", ())) == "Found(stored)"
-    assert repr(keys.find_noted("x", ())) == "Found(nothing)"
+    assert repr(keys.look("groq", ())) == "Found(stored)"
+    assert repr(keys.look("x", ())) == "Found(nothing)"
 
 
 def test_another_wrong_master_key_never_shows_in_a_traceback(safe: Safe) -> None:
@@ -379,4 +379,4 @@ def test_it_holds_what_a_dictionary_would(
                     "LLM_MASTER_KEY": FERNET if current == OTHER_FERNET else OTHER_FERNET, "LLM_MASTER_KEY_OLD": current,
                 }  # fmt: skip
                 safe.open().rotate()
-        assert {known: safe.open().find(known, ()) for known in safe.open().stored()} == model
+        assert {known: safe.open().look(known, ()).key for known in safe.open().stored()} == model

@@ -60,7 +60,7 @@ def test_what_is_no_regular_file_is_neither_waited_for_nor_followed(
             act()
         told(caught.value)
     assert os.lstat(safe.file).st_ino == before.st_ino
-    assert safe.open({"G": "from-environment"}).find("groq", ["G"]) == "from-environment"
+    assert safe.open({"G": "from-environment"}).look("groq", ["G"]).key == "from-environment"
     if kind == "a link":
         assert (safe.base / "elsewhere").read_bytes() == b"py-mono-keys 1 fernet"
 
@@ -105,7 +105,7 @@ def test_what_has_a_second_name_is_read_and_not_written(safe: Safe) -> None:
         safe.open().set("groq", "gsk_two")
     os.system(caught.value.remedy)  # what it says to do mends it
     safe.open().set("groq", "gsk_two")
-    assert safe.open().find("groq", ()) == "gsk_two"
+    assert safe.open().look("groq", ()).key == "gsk_two"
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_processes_that_store_different_keys_lose_none(safe: Safe) -> None:
         process.join()
         assert process.exitcode == 0
     wanted = {f"{name}{number}": f"key-of-{name}-{number}" for name in "abc" for number in range(12)}
-    assert {name: safe.open().find(name, ()) for name in safe.open().stored()} == {**wanted, "first": "key-first"}
+    assert {name: safe.open().look(name, ()).key for name in safe.open().stored()} == {**wanted, "first": "key-first"}
 
 
 def test_who_reads_while_others_write_never_sees_half(safe: Safe) -> None:
@@ -263,7 +263,7 @@ def test_keys_are_read_where_nothing_can_be_kept(safe: Safe) -> None:
     assert keys.stored() == ("groq",)
     with pytest.raises(ConfigError, match=r"blocked.*cannot be written: Not a directory"):
         keys.set("groq", "gsk_two")
-    assert safe.open().find("groq", ()) == "gsk_one"
+    assert safe.open().look("groq", ()).key == "gsk_one"
 
 
 def test_keys_are_read_where_nothing_can_be_locked(safe: Safe, monkeypatch: pytest.MonkeyPatch) -> None:
