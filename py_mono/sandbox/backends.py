@@ -11,32 +11,39 @@ NAMES = ("auto", "bubblewrap", "container", "off")
 """``auto``: our own layers; ``bubblewrap``: its namespaces, our other layers; ``container``: the container is the
 boundary, the layers that can be had besides; ``off``: a clean environment and nothing else."""
 
-_BOOT = "import gc, sys; gc.disable(); sys.path.append(sys.argv[1]); from py_mono.sandbox.worker import main; main()"
+_BOOT = "import gc, sys; gc.disable(); sys.path.append(sys.argv[1]); from py_mono.sandbox.{0} import {1}; {1}()"
 BUBBLEWRAP = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")  # never what a PATH may point at
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def command(profile: Profile, report: int, *, bubblewrap: Sequence[str] = BUBBLEWRAP) -> list[str]:
-    """The program that becomes the worker, with its arguments.
+def python(module: str, function: str, *arguments: str) -> list[str]:
+    """This Python, as it runs a function of a guest module, with nothing on its path but this package."""
+    return [sys.executable, "-I", "-S", "-c", _BOOT.format(module, function), _ROOT, *arguments]
+
+
+def command(
+    profile: Profile, report: int, guest: Sequence[str] = (), *, bubblewrap: Sequence[str] = BUBBLEWRAP
+) -> list[str]:
+    """The program that becomes the worker (or another ``guest``), with its arguments.
 
     ``report`` is the descriptor its pid is told on, ``bubblewrap`` where that program is looked for.
 
     Raises:
         SandboxError: The backend is unknown, or not installed.
     """
-    worker = [sys.executable, "-I", "-S", "-c", _BOOT, _ROOT, profile.to_json()]
+    guest = guest or python("worker", "main", profile.to_json())
     if profile.backend == "bubblewrap":
         if profile.uid is not None:
             raise SandboxError(
                 f"the backend bubblewrap cannot become the workspace's owner (user {profile.uid})",
                 remedy="Run py-mono as that user, or use --sandbox auto.",
             )
-        return [*_bubblewrap(profile, report, bubblewrap), *worker]
+        return [*_bubblewrap(profile, report, bubblewrap), *guest]
     if profile.backend not in NAMES:
         raise SandboxError(
             f"there is no sandbox backend {profile.backend!r}", remedy=f"Choose one of {', '.join(NAMES)} (--sandbox)."
         )
-    return worker
+    return [*guest]
 
 
 def _bubblewrap(profile: Profile, report: int, places: Sequence[str]) -> list[str]:

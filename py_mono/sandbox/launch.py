@@ -77,7 +77,7 @@ class Launcher:
         """
         self.workspace = _folder(workspace, "workspace")
         roots = [_folder(root, "further folder") for root in extra_roots]
-        self.private_tmp, self._claim = _private_folder()
+        self.private_tmp, self._claim = private_folder()
         profile = make_profile(self.workspace, self.private_tmp, extra_roots=roots, network=network, backend=backend)
         profile.hidden = (*profile.hidden, *secret_files(os.environ if environment is None else environment))
         self.profile = adjust(profile) if adjust else profile
@@ -191,7 +191,7 @@ def temporary_base() -> str:
     return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the system's own default; the names in it are random
 
 
-def _private_folder() -> tuple[str, int]:
+def private_folder() -> tuple[str, int]:
     """A new folder for the session's temporary files, for this user alone, and the claim on it. Raises SandboxError."""
     base = temporary_base()
     path = os.path.join(base, f"{PREFIX}{os.getpid()}-{os.urandom(8).hex()}")

@@ -29,8 +29,8 @@ _SYSTEM_FILES = (  # what ordinary programs look up, and nothing that holds a se
 _STATE_FILES = ("/var/lib/dpkg", "/var/cache/fontconfig", "/var/lib/ca-certificates", "/var/lib/ghc")
 _KERNEL_FILES = ("/sys/devices/system/cpu",)
 _NAME_RESOLUTION = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf", "/run/nscd")
-_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
-_PASSED = ("LANG", "LANGUAGE", "TERM", "TZ", "COLORTERM")
+PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
+PASSED = ("LANG", "LANGUAGE", "TERM", "TZ", "COLORTERM")
 
 
 class Limits:
@@ -67,6 +67,7 @@ class Profile:
 
     Attributes:
         workspace: May be read and written.
+        fixed: Whether the workspace may only be read after all: then it is among ``readable`` too.
         copy: Where not empty, a copy of the workspace, which is shown at its place where a mount namespace can be had.
         lent: Folders and files of the workspace that the copy does not hold: shown in it read-only, as they are.
         private_tmp: A folder the host made for this session: shown as ``/tmp`` and ``/var/tmp`` too where a mount
@@ -85,7 +86,7 @@ class Profile:
     """
 
     __slots__ = (
-        "backend", "copy", "extra_roots", "gid", "hidden", "layers", "lent", "limits", "network", "outside", "private_tmp", "readable",
+        "backend", "copy", "extra_roots", "fixed", "gid", "hidden", "layers", "lent", "limits", "network", "outside", "private_tmp", "readable",
         "timeout_ceiling_s", "uid", "workspace",
     )  # fmt: skip
 
@@ -94,6 +95,7 @@ class Profile:
         *,
         workspace: str,
         private_tmp: str,
+        fixed: bool = False,
         copy: str = "",
         lent: Sequence[str] = (),
         extra_roots: Sequence[str] = (),
@@ -110,6 +112,7 @@ class Profile:
     ) -> None:
         self.workspace = workspace
         self.private_tmp = private_tmp
+        self.fixed = fixed
         self.copy = copy
         self.lent = tuple(lent)
         self.extra_roots = tuple(extra_roots)
@@ -127,7 +130,8 @@ class Profile:
     @property
     def writable(self) -> tuple[str, ...]:
         """Everything that may be written."""
-        return (self.workspace, *self.extra_roots, self.private_tmp)
+        workspace = () if self.fixed else (self.workspace,)
+        return (*workspace, *self.extra_roots, self.private_tmp)
 
     @property
     def resolved(self) -> frozenset[str]:
@@ -237,8 +241,8 @@ def make_environment(profile: Profile, source: Mapping[str, str]) -> dict[str, s
 
     ``source`` is the host's own; only locale, time zone and terminal type are taken from it.
     """
-    folders = [os.path.join(profile.workspace, ".venv", "bin"), *_PATH, os.path.join(sys.prefix, "bin")]
-    environment = {name: source[name] for name in source if name in _PASSED or name.startswith("LC_")}
+    folders = [os.path.join(profile.workspace, ".venv", "bin"), *PATH, os.path.join(sys.prefix, "bin")]
+    environment = {name: source[name] for name in source if name in PASSED or name.startswith("LC_")}
     environment.setdefault("LANG", "C.UTF-8")
     home = os.path.join(profile.private_tmp, "home")
     settings = [("safe.directory", path) for path in (profile.workspace, *profile.extra_roots)]
