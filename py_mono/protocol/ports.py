@@ -134,14 +134,6 @@ NOTHING = Grant()
 """What a call gets that nobody was asked about."""
 
 
-class Verdict(Struct, frozen=True):
-    """What became of a call at the gate: whether it may run, with what beyond the lock; if not, why, for the model to read."""
-
-    allowed: bool
-    grant: Grant = NOTHING
-    reason: str = ""
-
-
 class FileDiff(Struct, frozen=True):
     """One path.
 
@@ -156,19 +148,6 @@ class FileDiff(Struct, frozen=True):
     kind: ChangeKind
     text: str
     note: str
-
-
-class Gate(Protocol):
-    """Who is asked before what cannot be taken back, and about what a turn did where the operator wants to see it."""
-
-    async def review_call(self, call: ToolCall, spec: ToolSpec, emit: Emit) -> Verdict:
-        """Judge a call whose arguments were checked, before it runs. Never raises but when cancelled.
-
-        What is asked and what was decided goes to ``emit``: see ``approvals``. No two questions are asked at a time.
-        """
-
-    async def review_changes(self, files: Sequence[FileDiff]) -> Collection[str]:
-        """Which paths of what the turn did are kept; the others are taken back."""
 
 
 class Committed(Struct, frozen=True):
@@ -206,6 +185,20 @@ class Branch(ToolSource, Protocol):
     is not *read*. In a ``scratch`` branch they act on a private copy; the workspace changes with ``commit`` alone.
     ``changes``, ``diff``, ``commit`` and ``discard`` come when no call runs.
     """
+
+    @property
+    def mode(self) -> BranchMode:
+        """Which of the two it is."""
+
+    async def touch(self) -> None:
+        """Take part in a change to the workspace by somebody beside these tools, such as a server; before it is made.
+
+        In a direct branch it belongs to the transaction like a call's: there is a checkpoint of before it, as far as one
+        can be taken, and ``changes`` tells of it.
+
+        Raises:
+            SandboxError: In a scratch branch: nobody else acts on the copy.
+        """
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
         """Run one call; see ``ToolSource``. ``grant`` widens the lock for this call alone."""

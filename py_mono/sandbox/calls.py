@@ -62,6 +62,12 @@ class Calls:
                 return _refused(call, f"not run: the wider lock for it cannot be had: {error} {error.remedy}".rstrip())
             return await self._call(worker, spec, call, on_output)
 
+    async def touch(self) -> None:
+        """Have somebody else's change take the place of a call's; see ``Branch``."""
+        async with self._writing:
+            await self._before()
+            self.acted = True
+
     async def _call(
         self, worker: Worker, spec: ToolSpec, call: ToolCall, on_output: Callable[[str], None]
     ) -> ToolResult:

@@ -4,7 +4,17 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import NOTHING, Changes, Committed, FileDiff, Grant, OnCheckpoint, Restored, Taken
+from py_mono.protocol.ports import (
+    NOTHING,
+    BranchMode,
+    Changes,
+    Committed,
+    FileDiff,
+    Grant,
+    OnCheckpoint,
+    Restored,
+    Taken,
+)
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.sandbox import manifest
 from py_mono.sandbox.before import Before
@@ -17,6 +27,8 @@ _MAX_NAMED = 5
 
 class DirectBranch:
     """See ``Branch``. Without ``snapshots`` the changes are told from metadata, and nothing can be taken back."""
+
+    mode: BranchMode = "direct"
 
     def __init__(
         self,
@@ -43,6 +55,11 @@ class DirectBranch:
         """See ``Branch``."""
         self._after = None
         return await self._calls.call(call, on_output, grant)
+
+    async def touch(self) -> None:
+        """See ``Branch``."""
+        self._after = None
+        await self._calls.touch()
 
     async def changes(self) -> Changes:
         """See ``Branch``."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from py_mono.protocol.errors import SandboxError
-from py_mono.protocol.ports import NOTHING, Changes, Committed, FileDiff, Grant, Taken
+from py_mono.protocol.ports import NOTHING, BranchMode, Changes, Committed, FileDiff, Grant, Taken
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.sandbox.calls import Calls
 from py_mono.sandbox.jobs.host import WorkerJobs
@@ -81,6 +81,8 @@ class ScratchBranch:
         folder: The copy.
     """
 
+    mode: BranchMode = "scratch"
+
     def __init__(
         self,
         workers: Workers,
@@ -121,6 +123,10 @@ class ScratchBranch:
             return ToolResult(call.id, call.name, text, is_error=True)
         self._after = None
         return await self._calls.call(call, on_output, grant)
+
+    async def touch(self) -> None:
+        """See ``Branch``."""
+        raise SandboxError("this works on a copy, on which nobody else acts", remedy="Do it without a copy.")
 
     async def changes(self) -> Changes:
         """See ``Branch``."""

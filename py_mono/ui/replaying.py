@@ -78,6 +78,8 @@ async def _nothing_to_sync() -> None:
 class _Stage:
     """A sandbox, a branch and a guard at once, all from the recording; and what plays at the moment."""
 
+    mode: BranchMode = "direct"
+
     def __init__(self, tools: RecordedTools) -> None:
         self._tools = tools
         self._steer: Callable[[str], None] = lambda _: None
@@ -123,6 +125,9 @@ class _Stage:
     async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
         del on_output, grant
         return self._tools.answer(call)
+
+    async def touch(self) -> None:
+        """Nothing is changed."""
 
     async def changes(self) -> Changes:
         return Changes(())

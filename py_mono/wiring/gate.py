@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from py_mono.protocol.ports import Emit, Grant, Verdict
+from py_mono.protocol.gate import Verdict
+from py_mono.protocol.ports import Emit, Grant
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.consents import Consents
 from py_mono.utils.lazy import load

@@ -39,6 +39,8 @@ Handler = Callable[[ToolCall], Awaitable[str]]
 class FakeBranch:
     """Its tools are coroutines; it remembers what was called and what ended."""
 
+    mode: BranchMode = "direct"
+
     def __init__(self, handlers: dict[str, Handler], changes: Changes) -> None:
         self.handlers = handlers
         self._specs = tuple(spec for spec in (READ, WRITE) if spec.name in handlers)
@@ -73,6 +75,9 @@ class FakeBranch:
 
     async def discard(self) -> None:
         self._changes = Changes(())
+
+    async def touch(self) -> None:
+        self.log.append("touch")
 
     async def close(self) -> None:
         self.closed = True

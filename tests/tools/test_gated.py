@@ -2,7 +2,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.approvals import ApprovalDecided
-from py_mono.protocol.ports import NOTHING, Branch, Changes, Committed, Emit, FileDiff, Grant, Verdict
+from py_mono.protocol.gate import Verdict
+from py_mono.protocol.ports import NOTHING, Branch, BranchMode, Changes, Committed, Emit, FileDiff, Grant
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.tools.gated import GatedTools
 
@@ -19,6 +20,8 @@ class RecordingBranch:
 
     def __init__(self) -> None:
         self.calls: list[tuple[ToolCall, Grant]] = []
+        self.touched = 0
+        self.mode: BranchMode = "direct"
 
     async def specs(self) -> Sequence[ToolSpec]:
         return (SPEC,)
@@ -40,6 +43,9 @@ class RecordingBranch:
 
     async def discard(self) -> None:
         pass
+
+    async def touch(self) -> None:
+        self.touched += 1
 
     async def close(self) -> None:
         pass

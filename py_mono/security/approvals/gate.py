@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
-from py_mono.protocol.ports import Emit, Grant, Verdict
+from py_mono.protocol.gate import Verdict
+from py_mono.protocol.ports import Emit, Grant
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.needs import WITH_NETWORK, Need, Needs, needs_of
 from py_mono.security.approvals.places import Places

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
-from py_mono.protocol.ports import NOTHING, Grant, Verdict
+from py_mono.protocol.gate import Verdict
+from py_mono.protocol.ports import NOTHING, Grant
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.gate import AGAIN, Approvals
 from py_mono.security.approvals.needs import WITH_NETWORK
