@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from py_mono.ui.arguments import Arguments
 
-ALLOWABLE = ("install", "network", "outside")
+ALLOWABLE = ("install", "mcp", "network", "outside")
 """Kinds of ``protocol.approvals.NeedKind`` that ``--allow`` can name."""
 
 HELP = """\

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from py_mono.sandbox.profile import Profile, make_environment
@@ -10,13 +10,19 @@ from py_mono.security.approvals.gate import Approvals
 from py_mono.security.approvals.places import Places
 from py_mono.security.approvals.questions import Ask
 from py_mono.security.approvals.rules import Rules
+from py_mono.security.approvals.servers import ServerCalls
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
+    from py_mono.mcp_integration.server import Server
 
 
 def make_approvals(
-    settings: "Settings", profile: Profile, notice: Callable[[str], None], ask: Callable[[], Ask | None]
+    settings: "Settings",
+    profile: Profile,
+    notice: Callable[[str], None],
+    ask: Callable[[], Ask | None],
+    servers: "Sequence[Server]",
 ) -> Approvals:
     """Who is asked, and what was agreed to; the arguments are those of ``LateGate``, with what gives its ``ask``."""
     folders = settings.folders
@@ -39,4 +45,8 @@ def make_approvals(
         network=profile.network,
         confined=profile.backend != "off",
         ask_all=settings.tools_mode == "ask",
+        servers=ServerCalls(
+            {server.name: server.digest for server in servers},
+            {(server.name, tool) for server in servers if server.own for tool in server.always_allow},
+        ),
     )

@@ -1,6 +1,6 @@
 """The gate of a session, loaded with the first call that passes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.gate import Verdict
@@ -11,6 +11,7 @@ from py_mono.utils.lazy import load
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
+    from py_mono.mcp_integration.server import Server
     from py_mono.sandbox.profile import Profile
     from py_mono.security.approvals.gate import Approvals
     from py_mono.security.approvals.questions import Ask
@@ -22,11 +23,13 @@ class LateGate:
 
     Attributes:
         ask: Asks a person; None where nobody is there.
+        servers: Those that are configured, trusted or not; to be known before the first call that passes.
     """
 
     def __init__(self, settings: "Settings", profile: "Profile", notice: Callable[[str], None]) -> None:
         """``notice`` gets what the person should know of the rules they made."""
         self.ask: Ask | None = None
+        self.servers: Sequence[Server] = ()
         self._settings = settings
         self._profile = profile
         self._notice = notice
@@ -46,7 +49,7 @@ class LateGate:
     def _approvals(self) -> "Approvals":
         if self._made is None:
             make = load("py_mono.wiring.approving:make_approvals")
-            self._made = made = make(self._settings, self._profile, self._notice, lambda: self.ask)
+            self._made = made = make(self._settings, self._profile, self._notice, lambda: self.ask, self.servers)
             return made  # type: ignore[no-any-return]  # its type is known by its name
         return self._made
 

@@ -11,6 +11,7 @@ from py_mono.security.approvals.needs import WITH_NETWORK, Need, Needs, needs_of
 from py_mono.security.approvals.places import Places
 from py_mono.security.approvals.questions import Answer, Ask, Question
 from py_mono.security.approvals.rules import Rules
+from py_mono.security.approvals.servers import SOURCE, ServerCalls, spelled_call
 
 _NO_NETWORK = (
     "could not resolve host", "name or service not known", "temporary failure in name resolution", "network is unreachable",
@@ -39,6 +40,7 @@ class Approvals:
         network: bool = False,
         confined: bool = True,
         ask_all: bool = False,
+        servers: ServerCalls | None = None,
     ) -> None:
         """Take what decides.
 
@@ -50,6 +52,7 @@ class Approvals:
             network: Whether the lock lets everything reach the network.
             confined: Whether there is a lock at all; without one nothing is taken from any call, so nothing is asked for.
             ask_all: Whether every call that may change something is asked about (``--tools ask``).
+            servers: Judges the calls of servers' tools, which no lock of ours holds; nothing is known of any without it.
         """
         self.rules = rules
         self._ask = ask
@@ -58,6 +61,7 @@ class Approvals:
         self._network = network
         self._confined = confined
         self._ask_all = ask_all
+        self._servers = servers or ServerCalls({})
         self._failed: dict[str, None] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -81,7 +85,7 @@ class Approvals:
             return await self._judged(call, needs, emit)
 
     async def _judged(self, call: ToolCall, needs: Needs, emit: Emit) -> Verdict:
-        what = _what(call)
+        what = spelled_call(call) if needs.asked[0].kind == "mcp" else _what(call)
         missing = [need for need in needs.asked if not self._covered(need)]
         if not missing:
             by_flag = any(need.kind in self._allowed for need in needs.asked)
@@ -114,6 +118,8 @@ class Approvals:
         return AGAIN
 
     def _needs(self, call: ToolCall, spec: ToolSpec) -> Needs:
+        if spec.source.startswith(SOURCE):
+            return self._servers.needs(spec)
         needs = needs_of(call, spec, self._places, network=self._network) if self._confined else Needs()
         command = str(call.arguments.get("command", "")) if call.name == "shell" else ""
         if command not in self._failed or any(need.grant.network for need in needs.asked):
