@@ -1,6 +1,6 @@
 """The tools of a server, judged: what a model may be shown, and what is left out, with the reason."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import jsonschema_rs
@@ -35,11 +35,7 @@ def judged(tools: Iterable[tuple[str, str, Any, bool]]) -> tuple[tuple[Tool, ...
     reasons: list[str] = []
     for name, description, schema, read_only in tools:
         try:
-            if name in fit:
-                raise Unfit("there are two of that name")
-            if len(fit) == MOST_TOOLS:
-                raise Unfit(f"there are more than {MOST_TOOLS} tools")
-            fit[name] = Tool(_fit_name(name), line_of(description), fit_schema(schema), read_only)
+            fit[name] = Tool(_fit_name(name, fit), line_of(description), fit_schema(schema), read_only)
         except Unfit as error:
             reasons.append(f"left out {line(name, 40)!r}: {line(str(error), _LONGEST_REASON)}")
     if len(reasons) > _MOST_REASONS:
@@ -76,7 +72,11 @@ def fit_schema(schema: object) -> dict[str, Any]:
     return fit
 
 
-def _fit_name(name: str) -> str:
+def _fit_name(name: str, others: Collection[str]) -> str:
+    if name in others:
+        raise Unfit("there are two of that name")
+    if len(others) == MOST_TOOLS:
+        raise Unfit(f"there are more than {MOST_TOOLS} tools")
     if not name or len(name) > _LONGEST_NAME:
         raise Unfit(f"its name has {len(name)} characters; 1 to {_LONGEST_NAME} are taken")
     if hidden(name) or line(name, _LONGEST_NAME) != name:

@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 import mcp_types
 from fastmcp import Client
-from fastmcp.client.transports.base import TransportOptions
+from fastmcp.client.transports.base import ClientTransport, TransportOptions
 from mcp import ClientSession, MCPError
 from mcp.client.subscriptions import SubscriptionLost, listen
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -18,19 +18,18 @@ from pydantic import ValidationError
 
 from py_mono.mcp_integration.content import prompt_text, resource_text, said
 from py_mono.mcp_integration.handlers import Ears
-from py_mono.mcp_integration.http import Exchange, HttpTransport, exchange
+from py_mono.mcp_integration.http import HttpTransport
 from py_mono.mcp_integration.link import LinkLost, Said, Surroundings, Told
 from py_mono.mcp_integration.listing import Listing
+from py_mono.mcp_integration.oauth import Authorization
 from py_mono.mcp_integration.reading import listing
+from py_mono.mcp_integration.requests import Requests
 from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.stdio import ProgramTransport
-from py_mono.mcp_integration.trouble import told
 from py_mono.mcp_integration.words import line
 
-_T = TypeVar("_T")
-_PROMPT_END_S = 0.3
-"""How long a cancelled call may take to tell the server before the cancellation goes on without it."""
 _CLOSE_S = 1.8
+_END_S = 0.3
 _LIST_S = 30.0
 
 
@@ -54,9 +53,14 @@ class Connection:
         self._ears = Ears(server.name, around.ask, around.hear)
         self.stale = self._ears.stale
         self._reason = ""
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._requests = Requests(
+            paused=lambda: self._ears.asking > 0,
+            has_session=lambda: self._client.transport.get_session_id() is not None,
+            why=self.reason,
+            lose=self._lose,
+        )
         self._program: ProgramTransport | None = None
-        self._client = Client(
+        self._client: Client[ClientTransport] = Client(
             self._transport(around),
             name=server.name,
             roots=[Path(around.workspace).as_uri()],
@@ -69,21 +73,22 @@ class Connection:
     def _transport(self, around: Surroundings) -> "ProgramTransport | HttpTransport":
         server = self._server
         if server.url:
-            return HttpTransport(server.url, dict(server.headers), Session, None)
+            auth = Authorization(server, around) if server.oauth else None
+            return HttpTransport(server.url, dict(server.headers), Session, auth)
         argv, environment = around.program(server)
         folder = server.cwd or around.workspace
         if not os.path.isdir(folder):
             raise LinkLost(f"there is no folder {folder!r} to start it in", final=True)
         self._program = ProgramTransport(
-            argv, environment, folder, around.hear, self.lost, TransportOptions(session_class=Session)
+            argv, environment, folder, around.hear, gone=self.lost, options=TransportOptions(session_class=Session)
         )
         return self._program
 
     async def open(self) -> None:
         """Connect. Raises LinkLost."""
-        await self._asked(self._client.__aenter__())
+        await self._requests.answer(self._client.__aenter__())  # type: ignore[no-untyped-call] # the library's
         if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS and self._lists_change():
-            self._keep(asyncio.create_task(self._subscribe()))
+            self._requests.keep(asyncio.create_task(self._subscribe()))
 
     def reason(self) -> str:
         """See ``link.Link``."""
@@ -92,14 +97,14 @@ class Connection:
     async def listing(self) -> Listing:
         """See ``link.Link``."""
         capabilities = self._client.server_capabilities or mcp_types.ServerCapabilities()
-        return await self._asked(listing(self._client, capabilities), within_s=_LIST_S)
+        return await self._requests.answer(listing(self._client, capabilities), within_s=_LIST_S)
 
     async def call(self, tool: str, arguments: dict[str, Any], on_output: Callable[[str], None]) -> Said:
         """See ``link.Link``."""
         output = self._ears.begin(on_output)
         try:
             asked = self._client.call_tool_mcp(tool, arguments, progress_handler=output.progress)
-            return said(await self._asked(asked, within_s=self._server.timeout_s))
+            return said(await self._requests.answer(asked, within_s=self._server.timeout_s))
         except Told as error:
             return Said(str(error), is_error=True)
         finally:
@@ -108,7 +113,7 @@ class Connection:
     async def read(self, uri: str) -> Said:
         """See ``link.Link``."""
         try:
-            result = await self._asked(self._client.read_resource_mcp(uri), within_s=self._server.timeout_s)
+            result = await self._requests.answer(self._client.read_resource_mcp(uri), within_s=self._server.timeout_s)
         except Told as error:
             return Said(str(error), is_error=True)
         return Said(resource_text(result.contents))
@@ -116,85 +121,23 @@ class Connection:
     async def prompt(self, name: str, arguments: dict[str, str]) -> Said:
         """See ``link.Link``."""
         try:
-            result = await self._asked(self._client.get_prompt_mcp(name, arguments), within_s=self._server.timeout_s)
+            result = await self._requests.answer(
+                self._client.get_prompt_mcp(name, arguments), within_s=self._server.timeout_s
+            )
         except Told as error:
             return Said(str(error), is_error=True)
         return Said(prompt_text(result))
 
     async def close(self) -> None:
         """See ``link.Link``."""
-        for task in list(self._tasks):
-            task.cancel()
         closing = asyncio.create_task(self._leave())
-        await asyncio.wait({closing, *self._tasks}, timeout=_CLOSE_S)
+        await self._requests.end(_END_S)
+        await asyncio.wait({closing}, timeout=_CLOSE_S - _END_S)
         closing.cancel()
 
     async def _leave(self) -> None:
         with suppress(Exception):  # it is over either way
-            await self._client.close()
-
-    async def _asked(self, work: Awaitable[_T], within_s: float | None = None) -> _T:
-        """What the server answers.
-
-        Raises:
-            Told: It said no, or what it said is no answer.
-            LinkLost: It is gone.
-        """
-        under_way = Exchange()
-        token = exchange.set(under_way)
-        try:
-            task = asyncio.ensure_future(work)
-        finally:
-            exchange.reset(token)
-        self._keep(task)
-        try:
-            await self._waited(task, within_s)
-        except asyncio.CancelledError:
-            await self._dropped(task)
-            raise
-        if not task.done():
-            await self._dropped(task)
-            raise Told(f"the server did not answer within {within_s:g} s; what it was asked may still be done")
-        try:
-            return task.result()
-        except (Exception, asyncio.CancelledError) as error:
-            self._judge(error, under_way)
-            raise
-
-    async def _waited(self, task: "asyncio.Future[Any]", within_s: float | None) -> None:
-        """Until it is done, or its time is up; while the person is asked something, none passes."""
-        left = within_s
-        clock = asyncio.get_running_loop().time
-        while not task.done() and (left is None or left > 0):
-            begun = clock()
-            asking = self._ears.asking
-            await asyncio.wait({task}, timeout=left if left is None else min(left, 1.0))
-            if left is not None and not asking:
-                left -= clock() - begun
-
-    async def _dropped(self, task: "asyncio.Future[Any]") -> None:
-        """Nobody waits for it any more: the library tells the server; where that hangs, it goes on behind us."""
-        task.cancel()
-        await asyncio.wait({task}, timeout=_PROMPT_END_S)
-
-    def _judge(self, error: BaseException, under_way: Exchange) -> None:
-        """Raise what became of a request. Raises Told or LinkLost."""
-        session = self._client.transport.get_session_id()
-        try:
-            told(error, under_way, has_session=session is not None, where=self.reason())
-        except LinkLost as gone:
-            self._reason = self._reason or str(gone)
-            self.lost.set()
-            raise
-
-    def _keep(self, task: "asyncio.Future[Any]") -> None:
-        self._tasks.add(task)  # type: ignore[arg-type] # a coroutine's future is its task
-        task.add_done_callback(self._forget)
-
-    def _forget(self, task: "asyncio.Future[Any]") -> None:
-        self._tasks.discard(task)  # type: ignore[arg-type] # as above
-        if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not print it
+            await self._client.close()  # type: ignore[no-untyped-call] # the library's
 
     def _lists_change(self) -> bool:
         has = self._client.server_capabilities
@@ -210,8 +153,11 @@ class Connection:
                 async for _ in events:
                     self.stale.set()
         except (SubscriptionLost, MCPError, httpx2.HTTPError, RuntimeError, ValidationError):
-            self._reason = self._reason or "the connection was lost"
-            self.lost.set()
+            self._lose("the connection was lost")
+
+    def _lose(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self.lost.set()
 
 
 async def connect(server: Server, around: Surroundings) -> Connection:

@@ -76,9 +76,7 @@ class Ears:
 
     async def log(self, message: mcp_types.LoggingMessageNotificationParams) -> None:
         """A log line: kept, and shown where it is a warning while one call runs; of several nobody knows whose it is."""
-        data = message.data
-        words = data if isinstance(data, str) else _spelled(data)
-        text = f"{message.level}: {line(words, _LONGEST_LINE)}"
+        text = f"{message.level}: {line(_spelled(message.data), _LONGEST_LINE)}"
         self._hear(text)
         if message.level in _LOUD and len(self._calls) == 1:
             self._calls[0].warn(text)
@@ -189,7 +187,12 @@ def _choices(part: Any) -> tuple[Choice, ...]:  # noqa: ANN401 - what a server w
 
 
 def _spelled(data: object) -> str:
+    """Any JSON as text; of the form that servers made with fastmcp send, its message."""
+    if isinstance(data, dict) and isinstance(data.get("msg"), str) and not data.get("extra"):
+        return str(data["msg"])
+    if isinstance(data, str):
+        return data
     try:
         return msgspec.json.encode(data).decode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError):
-        return str(type(data).__name__)
+        return type(data).__name__

@@ -6,8 +6,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import httpx2
-from fastmcp.client.transports import SessionKwargs, StreamableHttpTransport
-from fastmcp.client.transports.base import TransportOptions
+from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.client.transports.base import SessionKwargs, TransportOptions
 from mcp import ClientSession
 from typing_extensions import Unpack
 
@@ -58,7 +58,7 @@ class HttpTransport(StreamableHttpTransport):
 
 def http_client(
     headers: dict[str, str] | None = None,
-    timeout: httpx2.Timeout | None = None,  # noqa: ASYNC109 - the library's name for it
+    timeout: httpx2.Timeout | None = None,
     auth: httpx2.Auth | None = None,
     **_: Any,  # noqa: ANN401 - what the library passes besides, such as whether to follow redirects
 ) -> httpx2.AsyncClient:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from py_mono.mcp_integration import calls
 from py_mono.mcp_integration.asking import Ask
 from py_mono.mcp_integration.library import Library
 from py_mono.mcp_integration.link import LinkLost, McpError, Said, Surroundings, Told
@@ -24,6 +25,8 @@ class McpServers:
         ask: Puts a server's question to the person; None where nobody can be asked, and then every question is declined.
     """
 
+    ask: Ask | None = None
+
     def __init__(
         self,
         servers: Sequence[Server],
@@ -41,7 +44,6 @@ class McpServers:
 
         ``redact`` takes keys out of what servers say to the person; ``trusted`` says whether the person agreed to one.
         """
-        self.ask: Ask | None = None
         self._trusted = trusted
         self._names = Names()
         around = Surroundings(
@@ -52,7 +54,8 @@ class McpServers:
             ask=lambda: self.ask,
             notice=lambda text: notice(redact(text)),
             browser=browser,
-            hear=lambda _: None,  # each has ears of its own
+            hear=lambda _: None,  # each has ears of its own, and a time of its own
+            longer=lambda _: None,
         )
         library = Library()
         self._servers = {server.name: Supervisor(server, around, library.opener, redact) for server in servers}
@@ -65,7 +68,7 @@ class McpServers:
 
     async def specs(self) -> Sequence[ToolSpec]:
         """See ``ToolSource``."""
-        return [self._names.spec(one.server, tool) for one in self._servers.values() for tool in one.offered()]
+        return [self._names.spec(one.server, tool) for one in self._servers.values() for tool in one.tools()]
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         """See ``ToolSource``."""
@@ -73,7 +76,7 @@ class McpServers:
         server, tool = self._names.owner(call.name) or ("", "")
         if server not in self._servers:
             return ToolResult(call.id, call.name, f"there is no tool {call.name!r} of an MCP server", is_error=True)
-        said = await self._servers[server].call(tool, call.arguments, on_output)
+        said = await calls.call(self._servers[server], tool, call.arguments, on_output)
         return ToolResult(call.id, call.name, said.text, is_error=said.is_error)
 
     async def settle(self, timeout_s: float) -> None:
@@ -90,7 +93,7 @@ class McpServers:
 
     def changed(self, name: str) -> Sequence[Held]:
         """What is held back of a server. Raises McpError where there is no such server."""
-        return self._server(name).differences()
+        return self._server(name).offer.differences()
 
     def agree(self, name: str) -> None:
         """The person agrees to what is held back. Raises McpError where there is no such server."""
@@ -111,19 +114,19 @@ class McpServers:
 
     async def resources(self, name: str) -> Sequence[Resource]:
         """What a server lets be read. Raises McpError."""
-        return (await _there(self._server(name))).listing.resources
+        return (await _there(self._server(name))).offer.listing.resources
 
     async def resource(self, name: str, uri: str) -> str:
         """One of them, as text. Raises McpError."""
-        return _text(await self._server(name).read(uri))
+        return _text(await calls.read(self._server(name), uri))
 
     async def prompts(self, name: str) -> Sequence[Prompt]:
         """What texts a server writes. Raises McpError."""
-        return (await _there(self._server(name))).listing.prompts
+        return (await _there(self._server(name))).offer.listing.prompts
 
     async def prompt(self, name: str, prompt: str, arguments: dict[str, str]) -> str:
         """One of them. Raises McpError."""
-        return _text(await self._server(name).prompt(prompt, arguments))
+        return _text(await calls.prompt(self._server(name), prompt, arguments))
 
     async def close(self) -> None:
         """End every connection and program, within two seconds; may be called twice."""

@@ -5,17 +5,15 @@ is another file. Whole or not at all: a file that is damaged, too large, or not 
 """
 
 import os
-import stat
-from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
 from py_mono.mcp_integration.listing import Held, Listing, Resource, Tool
+from py_mono.mcp_integration.private import read_private, write_private
 from py_mono.mcp_integration.server import Server
 from py_mono.utils.digests import blake2b
 
-_LARGEST = 4 * 1024 * 1024
 _MOST_GONE = 256
 _MOST_RESOURCES = 20
 """Kept of a server's resources: as many as are named to the model."""
@@ -60,32 +58,14 @@ def differences(known: Known, held: dict[str, Tool]) -> tuple[Held, ...]:
 def read(folder: str, server: Server) -> Known:
     """What is known of a server; nothing where there is no such file, or it is not to be trusted."""
     try:
-        descriptor = os.open(_path(folder, server), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_size > _LARGEST:
-                return Known()
-            return msgspec.json.decode(file.read(_LARGEST), type=Known)
-    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
+        return msgspec.json.decode(read_private(_path(folder, server)), type=Known)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return Known()
 
 
 def write(folder: str, server: Server, known: Known) -> None:
     """Keep it. Raises OSError."""
-    path = _path(folder, server)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    temporary = f"{path}.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(known))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    write_private(_path(folder, server), msgspec.json.encode(known))
 
 
 def _path(folder: str, server: Server) -> str:

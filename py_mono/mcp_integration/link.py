@@ -59,6 +59,7 @@ class Surroundings(Struct, frozen=True):
         notice: Says a line to the person.
         browser: Whether the person can be sent to a browser.
         hear: Takes a line that the server logged.
+        longer: Connecting may take so many seconds more: the person is wanted.
     """
 
     workspace: str
@@ -69,6 +70,7 @@ class Surroundings(Struct, frozen=True):
     notice: Callable[[str], None]
     browser: bool
     hear: Callable[[str], None]
+    longer: Callable[[float], None]
 
 
 class Link(Protocol):

@@ -1,7 +1,7 @@
 """The lists of a server, page by page, as far as anybody wants them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import mcp_types
 from fastmcp import Client
@@ -20,23 +20,14 @@ _LONGEST_URI = 1_000
 _LONGEST_HINT = 200
 
 
-class _Page(Protocol):
-    next_cursor: str | None
-
-
-_PageT = TypeVar("_PageT", bound=_Page)
+_PageT = TypeVar("_PageT", bound=mcp_types.PaginatedResult)
+_ItemT = TypeVar("_ItemT")
 
 
 async def listing(client: Client[ClientTransport], has: mcp_types.ServerCapabilities) -> Listing:
     """All that it names. Raises what the library raises; a list of resources or prompts that fails is left out."""
-    notes: list[str] = []
-    tools: list[mcp_types.Tool] = []
-    if has.tools is not None:
-        async for page in _pages(lambda cursor: client.list_tools_mcp(cursor=cursor)):
-            tools.extend(page.tools)
-            if len(tools) > MOST_TOOLS:
-                break
-    fit, left_out = judged(
+    tools = await _items(lambda cursor: client.list_tools_mcp(cursor=cursor), _tools, MOST_TOOLS) if has.tools else []
+    fit, notes = judged(
         (
             tool.name,
             tool.description or "",
@@ -48,35 +39,45 @@ async def listing(client: Client[ClientTransport], has: mcp_types.ServerCapabili
     resources: list[mcp_types.Resource] = []
     prompts: list[mcp_types.Prompt] = []
     try:
-        if has.resources is not None:
-            async for found in _pages(lambda cursor: client.list_resources_mcp(cursor=cursor)):
-                resources.extend(found.resources)
-                if len(resources) > _MOST_ITEMS:
-                    break
-        if has.prompts is not None:
-            async for named in _pages(lambda cursor: client.list_prompts_mcp(cursor=cursor)):
-                prompts.extend(named.prompts)
-                if len(prompts) > _MOST_ITEMS:
-                    break
+        if has.resources:
+            resources = await _items(lambda cursor: client.list_resources_mcp(cursor=cursor), _resources, _MOST_ITEMS)
+        if has.prompts:
+            prompts = await _items(lambda cursor: client.list_prompts_mcp(cursor=cursor), _prompts, _MOST_ITEMS)
     except (MCPError, ValidationError) as error:
-        notes.append(f"its resources or prompts cannot be listed: {line(str(error), _LONGEST_HINT)}")
-    return Listing(fit, _resources(resources), _prompts(prompts), (*left_out, *notes))
+        notes = (*notes, f"its resources or prompts cannot be listed: {line(str(error), _LONGEST_HINT)}")
+    return Listing(fit, _fit_resources(resources), _fit_prompts(prompts), notes)
 
 
-async def _pages(ask: Callable[[str | None], Awaitable[_PageT]]) -> AsyncIterator[_PageT]:
-    """Each page, until there is none, or one comes again, or there were many."""
+async def _items(
+    ask: Callable[[str | None], Awaitable[_PageT]], of: Callable[[_PageT], list[_ItemT]], most: int
+) -> list[_ItemT]:
+    """What stands on the pages, until there is none, or one comes again, or there were more than anybody wants."""
+    found: list[_ItemT] = []
     seen: set[str] = set()
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
         page = await ask(cursor)
-        yield page
+        found += of(page)
         cursor = page.next_cursor
-        if cursor is None or cursor in seen:
-            return
+        if cursor is None or cursor in seen or len(found) > most:
+            break
         seen.add(cursor)
+    return found
 
 
-def _resources(found: list[mcp_types.Resource]) -> tuple[Resource, ...]:
+def _tools(page: mcp_types.ListToolsResult) -> list[mcp_types.Tool]:
+    return page.tools
+
+
+def _resources(page: mcp_types.ListResourcesResult) -> list[mcp_types.Resource]:
+    return page.resources
+
+
+def _prompts(page: mcp_types.ListPromptsResult) -> list[mcp_types.Prompt]:
+    return page.prompts
+
+
+def _fit_resources(found: list[mcp_types.Resource]) -> tuple[Resource, ...]:
     return tuple(
         Resource(
             str(one.uri),
@@ -89,7 +90,7 @@ def _resources(found: list[mcp_types.Resource]) -> tuple[Resource, ...]:
     )
 
 
-def _prompts(found: list[mcp_types.Prompt]) -> tuple[Prompt, ...]:
+def _fit_prompts(found: list[mcp_types.Prompt]) -> tuple[Prompt, ...]:
     return tuple(
         Prompt(
             one.name,

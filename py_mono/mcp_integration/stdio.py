@@ -13,8 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import mcp_types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from fastmcp.client.transports import ClientTransport, SessionKwargs
-from fastmcp.client.transports.base import TransportOptions
+from fastmcp.client.transports.base import ClientTransport, SessionKwargs, TransportOptions
 from mcp import ClientSession
 from mcp.shared.message import SessionMessage
 from typing_extensions import Unpack
@@ -43,6 +42,7 @@ class ProgramTransport(ClientTransport):
         environment: dict[str, str],
         folder: str,
         hear: Callable[[str], None],
+        *,
         gone: asyncio.Event,
         options: TransportOptions,
     ) -> None:
@@ -168,7 +168,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 os.killpg(process.pid, number)
         deadline = asyncio.get_running_loop().time() + _GRACE_S
         # Not wait(), which also waits for the pipes to end, and somebody else may hold them.
-        while process.returncode is None and asyncio.get_running_loop().time() < deadline:
+        while process.returncode is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
         if process.returncode is not None and number is not None:
             break

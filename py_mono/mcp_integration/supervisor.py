@@ -6,18 +6,16 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 from msgspec.structs import replace
 
-from py_mono.mcp_integration import known, naming
-from py_mono.mcp_integration.link import Link, LinkLost, OpenLink, Said, Surroundings, Told
-from py_mono.mcp_integration.listing import Held, Listing, Tool
+from py_mono.mcp_integration.link import Link, LinkLost, OpenLink, Surroundings, Told
+from py_mono.mcp_integration.listing import Tool
+from py_mono.mcp_integration.offer import Offer
 from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.shown import concealing, where
 from py_mono.mcp_integration.state import Phase, ServerState
 from py_mono.mcp_integration.words import line
-from py_mono.utils.threads import in_thread
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
@@ -35,18 +33,22 @@ Redact = Callable[[str], str]
 
 
 class Supervisor:
-    """See the module. Its texts are free of the server's secrets."""
+    """See the module. Its texts are free of the server's secrets.
+
+    Attributes:
+        server: Which.
+        offer: What it has.
+        words: Takes what is secret out of a text about it.
+    """
 
     def __init__(
         self, server: Server, around: Surroundings, opener: Callable[[], Awaitable[OpenLink]], redact: Redact
     ) -> None:
         conceal = concealing(server)
         self.server = server
-        self.known = known.Known()
-        self.held: dict[str, Tool] = {}
-        self.listing = Listing()
-        self._words: Redact = lambda text: redact(conceal(text))
-        self._around = replace(around, hear=self._hear)
+        self.words: Redact = lambda text: redact(conceal(text))
+        self.offer = Offer(server, around.store, around.notice, self._hear)
+        self._around = replace(around, hear=self._hear, longer=self._longer)
         self._opener = opener
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._phase: Phase = "untrusted"
@@ -57,37 +59,32 @@ class Supervisor:
         self._hurry = asyncio.Event()
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._limit: asyncio.Timeout | None = None
 
     @property
     def state(self) -> ServerState:
         """How it stands."""
-        detail = "; ".join(filter(None, (self._detail, *self.listing.left_out)))
+        detail = "; ".join(filter(None, (self._detail, *self.offer.listing.left_out)))
         return ServerState(
             name=self.server.name,
-            where=self._words(where(self.server)),
+            where=self.words(where(self.server)),
             origin=self.server.origin,
             phase=self._phase,
-            detail=self._words(detail),
-            tools=len(self.tools()),
-            resources=len(self.listing.resources),
-            prompts=len(self.listing.prompts),
+            detail=self.words(detail),
+            tools=len(self.offer.tools()) if self._phase not in _GONE else 0,
+            resources=len(self.offer.listing.resources),
+            prompts=len(self.offer.listing.prompts),
             log=tuple(self._log),
         )
 
     def tools(self) -> tuple[Tool, ...]:
         """What can be called, as far as is known; nothing of one that was given up."""
-        return () if self._phase in _GONE else self.known.tools
-
-    def offered(self) -> tuple[Tool, ...]:
-        """The same, with ours that reads its resources."""
-        tools = self.tools()
-        ours = naming.reader(tools, self.known.resources) if self._phase not in _GONE else None
-        return tools if ours is None else (*tools, ours)
+        return () if self._phase in _GONE else self.offer.all()
 
     def start(self) -> None:
         """Connect, and stay connected, in the background. What was known of its tools is known from here on."""
         if self._task is None:
-            self.known = known.read(self._around.store, self.server)
+            self.offer.remember()
             self._move("connecting")
             self._task = asyncio.create_task(self._run(), name=f"mcp {self.server.name}")
 
@@ -121,54 +118,12 @@ class Supervisor:
                         self._hurry.set()
                     await self.moved()
         raise Told(
-            self._words(f"the MCP server {self.server.name} is not there: {self._detail or 'it is not connected yet'}")
+            self.words(f"the MCP server {self.server.name} is not there: {self._detail or 'it is not connected yet'}")
         )
 
-    async def call(self, name: str, arguments: dict[str, Any], on_output: Callable[[str], None]) -> Said:
-        """Call a tool. What may have been done is not done a second time, unless it changes nothing."""
-        tool = next((tool for tool in self.offered() if tool.name == name), None)
-        if tool is not None and tool not in self.known.tools:
-            return await self.read(str(arguments.get("uri", "")))
-
-        async def work(link: Link) -> Said:
-            # Looked up again: who waited for the connection may find another list.
-            if not any(tool.name == name for tool in self.known.tools):
-                return Said(self._missing(name), is_error=True)
-            return await link.call(name, arguments, on_output)
-
-        return await self._asked(work, twice=tool is not None and tool.read_only)
-
-    async def read(self, uri: str) -> Said:
-        """Read a resource."""
-        return await self._asked(lambda link: link.read(uri), twice=True)
-
-    async def prompt(self, name: str, arguments: dict[str, str]) -> Said:
-        """Get a prompt."""
-        return await self._asked(lambda link: link.prompt(name, arguments), twice=True)
-
-    async def _asked(self, work: Callable[[Link], Awaitable[Said]], *, twice: bool) -> Said:
-        """What a server answers; where it was lost, once more: if it cannot have done it, or may do it ``twice``."""
-        for again in (False, True):
-            try:
-                return await work(await self.connection())
-            except Told as error:
-                return Said(self._words(str(error)), is_error=True)
-            except LinkLost as lost:
-                if again or (lost.begun and not twice):
-                    done = " The call may have been carried out all the same." if lost.begun else ""
-                    return Said(
-                        self._words(f"the MCP server {self.server.name} was lost: {lost}.{done}"), is_error=True
-                    )
-        raise AssertionError
-
-    def differences(self) -> tuple[Held, ...]:
-        """What is held back."""
-        return known.differences(self.known, self.held)
-
     def agree(self) -> None:
-        """The person agrees to it."""
-        self._keep(known.agreed(self.known, self.held))
-        self.held = {}
+        """The person agrees to what is held back."""
+        self.offer.agree()
         if self._phase == "changed":
             self._move("ready")
 
@@ -204,12 +159,12 @@ class Supervisor:
         begun = 0.0
         try:
             connect = await self._opener()
-            async with asyncio.timeout(self.server.connect_s):
+            async with asyncio.timeout(self.server.connect_s) as self._limit:
                 link = await connect(self.server, self._around)
-                self._take(await link.listing())
+                self.offer.take(await link.listing())
             begun, self._link, self._was_ready = time.monotonic(), link, True
             self._detail = ""
-            self._move("changed" if self.held else "ready")
+            self._move("changed" if self.offer.held else "ready")
             await self._stay(link)
             reason, final = link.reason() or "the connection was lost", False
         except LinkLost as lost:
@@ -237,47 +192,18 @@ class Supervisor:
                     return
                 link.stale.clear()
                 with suppress(Told):
-                    self._take(await link.listing())
-                    self._move("changed" if self.held else "ready")
+                    self.offer.take(await link.listing())
+                    self._move("changed" if self.offer.held else "ready")
                 await asyncio.wait({lost}, timeout=_BETWEEN_LISTS_S)
         finally:
             lost.cancel()
 
-    def _take(self, listing: Listing) -> None:
-        """A new list: what was agreed to, or is new, can be called; what says something else is held back."""
-        before, held_before = self.known, self.held
-        self.listing = listing
-        new, self.held = known.compared(before, listing)
-        self._keep(new)
-        if self.held and self.held != held_before:
-            names = ", ".join(line(name, 40) for name in list(self.held)[:5])
-            self._around.notice(
-                f"MCP server {self.server.name}: {len(self.held)} of its tools say something else than before ({names}), "
-                f"and are held back. /mcp trust {self.server.name} shows what, and agrees"
-            )
-
-    def _keep(self, new: known.Known) -> None:
-        before, self.known = self.known, new
-        if new != before:
-            saving = asyncio.ensure_future(
-                in_thread(lambda: known.write(self._around.store, self.server, new), "mcp-known")
-            )
-            saving.add_done_callback(self._saved)
-
-    def _saved(self, saving: "asyncio.Future[None]") -> None:
-        if not saving.cancelled() and (error := saving.exception()) is not None:
-            self._hear(f"what its tools say cannot be kept: {error}")
-
-    def _missing(self, name: str) -> str:
-        if name in self.held:
-            return (
-                f"the tool {name} of the MCP server {self.server.name} says something else than before; it is held back "
-                "until the operator agrees to that"
-            )
-        return f"the MCP server {self.server.name} has no tool {line(name, 80)!r} any more"
+    def _longer(self, seconds: float) -> None:
+        if self._limit is not None and (when := self._limit.when()) is not None:
+            self._limit.reschedule(when + seconds)
 
     def _hear(self, text: str) -> None:
-        self._log.append(self._words(line(text, 500)))
+        self._log.append(self.words(line(text, 500)))
 
     def _move(self, phase: Phase) -> None:
         self._phase = phase
