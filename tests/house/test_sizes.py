@@ -12,7 +12,11 @@ SAMPLE = ROOT / "py_mono" / "ui" / "sample_project"
 
 
 def sources() -> list[Path]:
-    found = [path for folder in ("py_mono", "mcp_servers", "benchmarks", "scripts") for path in sorted((ROOT / folder).rglob("*.py"))]
+    found = [
+        path
+        for folder in ("py_mono", "mcp_servers", "benchmarks", "scripts")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
     return [path for path in found if SAMPLE not in path.parents]
 
 
