@@ -14,6 +14,7 @@ from py_mono.protocol.errors import ProviderError, SandboxError
 from py_mono.protocol.events import Envelope, HistoryCleared, MessageSteered, Notice, SessionStarted, TurnFinished
 from py_mono.protocol.history import History
 from py_mono.protocol.jobs import Jobs
+from py_mono.protocol.late_tools import LateTools
 from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import (
     BranchMode,
@@ -62,25 +63,25 @@ class Agent:
         last_seq: int = 0,
         guard: Callable[[], StepGuard] | None = None,
         snapshots: Snapshots | None = None,
+        jobs: Jobs | None = None,
         review: Review | None = None,
         mode: BranchMode = "direct",
-        jobs: Jobs | None = None,
+        late: LateTools | None = None,
+        settle_s: float = 0.0,
     ) -> None:
         """``past`` holds the facts of a resumed session, healed, and ``last_seq`` its last number.
 
         Without any, ``session`` becomes the first fact. ``guard`` makes what judges the steps of a turn; None is a
-        ``RepeatGuard``. Without ``snapshots`` nothing can be undone. ``review`` and ``mode`` are for each turn:
-        see ``TurnPorts``.
+        ``RepeatGuard``. Without ``snapshots`` nothing can be undone. The last four are for each turn: see ``TurnPorts``.
         """
         self.provider = provider
         self.history = History()
         self._sandbox, self._compose, self._system = sandbox, compose, system
-        self.limits = limits
-        self._redact = redact
+        self.limits, self._redact = limits, redact
         self._guard = guard or (lambda: RepeatGuard(redact))
         self._sync, self._snapshots, self._review, self._mode = sync, snapshots, review, mode
         self.dry: dict[int, Sequence[FileDiff]] = {}
-        self._session, self._monotonic = session, monotonic
+        self._session, self._monotonic, self._late, self._settle_s = session, monotonic, late, settle_s
         for envelope in past:
             self.history.apply(envelope.event)
         self._gone = tuple(self.history.dry.values())  # the copy they are in was another process's
@@ -103,14 +104,15 @@ class Agent:
     async def list_tools(self) -> tuple[ToolSpec, ...]:
         """The tools that the model can call: the frozen list, or before there is one, what the next turn would freeze.
 
-        While the turn runs that is about to freeze the first list, it is empty. Where the provider cannot find the
-        window now, or not in time, it is the list for an unknown one.
+        Behind it comes what can be called by now and does not stand in it. While the turn runs that is about to freeze the
+        first list, it is empty. Where the provider cannot find the window now, or not in time, it is the list for an
+        unknown one.
 
         Raises:
             SandboxError: There is no frozen list yet, and no sandbox to ask.
         """
         if self.history.prompt is not None:
-            return self.history.prompt.tools
+            return await _with_late(self.history.prompt.tools, self._late)
         if self.running:
             return ()
         async with self._transaction:
@@ -119,7 +121,8 @@ class Agent:
                 with suppress(ProviderError, TimeoutError):  # the turn says what is wrong with the provider
                     async with asyncio.timeout(PREPARE_S):
                         await self.provider.prepare()
-                return tuple(await self._compose(branch, self.provider.window, self._stream.emit).specs())
+                tools = self._compose(branch, self.provider.window, self._stream.emit)
+                return await _with_late(await tools.specs(), self._late)
             finally:
                 await branch.close()
 
@@ -233,9 +236,11 @@ class Agent:
         return number, await self._snapshots.diff(step.before, step.after or (await self._snapshots.take()).id)
 
     async def close(self) -> None:
-        """End the sandbox, background commands included, and the provider's connections."""
+        """End the sandbox, background commands included, late tools, and the provider's connections."""
         if self.jobs is not None:
             self.jobs.leave()
+        if self._late is not None:
+            await self._late.close()
         await self._sandbox.close()
         await self.provider.close()
 
@@ -262,7 +267,15 @@ class Agent:
             clock=self._monotonic,
             review=self._review,
             mode=self._mode,
+            late=self._late,
+            settle_s=self._settle_s,
         )
+
+
+async def _with_late(listed: Sequence[ToolSpec], late: LateTools | None) -> tuple[ToolSpec, ...]:
+    names = {spec.name for spec in listed}
+    later = await late.specs() if late is not None and listed else ()
+    return (*listed, *(spec for spec in later if spec.name not in names))
 
 
 def _valid(text: str) -> str:

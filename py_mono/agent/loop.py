@@ -12,8 +12,9 @@ from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import BadResponse
 from py_mono.protocol.events import ErrorInfo, MessageFinished, MessageSteered, Notice, StepStarted
 from py_mono.protocol.history import History
+from py_mono.protocol.late_tools import ToolList
 from py_mono.protocol.messages import AssistantMessage, UserMessage
-from py_mono.protocol.ports import Emit, ModelRequest, Provider, ToolSource
+from py_mono.protocol.ports import Emit, ModelRequest, Provider
 from py_mono.protocol.tools import ToolSpec
 
 TakeQueued = Callable[[], Sequence[str]]
@@ -24,7 +25,7 @@ class Loop(Struct, frozen=True):
     """What the loop is given; it knows nothing else."""
 
     provider: Provider
-    tools: ToolSource
+    tools: ToolList
     specs: tuple[ToolSpec, ...]
     system: str
     history: History
@@ -68,6 +69,9 @@ class Loop(Struct, frozen=True):
         return bool(texts)
 
     async def _ask(self) -> AssistantMessage:
+        # First of all: in front of what the person said a note has no place.
+        if announced := await self.tools.late(self.history.told):
+            self.emit(announced)
         if note := self.history.jobs.note():
             self.emit(MessageSteered(UserMessage(note), "job"))
         request = ModelRequest(self.system, tuple(self.history.messages), self.specs)

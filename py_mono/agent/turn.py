@@ -10,6 +10,7 @@ from msgspec import Struct
 from py_mono.agent.guards import LimitGuard, Limits, StepGuard, Stop
 from py_mono.agent.keeping import record, stage, tell
 from py_mono.agent.loop import Loop, TakeQueued
+from py_mono.agent.settling import settled
 from py_mono.protocol.changes import ChangesDiscarded, CheckpointTaken
 from py_mono.protocol.digest import PrefixDigest
 from py_mono.protocol.errors import PyMonoError
@@ -24,8 +25,10 @@ from py_mono.protocol.events import (
     TurnStop,
 )
 from py_mono.protocol.history import History
+from py_mono.protocol.late_tools import LateTools, ToolList
 from py_mono.protocol.messages import UserMessage
-from py_mono.protocol.ports import Branch, BranchMode, Changes, Committed, Emit, FileDiff, Provider, Sandbox, ToolSource
+from py_mono.protocol.ports import Branch, BranchMode, Changes, Committed, Emit, FileDiff, Provider, Sandbox
+from py_mono.protocol.tools import ToolSpec
 
 _PREPARE_NOTICE_S = 0.3
 """A provider that prepares for longer is waited for by a person who should know why."""
@@ -38,13 +41,17 @@ Review = Callable[[Sequence[FileDiff]], Awaitable[Collection[str]]]
 class Compose(Protocol):
     """Makes a list of tools from a branch."""
 
-    def __call__(self, branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolSource:
+    def __call__(
+        self, branch: Branch, window: int, emit: Emit, *, frozen: Sequence[ToolSpec] = (), own: bool = False
+    ) -> ToolList:
         """The list.
 
         Args:
             branch: What its tools act on.
             window: For so many tokens (0: unknown).
             emit: What is asked of the operator about a call, and decided, goes there.
+            frozen: The list at the front of the requests so far; empty where there is none. What came later than the
+                branch's tools stays in it as it is.
             own: Whether the calls are the operator's own, and not a model's.
         """
 
@@ -61,6 +68,8 @@ class TurnPorts(Struct, frozen=True):
         review: Asks what is kept of what the turn did; None where all of it is.
         mode: ``scratch`` where nothing that the turn does is to stay: a dry run.
         after: Who answers from the next turn on; None where ``provider`` does.
+        late: Tools that may not be there yet; None where there are none.
+        settle_s: How many seconds are waited for those that were never seen, before the first request.
     """
 
     provider: Provider
@@ -78,6 +87,8 @@ class TurnPorts(Struct, frozen=True):
     review: Review | None = None
     mode: BranchMode = "direct"
     after: Provider | None = None
+    late: LateTools | None = None
+    settle_s: float = 0.0
 
 
 class Turn:
@@ -123,10 +134,10 @@ class Turn:
         if stop := self._limits.before_turn():
             return stop
         branch = await self._open()
-        window = ports.provider.window
-        tools = ports.compose(branch, window, ports.emit)
+        await settled(ports.late, ports.settle_s, ports.emit)
+        window, frozen = ports.provider.window, ports.history.prompt
+        tools = ports.compose(branch, window, ports.emit, frozen=frozen.tools if frozen else ())
         specs = tuple(await tools.specs())
-        frozen = ports.history.prompt
         if frozen is None or frozen.tools != specs:
             frozen = PromptFrozen(ports.system(window), specs)
             ports.emit(frozen)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.changes import ChangesDiscarded, ChangesUndone
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.events import (
@@ -36,6 +37,7 @@ class RecordedStep(Struct):
         digest: Of the request.
         reply: None where none came.
         jobs: What background commands did since the request before it, or the turn's start.
+        announced: The tools that the model was told of before it.
     """
 
     steered: tuple[MessageSteered, ...]
@@ -43,6 +45,7 @@ class RecordedStep(Struct):
     digest: str
     reply: AssistantMessage | None = None
     jobs: tuple[JobStarted | JobEnded, ...] = ()
+    announced: ToolsAnnounced | None = None
 
 
 class RecordedTurn(Struct):
@@ -56,6 +59,7 @@ class RecordedTurn(Struct):
         stop_reason: None where the recording ends before the turn does.
         ran: What the person did since the turn before it, or since the conversation was cleared, and the model is told.
         jobs: What background commands did since the last request before it.
+        announced: The tools that the model was told of for a request that was not made any more.
     """
 
     message: UserMessage
@@ -67,6 +71,7 @@ class RecordedTurn(Struct):
     stop_reason: TurnStop | None = None
     ran: tuple[Between, ...] = ()
     jobs: tuple[JobStarted | JobEnded, ...] = ()
+    announced: ToolsAnnounced | None = None
 
     def jobs_after(self, step: int) -> tuple[JobStarted | JobEnded, ...]:
         """What background commands did between step number ``step`` (0 is the turn's start) and the next one, if any."""
@@ -126,8 +131,9 @@ def turns_of(envelopes: Iterable[Envelope]) -> list[RecordedTurn]:
             turns.append(between.turn(event.message))
         elif isinstance(event, StepStarted) and turns:
             turn = turns[-1]
-            turn.steps.append(RecordedStep(turn.late, event.model, event.request_digest, jobs=between.take_jobs()))
-            turn.late = ()
+            step = RecordedStep(turn.late, event.model, event.request_digest, None, between.take_jobs(), turn.announced)
+            turn.steps.append(step)
+            turn.late, turn.announced = (), None
         elif turns:
             _within_turn(turns[-1], event)
     return turns
@@ -137,6 +143,8 @@ def _within_turn(turn: RecordedTurn, event: Event) -> None:
     match event:
         case MessageSteered():
             turn.late += (event,)
+        case ToolsAnnounced():
+            turn.announced = event
         case PromptFrozen() if turn.stop_reason is None:
             turn.prompt = event
         case MessageFinished(message=message) if turn.steps:

@@ -1,8 +1,9 @@
 """Which tool a model means by a name that no tool has."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from py_mono.protocol.late_tools import DISPATCHER
 from py_mono.utils.lazy import load
 
 _NAMESPACE = r"\A(?:functions|tools|default_api)[.:/]"
@@ -11,6 +12,8 @@ _TEMPLATE = r"(?s)<\|.*|:\d+\Z"
 """What leaks from a template behind a name: ``read_file<|channel|>commentary``, ``read_file:0``."""
 _LAST = r"(?s).*(?:\.|/|:|__)"
 _LONGEST = 80
+_ROOM = 1_500
+"""Characters of the names that stand in no list."""
 _CLOSE = 0.75
 
 _FOREIGN = {
@@ -54,9 +57,16 @@ def respelled(name: str, known: Collection[str]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def refusal(name: str, listed: Collection[str]) -> str:
-    """What a model is told that called ``name``, with the tool it may have meant; ``listed`` are those it can see."""
+def refusal(name: str, listed: Collection[str], late: Sequence[str] = ()) -> str:
+    """What a model is told that called ``name``, with the tool it may have meant.
+
+    ``listed`` are those it can see, ``late`` those that it calls through the dispatcher; of these only some may be named.
+    """
     tools = f"The tools are: {', '.join(listed)}"
+    if late:
+        asked = plain(name)
+        alike = sorted(late, key=lambda tool: asked not in plain(tool))
+        tools += f". With {DISPATCHER}: {load('py_mono.tools.announcing:listing')(alike, _ROOM)}"
     if not listed:
         return "there are no tools in this session; answer in words"
     if not name.strip():
@@ -65,7 +75,7 @@ def refusal(name: str, listed: Collection[str]) -> str:
     suited = _suited(name, listed)
     if suited:
         return f"there is no tool {shown}; the tool for that is {suited}. {tools}"
-    near = load("difflib:get_close_matches")(name[:_LONGEST], listed, n=1, cutoff=_CLOSE)
+    near = load("difflib:get_close_matches")(name[:_LONGEST], [*listed, *late], n=1, cutoff=_CLOSE)
     return f"there is no tool {shown}{f'; the nearest is {near[0]}' if near else ''}. {tools}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from py_mono.protocol.codec import encode
 from py_mono.protocol.tools import ToolSpec
 
 SMALL_WINDOW = 8_192
@@ -31,6 +32,12 @@ _SHORTER = {
     "shell": "Run a bash command in the workspace.",
     "call_tool": "Call a tool announced later.",
 }
+FRONT, SMALL_FRONT = 4_800, 2_800
+"""Bytes of system prompt and list of tools, the project's notes aside: 1,200 tokens, and 700 for a small window.
+
+Tools that are not ours fill what ours leave of it: 380 tokens, for a small window 200.
+"""
+_ANNOUNCED, _SMALL_ANNOUNCED = 3_000, 1_000
 _NEEDED = frozenset({"type", "properties", "required"})
 """What a model needs of a schema of ours to write a call; the rest is checked all the same."""
 
@@ -42,23 +49,35 @@ class Profile(Struct, frozen=True):
         small: Whether the front of a request is kept small.
         result_bytes: The longest result of a call, as UTF-8; 0 is no limit but the tools' own.
         context_chars: The most that is shown of the project's notes for agents.
+        front_bytes: The most that system prompt and list of tools may have, as UTF-8, those notes aside.
+        announced_chars: The most that is told at a time of tools that are not in the list.
     """
 
     small: bool = False
     result_bytes: int = 0
     context_chars: int = _MOST_CONTEXT
+    front_bytes: int = FRONT
+    announced_chars: int = _ANNOUNCED
 
 
 def profile_of(window: int) -> Profile:
     """The profile of a window of so many tokens; where that is unknown (0), the full one."""
     if window <= 0:
         return Profile()
-    size = window * _TOKEN
+    size, small = window * _TOKEN, window <= SMALL_WINDOW
     return Profile(
-        small=window <= SMALL_WINDOW,
+        small=small,
         result_bytes=max(size // _RESULT_SHARE, _LEAST_RESULT),
         context_chars=min(size // _CONTEXT_SHARE, _MOST_CONTEXT),
+        front_bytes=SMALL_FRONT if small else FRONT,
+        announced_chars=_SMALL_ANNOUNCED if small else _ANNOUNCED,
     )
+
+
+def wire_bytes(spec: ToolSpec) -> int:
+    """How long a tool is in the list of a request, in bytes; the list has two more."""
+    function = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+    return len(encode({"type": "function", "function": function})) + 1
 
 
 def shown(specs: Sequence[ToolSpec], *, small: bool) -> tuple[ToolSpec, ...]:

@@ -18,6 +18,7 @@ _SILENT = frozenset({"type", "description", "default", "title"})
 """Keywords of a property that the short way understands."""
 _MOST_ERRORS = 3
 _LONGEST_ERROR = 300
+_MOST_CHOICES = 8
 
 
 def check(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -47,10 +48,24 @@ def shape(spec: ToolSpec) -> str:
     """What a tool takes, in the words of a refusal: names, types, and which may be left out."""
     required = spec.parameters.get("required", ())
     members = (
-        f"{name}: {_type(schema) or 'any'}{'' if name in required else ' (optional)'}"
+        f"{name}: {_kind(schema)}{'' if name in required else ' (optional)'}"
         for name, schema in spec.parameters.get("properties", {}).items()
     )
     return f"{{{', '.join(members)}}}"
+
+
+def _kind(schema: object) -> str:
+    """What a value can be, in a few words: its type, the values of a short choice, or what it is one of."""
+    if not isinstance(schema, dict):
+        return "any"
+    choice, kinds = schema.get("enum"), schema.get("type")
+    if isinstance(choice, list) and 0 < len(choice) <= _MOST_CHOICES:
+        return "|".join(str(value) for value in choice)
+    if isinstance(kinds, list):
+        return " or ".join(str(kind) for kind in kinds) or "any"
+    if kinds is None and isinstance(schema.get("anyOf"), list):
+        return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"]))) or "any"
+    return str(kinds or "any")
 
 
 def _advice(spec: ToolSpec, arguments: dict[str, Any]) -> str:

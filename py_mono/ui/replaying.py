@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from py_mono.agent.agent import Agent
 from py_mono.agent.guards import Limits
 from py_mono.llm.replay import ReplayProvider
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.errors import BadResponse, SandboxError, SessionError
 from py_mono.protocol.events import Envelope, PromptFrozen, SessionStarted
 from py_mono.protocol.jobs import JobEnded, JobProgress, JobStarted
@@ -68,6 +69,8 @@ async def replay(envelopes: Sequence[Envelope]) -> ReplayReport:
             agent.history.apply(fact)
         agent.limits = Limits(max_steps=len(turn.steps))
         await agent.prompt(turn.message.text)
+        if turn.announced is not None:  # it was the last thing before the end of a process
+            agent.history.apply(turn.announced)
     return compare(envelopes, replayed)
 
 
@@ -100,17 +103,14 @@ class _Stage:
         step = self.turn.steps[self.step]
         self.step += 1
         self.jobs.happened(self.turn.jobs_after(self.step))
-        for steered in self._steered("user"):
+        for steered in _steered(self.turn, self.step, "user"):
             self._steer(steered)
         return step
 
     def after_step(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> str | None:
         """See ``StepGuard``: says what was said then, whatever today's guards would say."""
         del calls, results
-        return next(iter(self._steered("guard")), None)
-
-    def _steered(self, origin: str) -> list[str]:
-        return [each.message.text for each in self.turn.steered_after(self.step) if each.origin == origin]
+        return next(iter(_steered(self.turn, self.step, "guard")), None)
 
     async def open(self, mode: BranchMode, on_checkpoint: OnCheckpoint = unheard) -> "_Stage":
         del mode, on_checkpoint
@@ -121,6 +121,11 @@ class _Stage:
 
     async def specs(self) -> Sequence[ToolSpec]:
         return self.prompt.tools
+
+    async def late(self, told: Collection[str]) -> ToolsAnnounced | None:
+        """See ``ToolList``: what was told then."""
+        del told
+        return self.turn.steps[self.step].announced
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None], grant: Grant = NOTHING) -> ToolResult:
         del on_output, grant
@@ -144,6 +149,10 @@ class _Stage:
 
     async def close(self) -> None:
         """Nothing was opened."""
+
+
+def _steered(turn: RecordedTurn, step: int, origin: str) -> list[str]:
+    return [each.message.text for each in turn.steered_after(step) if each.origin == origin]
 
 
 class _RecordedJobs:

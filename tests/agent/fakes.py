@@ -23,7 +23,6 @@ from py_mono.protocol.ports import (
     OnCheckpoint,
     Provider,
     Redact,
-    ToolSource,
     unheard,
 )
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
@@ -107,9 +106,11 @@ async def hang(call: ToolCall) -> str:
     return f"never {call.name}"
 
 
-def compose_all(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolSource:
+def compose_all(
+    branch: Branch, window: int, emit: Emit, *, frozen: Sequence[ToolSpec] = (), own: bool = False
+) -> ToolRegistry:
     del window, emit, own
-    return ToolRegistry([branch])
+    return ToolRegistry([branch], frozen=frozen)
 
 
 class Rig:

@@ -1,6 +1,7 @@
 """What can be asked of an agent beside a turn."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,6 +10,7 @@ from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.errors import ProviderError, ProviderUnavailable, SandboxError
 from py_mono.protocol.events import StepStarted
 from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit, OnCheckpoint, unheard
+from py_mono.protocol.tools import ToolSpec
 from py_mono.tools.registry import DISPATCHER, ToolRegistry
 from tests.agent.fakes import READ, WRITE, FakeBranch, FakeSandbox, Rig, hang, say_ok
 
@@ -54,9 +56,11 @@ class Preparing(ScriptedProvider):
         self._known = True
 
 
-def without_act(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> ToolRegistry:
+def without_act(
+    branch: Branch, window: int, emit: Emit, *, frozen: Sequence[ToolSpec] = (), own: bool = False
+) -> ToolRegistry:
     """One tool less for a small window."""
-    del emit, own
+    del emit, frozen, own
     return ToolRegistry([FakeBranch({"look": say_ok}, Changes(())) if window else branch])
 
 

@@ -1,13 +1,15 @@
 import asyncio
+from collections.abc import Callable, Collection, Sequence
 
 import pytest
+from msgspec import Struct
 
 from py_mono.protocol.changes import ChangesCommitted, ChangesDiscarded, ChangesStaged
 from py_mono.protocol.commands import CommandRun
 from py_mono.protocol.history import History
 from py_mono.protocol.messages import UserMessage
 from py_mono.protocol.ports import Branch, BranchMode, Changes, Emit
-from py_mono.protocol.tools import Change, ToolCall, ToolResult
+from py_mono.protocol.tools import Change, ToolCall, ToolResult, ToolSpec
 from tests.agent.fakes import Handler, Rig
 
 MADE = Changes((Change("made.txt", "added"),))
@@ -17,9 +19,26 @@ async def done(call: ToolCall) -> str:
     return f"ran {call.arguments['command']}"
 
 
-def branch_alone(branch: Branch, window: int, emit: Emit, *, own: bool = False) -> Branch:
-    del window, emit, own
-    return branch
+class Unchecked(Struct):
+    """The branch's tools as they are."""
+
+    branch: Branch
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        return await self.branch.specs()
+
+    async def late(self, told: Collection[str]) -> None:
+        del told
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        return await self.branch.call(call, on_output)
+
+
+def branch_alone(
+    branch: Branch, window: int, emit: Emit, *, frozen: Sequence[ToolSpec] = (), own: bool = False
+) -> Unchecked:
+    del window, emit, frozen, own
+    return Unchecked(branch)
 
 
 def rig(handler: Handler = done, *, changes: Changes | None = None, mode: BranchMode = "direct") -> Rig:

@@ -10,9 +10,9 @@ from py_mono.tools.profile import Profile, profile_of, shown
     ("window", "profile"),
     [
         (0, Profile(small=False, result_bytes=0, context_chars=12_000)),
-        (512, Profile(small=True, result_bytes=1_024, context_chars=256)),
-        (4_096, Profile(small=True, result_bytes=2_730, context_chars=2_048)),
-        (8_192, Profile(small=True, result_bytes=5_461, context_chars=4_096)),
+        (512, Profile(small=True, result_bytes=1_024, context_chars=256, front_bytes=2_800, announced_chars=1_000)),
+        (4_096, Profile(small=True, result_bytes=2_730, context_chars=2_048, front_bytes=2_800, announced_chars=1_000)),
+        (8_192, Profile(small=True, result_bytes=5_461, context_chars=4_096, front_bytes=2_800, announced_chars=1_000)),
         (8_193, Profile(small=False, result_bytes=5_462, context_chars=4_096)),
         (16_384, Profile(small=False, result_bytes=10_922, context_chars=8_192)),
         (32_768, Profile(small=False, result_bytes=21_845, context_chars=12_000)),
