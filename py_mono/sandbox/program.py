@@ -149,17 +149,22 @@ class Programs:
 
     async def _end(self) -> None:
         """Hang up, and wait until nobody is at the other end any more. Raises SandboxError."""
-        self._hang_up()
-        if not self._private:
+        if self._line < 0:
             return
-        until = time.monotonic() + _ENDED_S
-        while _is_read(os.path.join(self._private, "line")):
-            if time.monotonic() > until:
-                raise SandboxError("a server that was started does not end", remedy="Try again in a moment.")
-            await asyncio.sleep(_LOOK_S)
+        line = os.open(os.path.join(self._private, "line"), os.O_PATH | os.O_CLOEXEC)
+        try:
+            self._hang_up()
+            until = time.monotonic() + _ENDED_S
+            while _is_read(line):
+                if time.monotonic() > until:
+                    raise SandboxError("a server that was started does not end", remedy="Try again in a moment.")
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            os.close(line)
 
     def _hang_up(self) -> None:
         if self._line >= 0:
+            os.unlink(os.path.join(self._private, "line"))  # first: who opens it later would wait for ever
             os.close(self._line)
             self._line = -1
 
@@ -185,8 +190,6 @@ class Programs:
             os.chmod(self._private, 0o711)  # noqa: S103 - who becomes the workspace's owner must come through
         if self._line < 0:
             line = os.path.join(self._private, "line")
-            with suppress(FileNotFoundError):
-                os.unlink(line)  # who still reads the one before has been told to end
             os.mkfifo(line, 0o600)
             self._line = os.open(line, os.O_RDWR | os.O_CLOEXEC)
         folder = os.path.join(self._private, name)
@@ -250,10 +253,10 @@ class Programs:
         return {**clean, "PATH": os.pathsep.join(dict.fromkeys(path)), **env}
 
 
-def _is_read(line: str) -> bool:
+def _is_read(line: int) -> bool:
     """Whether anybody has the other end of it open. Source: fifo(7), ENXIO."""
     try:
-        os.close(os.open(line, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        os.close(os.open(f"/proc/self/fd/{line}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError:
         return False
     return True
