@@ -7,68 +7,30 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import anyio
 import fastmcp
 from fastmcp import FastMCP
+from fastmcp.tools.base import Tool
 from fastmcp.utilities.logging import configure_logging
+from mcp_types import ToolAnnotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from mcp_servers.common.refusing import PlainRefusals
+from mcp_servers.common.settings import LEVELS, VERSION, Settings, SettingsError, settings
 
-VERSION = "0.1.0"
 PATH = "/mcp"
-LEVELS = ("debug", "info", "warning", "error")  # the first two with a line for each request
 SHUTDOWN_S = 1  # what a call under way has left after SIGTERM
 CONNECTIONS = 64
 
 
-class SettingsError(ValueError):
-    """A setting that cannot be: its text says which, and what would be right."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where and how to listen."""
-
-    host: str
-    port: int
-    """0 takes any free one; the line at the start says which."""
-    allowed_hosts: tuple[str, ...]
-    """What a request's ``Host`` may be, beside localhost: names or patterns, without a port."""
-    log_level: str
-
-
-def settings(name: str, port: int, environ: Mapping[str, str]) -> Settings:
-    """Read ``HOST``, ``PORT``, ``ALLOWED_HOSTS`` (comma-separated) and ``LOG_LEVEL``.
-
-    Raises:
-        SettingsError: One of them cannot be.
-    """
-    given = environ.get("PORT") or str(port)
-    if not (given.isascii() and given.isdigit() and int(given) < 1 << 16):
-        raise SettingsError(f"PORT is {given!r}; it must be a number from 0 to 65535")
-    hosts = [host.strip() for host in environ.get("ALLOWED_HOSTS", "").split(",") if host.strip()]
-    if "*" in hosts:
-        raise SettingsError("ALLOWED_HOSTS is '*', which would switch the guard off; name the hosts, or *.example.org")
-    level = (environ.get("LOG_LEVEL") or "error").lower()
-    if level not in LEVELS:
-        raise SettingsError(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}")
-    return Settings(
-        host=environ.get("HOST") or "127.0.0.1",
-        port=int(given),
-        allowed_hosts=(f"{name}-mcp", *hosts),
-        log_level=level,
-    )
-
-
-def make(name: str, instructions: str) -> FastMCP:
-    """A server without tools yet; what a tool did not foresee is not told to the client."""
+def make(name: str, instructions: str, tools: Sequence[Tool]) -> FastMCP:
+    """A server with these tools; what a tool did not foresee is not told to the client."""
     server: FastMCP = FastMCP(
-        name, instructions, version=VERSION, mask_error_details=True, middleware=[PlainRefusals()]
+        name, instructions, version=VERSION, tools=tools, mask_error_details=True, middleware=[PlainRefusals()]
     )
 
     @server.custom_route("/health", methods=["GET"])
@@ -76,6 +38,22 @@ def make(name: str, instructions: str) -> FastMCP:
         return JSONResponse({"status": "ok", "server": name, "version": VERSION})
 
     return server
+
+
+def reading(function: Callable[..., object], title: str, answer: dict[str, Any], *, open_world: bool = True) -> Tool:
+    """A tool that changes nothing anywhere; its docstring is its description.
+
+    Args:
+        function: Gives a ``ToolResult``.
+        title: For people.
+        answer: JSON schema of the structured content.
+        open_world: Whether it asks somebody else.
+    """
+    return Tool.from_function(
+        function,
+        output_schema=answer,
+        annotations=ToolAnnotations(title=title, read_only_hint=True, open_world_hint=open_world),
+    )
 
 
 def say(**fact: object) -> None:
@@ -90,9 +68,9 @@ def listener(where: Settings) -> socket.socket:
     Raises:
         SettingsError: The address cannot be had.
     """
-    # With the protocol named, asyncio switches Nagle's algorithm off for what is accepted; else each answer waits 40 ms.
     at = None
     try:
+        # With the protocol named, asyncio switches Nagle's algorithm off for what is accepted; else answers wait 40 ms.
         family, kind, protocol, _name, address = socket.getaddrinfo(
             where.host, where.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
         )[0]
@@ -140,15 +118,15 @@ def log_plainly(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(levelname)s: %(message)s")
 
 
-def main(server: FastMCP, port: int, argv: Sequence[str] | None = None) -> int:
+def main(name: str, build: Callable[[Mapping[str, str]], FastMCP], port: int, argv: Sequence[str] | None = None) -> int:
     """Serve until stopped; the process's status.
 
     Args:
-        server: With its tools.
+        name: Of the server.
+        build: Makes it, with its tools, from the environment.
         port: The one of this server where ``PORT`` is not set.
         argv: The command line without the program; None takes the process's own.
     """
-    name = server.name
     parser = argparse.ArgumentParser(
         prog=f"{name}-mcp",
         description=f"The MCP server {name}: streamable HTTP at {PATH}, port {port}.",
@@ -159,6 +137,7 @@ def main(server: FastMCP, port: int, argv: Sequence[str] | None = None) -> int:
     try:
         where = settings(name, port, os.environ)
         log_plainly(where.log_level)
+        server = build(os.environ)
         if stdio:
             anyio.run(lambda: server.run_stdio_async(show_banner=False))
             return 0

@@ -1,17 +1,18 @@
 """The time, for those who cannot know it: ``python -m mcp_servers.datetime.server``."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
+from fastmcp import FastMCP
 from fastmcp.tools.base import ToolResult
-from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from mcp_servers.common.refusing import refused
-from mcp_servers.common.serving import main, make
+from mcp_servers.common.serving import main, make, reading
 
 PORT = 50051
 NAME_LENGTH = 64  # the longest name of the IANA database has 32
@@ -25,8 +26,6 @@ SHAPE = {
     },
     "required": ["datetime", "weekday", "timezone"],
 }
-
-server = make("datetime", "The current date and time, in UTC or in any time zone.")
 
 
 def similar(name: str) -> list[str]:
@@ -59,9 +58,6 @@ def zone(name: str) -> ZoneInfo:
         raise refused(f"There is no time zone {name!r}. {hint}") from error
 
 
-@server.tool(
-    annotations=ToolAnnotations(title="Date and time", read_only_hint=True, open_world_hint=False), output_schema=SHAPE
-)
 def get_current_datetime(
     timezone: Annotated[str, Field(description="IANA name, e.g. Europe/Berlin")] = "UTC",
 ) -> ToolResult:
@@ -75,5 +71,11 @@ def get_current_datetime(
     )
 
 
+def build(_environ: Mapping[str, str]) -> FastMCP:
+    """The server; nothing of it can be set."""
+    tool = reading(get_current_datetime, "Date and time", open_world=False, answer=SHAPE)
+    return make("datetime", "The current date and time, in UTC or in any time zone.", [tool])
+
+
 if __name__ == "__main__":
-    sys.exit(main(server, PORT))
+    sys.exit(main("datetime", build, PORT))
