@@ -6,9 +6,8 @@ is open without the others. With neither namespaces nor Landlock there is no loc
 
 import os
 import resource
-import struct
 
-from py_mono.sandbox import home, kernel, landlock, namespaces, seccomp
+from py_mono.sandbox import home, kernel, landlock, namespaces, privileges, seccomp
 from py_mono.sandbox.profile import LAYERS, Limits, Profile
 
 TYPE_CHECKING = False  # spelled out: importing typing costs the worker 4 ms
@@ -16,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_CAPABILITY_VERSION = 0x20080522
-_SECUREBITS = 0b1110_1111  # NOROOT, NO_SETUID_FIXUP, no ambient, each locked; KEEP_CAPS locked off
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - what POSIX names are made in; multiprocessing needs it
 _TRUNCATE_ABI = 3
+_WITHOUT_PIDS = "on without pids"
+_SEEN = "Tools see the names and command lines of other processes"
 _WITHOUT = {
     "namespaces": (
         "Tools can change modes (chmod) of your files outside the workspace, not their content.",
         "The encrypted keys in the workspace (.keys.enc) can be read and replaced; the key to them is out of reach.",
-        "Tools see the names and command lines of other processes, and share /dev/shm with them.",
+        f"{_SEEN}, and share /dev/shm with them.",
         "Programs that need a loopback server, UNIX sockets or a terminal of their own fail.",
     ),
     "capabilities": ("Tools keep the capabilities of this process.",),
@@ -46,7 +45,7 @@ class ConfineError(Exception):
 def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, Any]":
     """Confine this process for good, and with it all it will start.
 
-    Where namespaces can be had it returns in another process, pid 1 of a new pid namespace: ``report_pid`` is called
+    Where a pid namespace can be had it returns in another process, pid 1 of a new one: ``report_pid`` is called
     with that one's pid as the caller's parent sees it, and the process that called ends with status 0. Otherwise it
     returns in the calling process and ``report_pid`` is not called. The process must be single-threaded.
 
@@ -64,14 +63,12 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
         )
     _prepare(profile)
     layers = dict.fromkeys(LAYERS, "off: not wanted")
-    spaces = False
     if profile.backend == "bubblewrap":
-        spaces = True
         layers["namespaces"] = "on (bubblewrap)"
     elif "namespaces" in wanted:
-        reason = _enter_namespaces(profile, report_pid)
-        spaces = not reason
-        layers["namespaces"] = f"off: {reason}" if reason else "on"
+        layers["namespaces"] = _enter_namespaces(profile, report_pid)
+    spaces = layers["namespaces"].startswith("on")
+    pids = spaces and not layers["namespaces"].startswith(_WITHOUT_PIDS)
     if not spaces:
         home.work_in_copy(profile)
     version = landlock.abi() if "landlock" in wanted else 0
@@ -80,9 +77,9 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
     if "limits" in wanted:
         _limit(profile.limits)
         layers["limits"] = "on"
-    _take_ids(profile)
+    privileges.take_ids(profile)
     if "capabilities" in wanted:
-        _drop_capabilities()
+        privileges.drop_capabilities()
         layers["capabilities"] = "on"
     if profile.uid is not None:
         _refuse_blind_user(profile)
@@ -90,9 +87,9 @@ def enter(profile: Profile, report_pid: "Callable[[int], None]") -> "dict[str, A
     if "landlock" in wanted:
         layers["landlock"] = _restrict_files(profile, version, spaces=spaces)
     if "seccomp" in wanted:
-        layers["seccomp"] = _filter_calls(profile, version, spaces=spaces)
+        layers["seccomp"] = _filter_calls(profile, version, spaces=spaces, pids=pids)
     kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 0)  # commands cannot look into the worker, nor bend it
-    return {"layers": layers, "open": _open_sentences(profile, layers, version)}
+    return {"layers": layers, "open": _open_sentences(profile, layers, version, pids=pids)}
 
 
 def _prepare(profile: Profile) -> None:
@@ -115,7 +112,7 @@ def _prepare(profile: Profile) -> None:
 
 
 def _enter_namespaces(profile: Profile, report_pid: "Callable[[int], None]") -> str:
-    """Go on as pid 1 of new namespaces and return "", or stay and return why not.
+    """Go on as pid 1 of new namespaces; or in this process, in all but one of pids; or stay. Returns the layer's state.
 
     All is tried in a child, so that a machine that allows only half of it (a user namespace without mounts, as some
     AppArmor policies do) leaves this process as it was.
@@ -127,7 +124,7 @@ def _enter_namespaces(profile: Profile, report_pid: "Callable[[int], None]") -> 
         if child == 0:
             os.close(said)
             _become_init(profile, status, user=user)
-            return ""
+            return "on"
         os.close(status)
         text = _read_all(said)
         os.waitpid(child, 0)
@@ -135,7 +132,32 @@ def _enter_namespaces(profile: Profile, report_pid: "Callable[[int], None]") -> 
             report_pid(int(text[4:]))
             os._exit(0)
         reason = text or "the process that tried it died"
-    return reason
+    if reason.startswith(f"{namespaces.PROC}:") and _can_do_without_pids(profile):
+        _do_without_pids(profile)
+        return f"{_WITHOUT_PIDS} ({reason})"
+    return f"off: {reason}"
+
+
+def _can_do_without_pids(profile: Profile) -> bool:
+    """Whether the others can be had: in a container that hides parts of its /proc, nobody may mount a whole one."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == 0
+    status = 1
+    try:
+        _do_without_pids(profile)
+        status = 0
+    except OSError:
+        pass
+    finally:
+        os._exit(status)
+
+
+def _do_without_pids(profile: Profile) -> None:
+    """Enter them, with the ids they are for; /proc stays the one there is. Raises OSError."""
+    privileges.take_ids(profile)
+    namespaces.unshare(network=profile.network, user=True, processes=False)
+    namespaces.build_root(profile, processes=False)
 
 
 def _become_init(profile: Profile, status: int, *, user: bool) -> None:
@@ -144,8 +166,10 @@ def _become_init(profile: Profile, status: int, *, user: bool) -> None:
     try:
         answer, ready = os.pipe()
         if user:
-            _take_ids(profile)  # a root that may not make namespaces: those of a user cannot be left for another's ids
-        namespaces.unshare(network=profile.network, user=user)
+            privileges.take_ids(
+                profile
+            )  # a root that may not make namespaces: those of a user cannot be left for another's ids
+        namespaces.unshare(network=profile.network, user=user, processes=True)
         child = os.fork()
         if child:
             os.close(ready)
@@ -155,7 +179,7 @@ def _become_init(profile: Profile, status: int, *, user: bool) -> None:
             os.write(status, f"pid {child}".encode() if text == "ok" else text.encode())
             os._exit(0)
         status = ready
-        namespaces.build_root(profile)
+        namespaces.build_root(profile, processes=True)
         os.write(ready, b"ok")
         inside = True
     except OSError as error:
@@ -201,18 +225,6 @@ def _limit(limits: "Limits") -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _take_ids(profile: Profile) -> None:
-    """Become the workspace's owner where this is root and the owner is not."""
-    if profile.uid is None or profile.gid is None or os.geteuid() != 0:
-        return
-    if "capabilities" in profile.layers:
-        _empty_bounding_set()
-    os.setgroups([])
-    os.setresgid(profile.gid, profile.gid, profile.gid)
-    os.setresuid(profile.uid, profile.uid, profile.uid)
-    kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 1)  # until the end: /proc/self must stay writable for the maps
-
-
 def _refuse_blind_user(profile: Profile) -> None:
     """Where the ids were changed and there is no own view of the files: can this Python still read itself?"""
     if not os.access(os.__file__, os.R_OK):
@@ -220,27 +232,6 @@ def _refuse_blind_user(profile: Profile) -> None:
             f"the workspace belongs to user {profile.uid}, who cannot read this Python ({os.__file__})",
             remedy="Run py-mono as that user, or install it where everyone can read it.",
         )
-
-
-def _empty_bounding_set() -> None:
-    """Drop every capability from the bounding set and lock the bits that would give root any; needs CAP_SETPCAP."""
-    try:
-        number = 0
-        while True:
-            kernel.prctl("capabilities", kernel.PR_CAPBSET_DROP, number)
-            number += 1
-    except OSError:  # past the last one, or not allowed to: then there is nothing that could be gained
-        pass
-    try:
-        kernel.prctl("securebits", kernel.PR_SET_SECUREBITS, _SECUREBITS)
-    except OSError:  # not allowed to: no_new_privs keeps root from gaining any
-        return
-
-
-def _drop_capabilities() -> None:
-    _empty_bounding_set()
-    header = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
-    kernel.call("capset", kernel.libc.capset, header, bytes(24))  # ambient ones go with the permitted
 
 
 def _restrict_files(profile: Profile, version: int, *, spaces: bool) -> str:
@@ -257,29 +248,31 @@ def _restrict_files(profile: Profile, version: int, *, spaces: bool) -> str:
     return f"on (ABI {version})"
 
 
-def _filter_calls(profile: Profile, version: int, *, spaces: bool) -> str:
+def _filter_calls(profile: Profile, version: int, *, spaces: bool, pids: bool) -> str:
     arch = seccomp.architecture()
     if arch is None:
         return f"off: no table for this architecture ({os.uname().machine})"
     unix = spaces or version >= landlock.UNIX_ABI
     seccomp.install(
-        seccomp.assemble(arch, mounts=spaces, processes=spaces, internet=spaces or profile.network, unix=unix)
+        seccomp.assemble(arch, mounts=spaces, processes=pids, internet=spaces or profile.network, unix=unix)
     )
     return "on"
 
 
-def _open_sentences(profile: Profile, layers: "dict[str, str]", version: int) -> "list[str]":
+def _open_sentences(profile: Profile, layers: "dict[str, str]", version: int, *, pids: bool) -> "list[str]":
     """What is not covered, in words, because of what is missing."""
     on = {name for name, state in layers.items() if state.startswith("on")}
     sentences = [text for name, texts in _WITHOUT.items() if name not in on for text in texts]
+    if "namespaces" in on and not pids:
+        sentences.append(f"{_SEEN}.")
     if profile.copy and profile.copy == profile.workspace:
         sentences.append(
             f"The copy of the workspace is at {profile.copy}: no mount namespace can show it at its place."
         )
     if "landlock" not in on or version < landlock.SCOPE_ABI:
-        if "namespaces" not in on:
+        if not pids:
             sentences.append("Tools can signal your other processes: signals are scoped from Landlock ABI 6 on.")
-        elif profile.network:
+        if "namespaces" in on and profile.network:
             sentences.append("Tools can reach abstract UNIX sockets: they are scoped from Landlock ABI 6 on.")
     if "namespaces" not in on and "landlock" in on and version < _TRUNCATE_ABI:
         sentences.append("Tools can truncate your files outside the workspace: covered from Landlock ABI 3 on.")

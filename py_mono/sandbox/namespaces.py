@@ -23,22 +23,25 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEV_LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx"))
 _SHM_BYTES = 1 << 30
 _OWN_PID_MAX, _LEAST_PID_MAX = (6, 14), 301
-_SPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+_SPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 _DEVPTS = b"newinstance,ptmxmode=0666,mode=620"
 _NO_DEVICES = kernel.MS_NOSUID | kernel.MS_NODEV
 _READ_ONLY = kernel.MOUNT_ATTR_RDONLY | kernel.MOUNT_ATTR_NOSUID
 _WRITABLE = kernel.MOUNT_ATTR_NOSUID | kernel.MOUNT_ATTR_NODEV
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+PROC = "proc"
+"""What an error names where a /proc of one's own is refused."""
 
 
-def unshare(*, network: bool, user: bool) -> None:
-    """Put this process into new namespaces, and its next child into a new pid namespace, with ids mapped to themselves.
+def unshare(*, network: bool, user: bool, processes: bool) -> None:
+    """Put this process into new namespaces, with ids mapped to themselves; with ``processes`` its next child into one of pids.
 
     Raises:
         OSError: The kernel refused.
     """
     uid, gid = os.geteuid(), os.getegid()
     spaces = _SPACES | (0 if network else kernel.CLONE_NEWNET) | (kernel.CLONE_NEWUSER if user else 0)
+    spaces |= kernel.CLONE_NEWPID if processes else 0
     call("unshare", libc.unshare, spaces)
     if user:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
@@ -50,8 +53,8 @@ def unshare(*, network: bool, user: bool) -> None:
         probe.close()
 
 
-def build_root(profile: Profile) -> None:
-    """Give the first process of the new pid namespace a root of its own; the old one is gone afterwards.
+def build_root(profile: Profile, *, processes: bool) -> None:
+    """Give this process a root of its own; the old one is gone afterwards. ``processes``: it is the first of a pid namespace.
 
     Raises:
         OSError: The kernel refused; ``filename`` says at what.
@@ -69,6 +72,8 @@ def build_root(profile: Profile) -> None:
         view.show(path, path, _READ_ONLY)
     for name in _DEVICES:
         view.show(f"/dev/{name}", f"/dev/{name}", kernel.MOUNT_ATTR_NOSUID)
+    if not processes:
+        view.show("/proc", "/proc", _READ_ONLY)
     null = [(path, _open_tree("/dev/null", ())) for path in profile.hidden if _is_plain_file(path)]
     _mount(b"tmpfs", os.fsencode(profile.private_tmp), _NO_DEVICES, b"mode=755,size=16m")
     os.chdir(profile.private_tmp)
@@ -76,7 +81,8 @@ def build_root(profile: Profile) -> None:
     for path, tree in null:
         _hide(path, tree)
     _finish_dev()
-    _mount_proc(profile.limits.processes if "limits" in profile.layers else 0)
+    if processes:
+        _mount_proc(profile.limits.processes if "limits" in profile.layers else 0)
     call("pivot_root", libc.pivot_root, b".", b".")
     call("umount the old root", libc.umount2, b".", kernel.MNT_DETACH)
     _set_attributes(kernel.AT_FDCWD, b"/", kernel.MOUNT_ATTR_RDONLY, recursive=False)
@@ -191,7 +197,7 @@ def _mount_proc(processes: int) -> None:
     """A fresh, read-only /proc: as root even without capabilities, a writable one would hold the kernel's settings."""
     os.makedirs("proc", exist_ok=True)
     flags = _NO_DEVICES | kernel.MS_NOEXEC
-    call("proc", libc.mount, b"proc", b"proc", b"proc", flags, None)
+    call(PROC, libc.mount, b"proc", b"proc", b"proc", flags, None)
     if processes and limits_pids():  # holds for root too, whom RLIMIT_NPROC does not bind
         with open("proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
             file.write(str(max(processes, _LEAST_PID_MAX)))

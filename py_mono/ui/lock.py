@@ -40,7 +40,7 @@ async def describe(report: Report, *, network: bool) -> Lock:
     gaps = tuple(one_line(sentence) for sentence in said["open"])
     if len(off) == len(layers):
         return Lock("NO LOCK: --sandbox off", gaps)
-    on = ", ".join(_NAMES.get(name, name) for name in layers if name not in off)
+    on = ", ".join(f"{_NAMES.get(name, name)}{_lacking(layers[name])}" for name in layers if name not in off)
     reach = "the network is on" if network else "no network"
     if not off:
         return Lock(f"lock: {on}; {reach}", ())
@@ -48,3 +48,9 @@ async def describe(report: Report, *, network: bool) -> Lock:
         f"{_NAMES.get(name, name)} ({one_line(state.removeprefix('off: '))})" for name, state in off.items()
     )
     return Lock(f"lock: WITHOUT {missing}; with {on}; {reach}", gaps)
+
+
+def _lacking(state: str) -> str:
+    """What a layer that is on does without: ``on without pids (why)``."""
+    lacking = one_line(state.removeprefix("on").partition(" (")[0])
+    return f" {lacking}" if lacking else ""

@@ -90,16 +90,25 @@ class Arena:
             made.uid = made.gid = None  # the process is started as this user already
         return made
 
-    def run(self, profile: Profile, *argv: str, as_root: bool = False, refused: Sequence[int] = ()) -> dict[str, Any]:
+    def run(
+        self, profile: Profile, *argv: str, as_root: bool = False, refused: Sequence[int] = (), masked: bool = False
+    ) -> dict[str, Any]:
         """Run a program in the lock: all that was reported, and its output's lines.
 
-        ``refused``: numbers of system calls the machine answers with EPERM before the lock is put on.
+        ``refused``: numbers of system calls the machine answers with EPERM before the lock is put on. ``masked``: parts of
+        /proc are hidden, as in a container; needs root.
         """
         numbers = ",".join(map(str, refused))
         command = [self.python(), "-I", "-S", "-c", _BOOT, str(self.base / "guest"), profile.to_json(), numbers, *argv]
         changes = os.geteuid() == 0 and self.user and not as_root
         if as_root:
             command[0] = sys.executable
+        if masked:
+            changes, ids = False, str(self.user)
+            hide = (
+                'mount --bind /dev/null /proc/timer_list && exec setpriv --reuid "$0" --regid "$0" --clear-groups "$@"'
+            )
+            command = ["unshare", "--mount", "sh", "-c", hide, ids, *command]
         done = subprocess.run(
             command, env=make_environment(profile, {}), stdin=subprocess.DEVNULL, capture_output=True, text=True,
             check=False, cwd="/", user=self.user if changes else None, group=self.user if changes else None,
@@ -118,14 +127,17 @@ class Arena:
                 result["output"].append(line)
         return result
 
-    def attack(self, profile: Profile, *attacks: str, refused: Sequence[int] = (), **targets: Any) -> dict[str, Any]:
+    def attack(
+        self, profile: Profile, *attacks: str, refused: Sequence[int] = (), masked: bool = False, **targets: Any
+    ) -> dict[str, Any]:
         """Run the probe with these attacks (all of them where none is named)."""
         values = {"outside": str(self.outside), "workspace": str(self.workspace), "memory": MEMORY, **targets}
         if attacks:
             values["attacks"] = attacks
         result = self.run(
-            profile, self.python(), "-I", str(self.workspace / "probe.py"), json.dumps(values), refused=refused
-        )
+            profile, self.python(), "-I", str(self.workspace / "probe.py"), json.dumps(values),
+            refused=refused, masked=masked,
+        )  # fmt: skip
         assert "outcomes" in result, result
         return result
 

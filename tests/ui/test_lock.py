@@ -28,6 +28,12 @@ def told(layers: Mapping[str, str], gaps: list[str], *, network: bool = False) -
             Lock("lock: namespaces, capabilities, Landlock, seccomp, limits; the network is on", ()),
         ),
         (
+            {**WHOLE, "namespaces": "on without pids (proc:\nnot permitted)"},
+            ["Tools see all processes."],
+            False,
+            Lock("lock: namespaces without pids, capabilities, Landlock, seccomp, limits; no network", ()),
+        ),
+        (
             {**WHOLE, "namespaces": "off: not\nallowed\x1b[2J", "landlock": "off: kernel"},
             ["Tools see\nall processes."],
             False,

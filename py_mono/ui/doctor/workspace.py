@@ -95,7 +95,8 @@ async def lock(case: Case, *, kernel: str = "/proc/sys") -> Finding:
         )
     off = {name for name, state in report["layers"].items() if not state.startswith("on")}
     if not off:
-        return Finding("lock", "ok", detail)
+        lacking = any(state.startswith("on without") for state in report["layers"].values())
+        return Finding("lock", "ok", " ".join((detail, *(report["open"] if lacking else ()))))
     if len(off) == len(report["layers"]):
         return Finding("lock", "warning", detail, "py-mono --sandbox auto")
     if "namespaces" in off:

@@ -107,6 +107,11 @@ async def test_a_store_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
             "warning",
             "WITHOUT namespaces (denied); with Landlock; no network Tools see processes.",
         ),
+        (
+            {"layers": {"namespaces": "on without pids (denied)", "landlock": "on"}, "open": ["Tools see processes."]},
+            "ok",
+            "namespaces without pids, Landlock; no network Tools see processes.",
+        ),
         ({"layers": {"namespaces": "off: chosen"}, "open": ["All."]}, "warning", "NO LOCK: --sandbox off All."),
         (SandboxError("no lock", remedy="Mend it."), "fault", "NO TOOLS: no lock Mend it."),
         (
@@ -118,7 +123,7 @@ async def test_a_store_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
             ),
         ),
     ],
-    ids=["whole", "a layer less", "none", "no tools", "another layer less"],
+    ids=["whole", "a layer less", "a part less", "none", "no tools", "another layer less"],
 )
 async def test_the_lock_and_what_it_leaves_open(said: Any, verdict: str, detail: str) -> None:
     found = await lock(case(workspace="/w", lock=lock_of(said)))
