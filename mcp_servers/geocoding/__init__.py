@@ -1,0 +1,1 @@
+"""The MCP server that knows where places are, from Nominatim."""

@@ -1,0 +1,1 @@
+"""The MCP server that searches the web, through a SearXNG instance."""

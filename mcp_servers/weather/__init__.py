@@ -1,0 +1,1 @@
+"""The MCP server that tells the weather, from Open-Meteo."""
