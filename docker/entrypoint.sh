@@ -1,28 +1,30 @@
 #!/bin/sh
-# Become the owner of the mounted workspace, for good, and start the agent: `docker compose run py-coding-agent ARGUMENTS...`
+# Become the owner of the mounted workspace, for good, and start the agent: py-mono ARGUMENTS...
 set -eu
 
 workspace=/workspace
 tools=/app/dynamic_tools
 
-if [ "$(id -u)" = 0 ]; then
-    owner=$(stat -c %u:%g "$workspace")
-    helper=$(stat -c %u:%g "$tools")
-    # A folder that was missing is made by the engine, as root. It belongs to whom the other one belongs to.
-    if [ "$owner" != "$helper" ]; then
-        if [ "$owner" = 0:0 ] && [ -z "$(ls -A "$workspace")" ] && chown "$helper" "$workspace" 2>/dev/null; then
-            owner=$helper
-        elif [ "$helper" = 0:0 ] && [ -z "$(ls -A "$tools")" ]; then
-            chown "$owner" "$tools" 2>/dev/null || true
-        fi
+if [ "$(id -u)" = 0 ] && [ -z "${OWNER:-}" ]; then
+    OWNER=$(stat -c %u:%g "$workspace")
+    other=$(stat -c %u:%g "$tools")
+    # A folder that was missing was made by the engine, as root. It belongs to whom the other one belongs to.
+    if [ "$OWNER" = 0:0 ] && [ "$other" != 0:0 ] && [ -z "$(ls -A "$workspace")" ] && chown "$other" "$workspace"; then
+        OWNER=$other
+    elif [ "$other" = 0:0 ] && [ "$OWNER" != 0:0 ] && [ -z "$(ls -A "$tools")" ]; then
+        chown "$OWNER" "$tools"
     fi
-    # Nothing of what root could do stays: neither the capabilities nor the way to get them back.
-    set -- setpriv --reuid "${owner%:*}" --regid "${owner#*:}" --clear-groups \
-        --bounding-set -all --inh-caps -all --ambient-caps -all --no-new-privs -- "$0" "$@"
-    exec "$@"
+    export OWNER
+    # Nothing of what root may do here is left, nor a way to get it back.
+    exec setpriv --reuid "${OWNER%:*}" --regid "${OWNER#*:}" --clear-groups --bounding-set -all --inh-caps -all \
+        --ambient-caps -all --no-new-privs "$0" "$@"
 fi
 
-home=/state/$(id -u)
-[ -d "$home" ] || mkdir -m 700 "$home"
-export HOME="$home"
+# Everybody's own; and within it, for each folder that is mounted as the workspace, sessions of its own.
+HOME=/state/$(id -u)
+mounted=$(printf %s "${WORKSPACE_DIR:-}" | cksum)
+XDG_STATE_HOME=$HOME/workspaces/${mounted% *}
+export HOME XDG_STATE_HOME
+[ -d "$HOME" ] || mkdir -m 700 "$HOME"
+unset OWNER WORKSPACE_DIR
 exec py-mono "$@"

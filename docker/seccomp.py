@@ -74,9 +74,9 @@ LANDLOCK = "landlock_add_rule landlock_create_ruleset landlock_restrict_self"
 # Not allowed by Docker's default: what py_mono/sandbox/namespaces.py calls, as it calls it.
 NAMESPACES = "mount_setattr move_mount open_tree pivot_root umount2"
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
-_SPACES = _NEWNS | _NEWPID | _NEWIPC | _NEWUTS | _NEWUSER
-UNSHARE = (_SPACES, _SPACES | _NEWNET)
-"""Never one alone: a user namespace comes with those that make what its owner may do harmless."""
+_SPACES = _NEWNS | _NEWIPC | _NEWUTS | _NEWUSER
+UNSHARE = (_SPACES, _SPACES | _NEWNET, _SPACES | _NEWPID, _SPACES | _NEWPID | _NEWNET)
+"""Never one alone, and none into which a process of this container could look from outside."""
 _NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 2, 4, 8, 16384, 1 << 18
 MOUNT = (_REC | _PRIVATE, _NOSUID | _NODEV, _NOSUID | _NOEXEC, _NOSUID | _NODEV | _NOEXEC)
 """Neither bound nor remounted, so that nothing that is read-only gets writable."""
