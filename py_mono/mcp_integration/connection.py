@@ -138,6 +138,8 @@ class Connection:
     async def _leave(self) -> None:
         with suppress(Exception):  # it is over either way
             await self._client.close()  # type: ignore[no-untyped-call] # the library's
+        if self._program is not None:
+            await self._program.over()
 
     def _lists_change(self) -> bool:
         has = self._client.server_capabilities

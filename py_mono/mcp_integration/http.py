@@ -15,6 +15,14 @@ _LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of one answer that is not a stream of events; of an event the library takes one MiB."""
 _CONNECT_S = 30.0
 _BAD = 400
+NOT_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.InvalidURL,
+)
+"""Errors before a request went out: whatever it asked for was not done."""
 
 
 class Exchange:
@@ -22,14 +30,14 @@ class Exchange:
 
     Attributes:
         status: The last status that was an error; 0 where there was none.
-        asks: What the server wants for authentication; or empty.
+        unreached: Why nobody was there to be asked; or empty. The library tells of it as of any end of a connection.
     """
 
-    __slots__ = ("asks", "status")
+    __slots__ = ("status", "unreached")
 
     def __init__(self) -> None:
         self.status = 0
-        self.asks = ""
+        self.unreached = ""
 
 
 exchange: ContextVar[Exchange | None] = ContextVar("mcp_exchange", default=None)
@@ -63,7 +71,7 @@ def http_client(
     **_: Any,  # noqa: ANN401 - what the library passes besides, such as whether to follow redirects
 ) -> httpx2.AsyncClient:
     """A client whose answers are held to a size. How long they may take is up to whoever asks."""
-    return httpx2.AsyncClient(
+    return _Client(
         headers={"Accept-Encoding": "identity", **(headers or {})},
         timeout=timeout or httpx2.Timeout(_CONNECT_S, read=None),
         auth=auth,
@@ -71,12 +79,22 @@ def http_client(
     )
 
 
+class _Client(httpx2.AsyncClient):
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:  # noqa: ANN401 - the library's
+        try:
+            return await super().send(request, **how)
+        except NOT_SENT as error:
+            under_way = exchange.get()
+            if under_way is not None:
+                under_way.unreached = str(error) or type(error).__name__
+            raise
+
+
 async def _look(response: httpx2.Response) -> None:
     """Note an error's status, and count what comes, before anything of it is read."""
     under_way = exchange.get()
     if under_way is not None and response.status_code >= _BAD:
         under_way.status = response.status_code
-        under_way.asks = response.headers.get("www-authenticate", "")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise httpx2.DecodingError("the answer is compressed, which was not asked for", request=response.request)
     if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):

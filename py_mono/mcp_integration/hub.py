@@ -9,7 +9,7 @@ from py_mono.mcp_integration.asking import Ask
 from py_mono.mcp_integration.library import Library
 from py_mono.mcp_integration.link import LinkLost, McpError, Said, Surroundings, Told
 from py_mono.mcp_integration.listing import Held, Prompt, Resource
-from py_mono.mcp_integration.naming import Names
+from py_mono.mcp_integration.naming import Names, prefix
 from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.state import ServerState
 from py_mono.mcp_integration.supervisor import Redact, Supervisor
@@ -68,11 +68,21 @@ class McpServers:
 
     async def specs(self) -> Sequence[ToolSpec]:
         """See ``ToolSource``."""
-        return [self._names.spec(one.server, tool) for one in self._servers.values() for tool in one.tools()]
+        specs = [self._names.spec(one.server, tool) for one in self._servers.values() for tool in one.tools()]
+        for one in self._servers.values():  # a list that was frozen before may name what is held back now
+            for tool in one.offer.held.values():
+                self._names.name(one.server, tool)
+        return specs
 
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         """See ``ToolSource``."""
         await self.specs()  # names are given as tools are listed
+        if self._names.owner(call.name) is None:
+            for one in self._servers.values():  # of one that was never connected no name is known yet
+                if call.name.startswith(prefix(one.server)) and one.state.phase == "connecting":
+                    with suppress(Told):
+                        await one.connection()
+            await self.specs()
         server, tool = self._names.owner(call.name) or ("", "")
         if server not in self._servers:
             return ToolResult(call.id, call.name, f"there is no tool {call.name!r} of an MCP server", is_error=True)

@@ -28,14 +28,18 @@ class Names:
         """Server and tool of a name that was given; else None."""
         return self._owners.get(name)
 
-    def spec(self, server: Server, tool: Tool) -> ToolSpec:
-        """A tool as the registry lists it."""
+    def name(self, server: Server, tool: Tool) -> str:
+        """What a tool is called, from now on if it was not before."""
         owner = (server.name, tool.name)
         if owner not in self._names:
             self._names[owner] = name = self._free(*owner)
             self._owners[name] = owner
+        return self._names[owner]
+
+    def spec(self, server: Server, tool: Tool) -> ToolSpec:
+        """A tool as the registry lists it."""
         return ToolSpec(
-            self._names[owner],
+            self.name(server, tool),
             tool.description or f"The tool {tool.name} of the MCP server {server.name}.",
             tool.parameters,
             effect(server, tool),
@@ -50,6 +54,11 @@ class Names:
             name = _fit(server, tool)[: _LONGEST - len(end)] + end
             number += 1
         return name
+
+
+def prefix(server: Server) -> str:
+    """What the names of a server's tools begin with."""
+    return _UNFIT.sub("_", f"{server.name}__")
 
 
 def effect(server: Server, tool: Tool) -> Effect:

@@ -29,6 +29,7 @@ class Offer:
         self._notice = notice
         self._hear = hear
         self._known = known.Known()
+        self._saving: set[asyncio.Future[None]] = set()
 
     def remember(self) -> None:
         """What was known at the end of an earlier session is known again."""
@@ -75,13 +76,20 @@ class Offer:
             )
         return f"the MCP server {self._server.name} has no tool {line(name, 80)!r} any more"
 
+    async def kept(self) -> None:
+        """Until what was agreed to is on the disk."""
+        if self._saving:
+            await asyncio.wait(self._saving)
+
     def _keep(self, new: known.Known) -> None:
         if new == self._known:
             return
         self._known = new
         saving = asyncio.ensure_future(in_thread(lambda: known.write(self._store, self._server, new), "mcp-known"))
+        self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
     def _saved(self, saving: "asyncio.Future[None]") -> None:
+        self._saving.discard(saving)
         if not saving.cancelled() and (error := saving.exception()) is not None:
             self._hear(f"what its tools say cannot be kept: {error}")

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 import mcp_types
@@ -20,6 +21,7 @@ from typing_extensions import Unpack
 
 from py_mono.mcp_integration.words import line
 
+_Stream = MemoryObjectReceiveStream[Any] | MemoryObjectSendStream[Any]
 _LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of one message, a picture's base64 included."""
 _LONGEST_WORDS = 500
@@ -53,6 +55,7 @@ class ProgramTransport(ClientTransport):
         self._hear = hear
         self._gone = gone
         self._last_words = ""
+        self._ending: asyncio.Task[None] | None = None
         self.reason = ""
 
     @asynccontextmanager
@@ -84,13 +87,14 @@ class ProgramTransport(ClientTransport):
             async with options.session_class(read, write, **session_kwargs) as session:
                 yield session
         finally:
-            with anyio.CancelScope(shield=True):
-                await _end(process)
-                for pump in pumps:
-                    pump.cancel()
-                await asyncio.gather(*pumps, return_exceptions=True)
-                for stream in (into, read, write, out):
-                    stream.close()
+            # A task of its own: the library cancels this one where the end takes long, and then nothing would be ended.
+            self._ending = asyncio.create_task(_over(process, pumps, (into, read, write, out)))
+            await asyncio.shield(self._ending)
+
+    async def over(self) -> None:
+        """Until the program is ended."""
+        if self._ending is not None:
+            await asyncio.wait({self._ending})
 
     async def _read(
         self,
@@ -156,6 +160,19 @@ def _status(code: int | None) -> str:
     if code < 0:
         return f"it was ended by {signal.Signals(-code).name}" if -code in signal.valid_signals() else f"signal {-code}"
     return f"it exited with status {code}"
+
+
+async def _over(
+    process: asyncio.subprocess.Process, pumps: list[asyncio.Task[None]], streams: tuple[_Stream, ...]
+) -> None:
+    try:
+        await _end(process)
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        for stream in streams:
+            stream.close()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -132,15 +132,17 @@ class Supervisor:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self.offer.kept()
 
     async def _run(self) -> None:
         failures = 0
         while True:
             self._hurry.clear()
             self._move("connecting")
+            attempts = self._attempts
             reason, final, lasted = await self._once()
+            self._attempts = attempts + 1
             failures = 1 if lasted >= _STEADY_S else failures + 1
-            self._attempts += 1
             self._detail = line(reason, _LONGEST_DETAIL)
             if final or (self.server.command and failures >= _MOST_STARTS):
                 self._move("failed")
@@ -164,6 +166,7 @@ class Supervisor:
                 self.offer.take(await link.listing())
             begun, self._link, self._was_ready = time.monotonic(), link, True
             self._detail = ""
+            self._attempts += 1
             self._move("changed" if self.offer.held else "ready")
             await self._stay(link)
             reason, final = link.reason() or "the connection was lost", False
@@ -183,20 +186,21 @@ class Supervisor:
     async def _stay(self, link: Link) -> None:
         """Until it is lost; its lists are read again when it says that they changed, not more often than need be."""
         lost = asyncio.ensure_future(link.lost.wait())
+        stale = asyncio.ensure_future(link.stale.wait())
         try:
             while True:
-                stale = asyncio.ensure_future(link.stale.wait())
                 await asyncio.wait({lost, stale}, return_when=asyncio.FIRST_COMPLETED)
-                stale.cancel()
                 if lost.done() or (await asyncio.wait({lost}, timeout=_DEBOUNCE_S))[0]:
                     return
                 link.stale.clear()
+                stale = asyncio.ensure_future(link.stale.wait())
                 with suppress(Told):
                     self.offer.take(await link.listing())
                     self._move("changed" if self.offer.held else "ready")
                 await asyncio.wait({lost}, timeout=_BETWEEN_LISTS_S)
         finally:
             lost.cancel()
+            stale.cancel()
 
     def _longer(self, seconds: float) -> None:
         if self._limit is not None and (when := self._limit.when()) is not None:

@@ -4,7 +4,6 @@ import asyncio
 from http import HTTPStatus
 from typing import NoReturn
 
-import httpx2
 from mcp import MCPError
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 from pydantic import ValidationError
@@ -14,13 +13,6 @@ from py_mono.mcp_integration.link import LinkLost, Told
 from py_mono.mcp_integration.words import line
 
 _LONGEST = 500
-_NOT_SENT = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.UnsupportedProtocol,
-    httpx2.InvalidURL,
-)
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _FORGOTTEN = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 """What servers answer to a session they do not know, after a restart say; until then they answered."""
@@ -37,8 +29,8 @@ def told(error: BaseException, under_way: Exchange, *, has_session: bool, where:
     for cause in chain:
         if isinstance(cause, LinkLost | Told):
             raise cause
-        if isinstance(cause, _NOT_SENT):
-            raise LinkLost(f"it cannot be reached: {line(str(cause), _LONGEST) or type(cause).__name__}") from error
+    if under_way.unreached:
+        raise LinkLost(f"it cannot be reached: {line(under_way.unreached, _LONGEST)}") from error
     if has_session and under_way.status in _FORGOTTEN:
         raise LinkLost("it no longer knows this session: it was restarted, or closed it") from error
     if under_way.status:
