@@ -25,6 +25,8 @@ FOLDER = "programs"
 """In the state folder: the homes."""
 ENVIRONMENT = "PY_MONO_PROGRAM"
 """Carries the program's environment, as JSON: nothing in it is to act on what puts the lock on."""
+MACHINE = ("/proc", "/sys", "/dev", "/run")
+"""What no entry may open: devices, and the sockets of services."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LARGEST = 120_000  # bytes of one argument or variable: MAX_ARG_STRLEN, execve(2), less its name
 _ENDED_S = 3.0
@@ -206,7 +208,12 @@ class Programs:
         tools = self._tools(profile)
         places = [os.path.abspath(path) for path in reads if path and not within(path, self._workspace)]
         for path in places:
-            if any(within(closed, os.path.realpath(path)) or within(path, closed) for closed in self._closed):
+            real = os.path.realpath(path)
+            if any(within(real, folder) for folder in MACHINE):
+                raise SandboxError(
+                    f"the server {name} names {path}, which belongs to the machine", remedy="No server is shown that."
+                )
+            if any(within(closed, real) or within(real, closed) for closed in self._closed):
                 raise SandboxError(
                     f"the server {name} names {path}, which holds what py-mono keeps for itself",
                     remedy="Name a folder further down.",

@@ -299,6 +299,9 @@ def test_what_an_entry_names_can_be_read_but_never_what_py_mono_keeps(session: S
     for path in (session.base, session.state, session.state / "sessions", Path("/")):
         with pytest.raises(SandboxError, match="which holds what py-mono keeps for itself"):
             session.programs.command("one", ["true"], {}, reads=[str(path)])
+    for machine in ("/proc", "/dev/null", "/run/x.sock"):
+        with pytest.raises(SandboxError, match="which belongs to the machine"):
+            session.programs.command("one", ["true"], {}, reads=[machine])
     (session.base / "link").symlink_to(session.base)
     with pytest.raises(SandboxError, match="which holds what py-mono keeps for itself"):
         session.programs.command("one", ["true"], {}, cwd=str(session.base / "link"))

@@ -1,0 +1,66 @@
+"""Servers that are started get what their entry asks for, and no more."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from py_mono.config import Folders, Settings
+from py_mono.mcp_integration.server import Server
+from py_mono.wiring.programs import make_programs
+
+
+class Desk:
+    """Settings of a session, and servers that are started in it."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.data = base / "data"
+        self.data.mkdir()
+        (self.data / "f").write_text("data\n")
+        (base / "w").mkdir()
+        environment = {"PATH": os.environ["PATH"], "PY_MONO_HOME": str(base / "home")}
+        settings = Settings.__new__(Settings)
+        settings.environment, settings.folders, settings.backend = environment, Folders(environment), "auto"
+        settings.workspace = str(base / "w")
+        self.programs, self.program = make_programs(settings)
+
+    def said(self, *args: str, **options: object) -> str:
+        """What a shell says as a server."""
+        entry = {"origin": "user", **options}
+        server = Server("one", digest="d", command="sh", args=("-c", *args), **entry)  # type: ignore[arg-type]  # each test gives what fits
+        command, environment = self.program(server)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.programs.close()
+
+
+def test_an_operators_own_entry_opens_what_its_arguments_name_and_a_repositorys_does_not(desk: Desk) -> None:
+    show = 'for a in "$@"; do cat "${a#*=}"; done'
+    assert "No such file" in desk.said(show, "sh", f"{desk.data}/f", origin="project")
+    assert "No such file" in desk.said("cat ../data/f", "sh", "relative", f"{desk.data}/none", "/proc", "/dev/null")
+    assert desk.said(show, "sh", f"{desk.data}/f", f"--from={desk.data}/f") == "data\ndata\n"
+
+
+def test_env_folder_write_and_network_are_the_entrys(desk: Desk) -> None:
+    assert desk.said("echo $TOKEN; pwd", env={"TOKEN": "x"}, cwd=str(desk.data)) == f"x\n{desk.data}\n"
+    assert "Read-only" in desk.said("touch new")
+    assert desk.said("touch new", write=True) == ""
+    assert desk.said("wc -l < /proc/net/route", network=False) == "1\n"  # the heading
+
+
+def test_the_lock_is_the_sessions(desk: Desk) -> None:
+    command, _ = desk.program(Server("one", "user", "d", command="true"))
+    profile, order = json.loads(command[6]), json.loads(command[7])
+    assert profile["workspace"] == str(desk.base / "w")
+    assert order["sessions"].startswith(str(desk.base / "home/state/keys/"))
+    assert profile["extra_roots"][0].startswith(str(desk.base / "home/state/programs/"))
