@@ -27,4 +27,5 @@ XDG_STATE_HOME=$HOME/workspaces/${mounted% *}
 export HOME XDG_STATE_HOME
 [ -d "$HOME" ] || mkdir -m 700 "$HOME"
 unset OWNER WORKSPACE_DIR
-exec py-mono "$@"
+# The first process reaps and passes signals on; as this user, so that nothing in the container has a capability.
+exec tini -s -- py-mono "$@"
