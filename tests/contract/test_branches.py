@@ -364,3 +364,49 @@ def test_a_copy_for_another_user_is_theirs(tmp_path: Path) -> None:
         place.runner.run(branch.close())
         owners = {path.name: path.lstat().st_uid for path in place.workspace.rglob("*")}
         assert owners == {"d": 1000, "f": 1000, "new": 1000}
+
+
+def test_what_somebody_beside_the_tools_changes_belongs_to_the_transaction(place: Place) -> None:
+    place.begin([("shell", {"command": "echo one > f"})])
+    was = place.state
+    branch = place.open("direct")
+    assert branch.mode == "direct"
+    place.runner.run(branch.touch())
+    place.runner.run(branch.touch())
+    (place.workspace / "f").write_text("two\n")
+    assert place.runner.run(branch.changes()).changes == (Change("f", "modified"),)
+    (place.workspace / "new").touch()
+    place.runner.run(branch.touch())
+    assert place.runner.run(branch.changes()).changes == (Change("f", "modified"), Change("new", "added"))
+    place.runner.run(branch.discard())
+    place.runner.run(branch.close())
+    assert place.state == was
+
+
+def test_the_checkpoint_of_before_is_told_once_also_where_only_somebody_else_acts(place: Place) -> None:
+    told: list[str] = []
+    branch = place.runner.run(place.sandbox.open("direct", told.append))
+    place.runner.run(branch.touch())
+    place.shell(branch, "echo 1 > f")
+    place.runner.run(branch.touch())
+    assert len(told) == 1
+    committed = place.runner.run(branch.commit())
+    assert committed is not None
+    assert committed.before == told[0]
+    place.runner.run(branch.close())
+
+
+def test_touched_and_not_changed_is_nothing(place: Place) -> None:
+    branch = place.open("direct")
+    place.runner.run(branch.touch())
+    assert place.runner.run(branch.commit()) is None
+    place.runner.run(branch.close())
+
+
+def test_on_a_copy_nobody_else_acts(place: Place) -> None:
+    branch = place.open("scratch")
+    assert branch.mode == "scratch"
+    with pytest.raises(SandboxError, match="on which nobody else acts"):
+        place.runner.run(branch.touch())
+    assert place.runner.run(branch.changes()) == Changes(())
+    place.runner.run(branch.close())

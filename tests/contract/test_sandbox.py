@@ -451,6 +451,13 @@ async def test_reading_changes_nothing_and_a_new_transaction_starts_afresh(box: 
     assert await box.branch.changes() == Changes(())
 
 
+async def test_what_somebody_else_changes_once_it_was_said_is_told_of_too(box: Box) -> None:
+    await box.branch.touch()
+    (box.workspace / "theirs").touch()
+    await box.shell("touch own")
+    assert await box.branch.changes() == Changes((Change("own", "added"), Change("theirs", "added")))
+
+
 async def test_a_planted_key_file_is_taken_away_and_a_folder_too(box: Box) -> None:
     planted = await box.shell("echo bad > .keys.enc")
     assert ".keys.enc appeared in the workspace and was renamed to .keys.enc.removed-" in planted.content
