@@ -11,6 +11,7 @@ from py_mono.agent.turn import Compose, Review
 from py_mono.llm.scripted.provider import ScriptedProvider
 from py_mono.protocol.events import Envelope, Event, SessionStarted
 from py_mono.protocol.jobs import Jobs
+from py_mono.protocol.late_tools import LateTools
 from py_mono.protocol.ports import (
     NOTHING,
     Branch,
@@ -26,6 +27,7 @@ from py_mono.protocol.ports import (
     unheard,
 )
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.tools.late import Late
 from py_mono.tools.registry import ToolRegistry
 
 OPEN = {"type": "object", "properties": {}, "additionalProperties": True}
@@ -113,6 +115,48 @@ def compose_all(
     return ToolRegistry([branch], frozen=frozen)
 
 
+class FakeServer:
+    """Late tools: what is ``there`` can be called; remembers what was called."""
+
+    def __init__(self, *there: ToolSpec) -> None:
+        self.there = list(there)
+        self.called: list[str] = []
+        self.settling: Callable[[], Awaitable[None]] = say_nothing
+        self.closed = False
+
+    async def specs(self) -> Sequence[ToolSpec]:
+        return tuple(self.there)
+
+    async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
+        del on_output
+        self.called.append(call.name)
+        there = any(spec.name == call.name for spec in self.there)
+        return ToolResult(call.id, call.name, f"served {call.name}" if there else "gone", is_error=not there)
+
+    async def settle(self, timeout_s: float) -> None:
+        async with asyncio.timeout(timeout_s):
+            await self.settling()
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def compose(self, room: int) -> Compose:
+        """Lists with these tools behind the branch's, of so many bytes."""
+
+        def compose(
+            branch: Branch, window: int, emit: Emit, *, frozen: Sequence[ToolSpec] = (), own: bool = False
+        ) -> ToolRegistry:
+            del window, emit, own
+            late = Late(self, lambda: self.settle(5), room, 3_000)
+            return ToolRegistry([branch], late=late, frozen=frozen)
+
+        return compose
+
+
+async def say_nothing() -> None:
+    """Nothing is about to be there."""
+
+
 class Rig:
     """An agent with a script, and all it emitted."""
 
@@ -132,6 +176,8 @@ class Rig:
         review: Review | None = None,
         mode: BranchMode = "direct",
         jobs: Jobs | None = None,
+        late: LateTools | None = None,
+        settle_s: float = 0.0,
     ) -> None:
         self.branch = FakeBranch(handlers or {"look": say_ok, "act": say_ok}, changes or Changes(()))
         self.sandbox = sandbox or FakeSandbox(self.branch)
@@ -155,6 +201,8 @@ class Rig:
             review=review,
             mode=mode,
             jobs=jobs,
+            late=late,
+            settle_s=settle_s,
         )
 
     async def _sync(self) -> None:
