@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import NoReturn, TypeVar
+from weakref import WeakValueDictionary
 
 import httpx2
 from cachetools import TTLCache
@@ -51,7 +52,14 @@ def address(environ: Mapping[str, str], variable: str, default: str = "") -> str
         url = httpx2.URL(given)
     except (httpx2.InvalidURL, ValueError):
         url = httpx2.URL("")
-    if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment or url.userinfo:
+    if (
+        url.scheme not in {"http", "https"}
+        or not url.host
+        or (url.port or 0) >= 1 << 16
+        or url.query
+        or url.fragment
+        or url.userinfo
+    ):
         raise SettingsError(
             f"{variable} must be http://HOST or https://HOST, perhaps with a port and a path, and nothing else"
         )
@@ -78,13 +86,23 @@ class Backend:
     """One address that answers JSON."""
 
     def __init__(
-        self, name: str, url: str, variable: str, *, gap_s: float, kept_s: float, when_forbidden: str = ""
+        self,
+        name: str,
+        url: str,
+        variable: str,
+        *,
+        gap_s: float,
+        kept_s: float,
+        within_s: float = TOTAL_S,
+        when_forbidden: str = "",
     ) -> None:
         self.name = name
         self._url = url
         self._variable = variable
+        self._within_s = within_s
         self._when_forbidden = when_forbidden or f"Its operator has to look, or set {variable} to another."
         self._pace = Pace(gap_s)
+        self._asking: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
         self._kept: TTLCache[tuple[object, ...], object] = TTLCache(KEPT, kept_s)
 
     async def get(self, path: str, params: Mapping[str, str], shape: TypeAdapter[T]) -> T:
@@ -102,10 +120,10 @@ class Backend:
         found = self._kept.get(key)
         if found is None:
             try:
-                async with asyncio.timeout(TOTAL_S):
-                    await self._pace.wait(self.name)
+                async with asyncio.timeout(self._within_s), self._asking.setdefault(key, asyncio.Lock()):
                     found = self._kept.get(key)  # somebody asked the same meanwhile
                     if found is None:
+                        await self._pace.wait(self.name)
                         found = self._kept[key] = self._understood(await self._ask(path, params), shape)
             except TimeoutError as error:
                 raise refused(f"{self.name} did not answer in time. Try again later.") from error

@@ -101,6 +101,7 @@ async def serve(server: FastMCP, where: Settings, at: socket.socket) -> None:
         allowed_hosts=list(where.allowed_hosts),
         sockets=[at],
         uvicorn_config={
+            "log_config": None,
             "log_level": where.log_level,
             "access_log": where.log_level in LEVELS[:2],
             "limit_concurrency": CONNECTIONS,
