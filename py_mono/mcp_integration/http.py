@@ -29,7 +29,7 @@ class Exchange:
     """What HTTP said to one request of ours.
 
     Attributes:
-        status: The last status that was an error; 0 where there was none.
+        status: Of the last answer, where it was an error; else 0.
         unreached: Why nobody was there to be asked; or empty. The library tells of it as of any end of a connection.
     """
 
@@ -93,8 +93,8 @@ class _Client(httpx2.AsyncClient):
 async def _look(response: httpx2.Response) -> None:
     """Note an error's status, and count what comes, before anything of it is read."""
     under_way = exchange.get()
-    if under_way is not None and response.status_code >= _BAD:
-        under_way.status = response.status_code
+    if under_way is not None:
+        under_way.status = response.status_code if response.status_code >= _BAD else 0
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise httpx2.DecodingError("the answer is compressed, which was not asked for", request=response.request)
     if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):

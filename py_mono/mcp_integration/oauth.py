@@ -27,6 +27,7 @@ from py_mono.utils.threads import in_thread
 _LOGIN_S = 300.0
 _ANSWER_S = 10.0
 _END_S = 1.0
+_LOOK_S = 0.02
 _BAD_REQUEST = 400
 
 
@@ -126,9 +127,10 @@ class Authorization(OAuth):
         )
         self._server = server
         self._around = around
+        self._address = ""
 
     async def redirect_handler(self, authorization_url: str) -> None:
-        """Send the person to the browser. Raises LinkLost where there is nobody to be sent."""
+        """See where the person is to be sent. Raises LinkLost where there is nobody to be sent."""
         name = self._server.name
         if not self._around.browser:
             raise LinkLost(f"it wants a login: run py-mono mcp test {name} at a terminal", final=True)
@@ -139,17 +141,10 @@ class Authorization(OAuth):
             answer = await client.get(authorization_url, follow_redirects=False)
         if answer.status_code == _BAD_REQUEST:  # it has forgotten us: the library registers anew
             raise ClientNotFoundError("the server does not know this client any more")
-        self._around.notice(f"MCP server {name} wants you to log in: {authorization_url}")
-        opener = shutil.which("xdg-open")
-        if opener and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            quiet = asyncio.subprocess.DEVNULL
-            with suppress(OSError):
-                await asyncio.create_subprocess_exec(
-                    opener, authorization_url, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-                )
+        self._address = authorization_url
 
     async def callback_handler(self) -> AuthorizationCodeResult:
-        """Wait for the browser to come back. Raises TimeoutError, OSError where the port is taken."""
+        """Send the person to the browser, and wait until that comes back. Raises TimeoutError, OSError where the port is taken."""
         result, ready = OAuthCallbackResult(), anyio.Event()
         server = create_oauth_callback_server(
             port=self.redirect_port,
@@ -170,6 +165,9 @@ class Authorization(OAuth):
         serving = asyncio.create_task(serve())
         waiting = asyncio.ensure_future(ready.wait())
         try:
+            while not (server.started or serving.done()):  # a browser that is logged in comes back at once
+                await asyncio.wait({serving}, timeout=_LOOK_S)
+            await self._send()
             await asyncio.wait({serving, waiting}, timeout=_LOGIN_S, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
                 await serving
@@ -178,11 +176,25 @@ class Authorization(OAuth):
         finally:
             waiting.cancel()
             server.should_exit = True
-            await asyncio.wait({serving}, timeout=_END_S)
-            serving.cancel()
+            for listening in server.servers if server.started else ():
+                listening.close()  # at once: whoever cancels may not wait for the rest
+            try:
+                await asyncio.wait({serving}, timeout=_END_S)
+            finally:
+                serving.cancel()
         if result.error:
             raise result.error
         return AuthorizationCodeResult(code=result.code or "", state=result.state, iss=result.iss)
+
+    async def _send(self) -> None:
+        self._around.notice(f"MCP server {self._server.name} wants you to log in: {self._address}")
+        opener = shutil.which("xdg-open")
+        if opener and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            quiet = asyncio.subprocess.DEVNULL
+            with suppress(OSError):
+                await asyncio.create_subprocess_exec(
+                    opener, self._address, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+                )
 
 
 def _full(key: str, collection: str | None) -> str:

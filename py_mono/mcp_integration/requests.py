@@ -78,7 +78,7 @@ class Requests:
         while not task.done() and (left is None or left > 0):
             begun, paused = clock(), self._paused()
             await asyncio.wait({task}, timeout=left if left is None else min(left, _LOOK_S))
-            if left is not None and not paused:
+            if left is not None and not paused and not self._paused():
                 left -= clock() - begun
 
     def _judge(self, error: BaseException, under_way: Exchange) -> NoReturn:

@@ -14,6 +14,9 @@ from py_mono.mcp_integration.words import line
 
 _LONGEST = 500
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
+_LOCKED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_STAND_INS = frozenset({"Server returned an error response", "Not Found", "Session terminated"})
+"""What the library makes of a status without a message of the protocol; the status says more."""
 _FORGOTTEN = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 """What servers answer to a session they do not know, after a restart say; until then they answered."""
 
@@ -25,7 +28,7 @@ def told(error: BaseException, under_way: Exchange, *, has_session: bool, where:
         Told: The server answered.
         LinkLost: It is gone, or was not reached.
     """
-    chain = list(_causes(error))
+    chain = _causes(error)
     for cause in chain:
         if isinstance(cause, LinkLost | Told):
             raise cause
@@ -33,18 +36,25 @@ def told(error: BaseException, under_way: Exchange, *, has_session: bool, where:
         raise LinkLost(f"it cannot be reached: {line(under_way.unreached, _LONGEST)}") from error
     if has_session and under_way.status in _FORGOTTEN:
         raise LinkLost("it no longer knows this session: it was restarted, or closed it") from error
-    if under_way.status:
+    refused = next((cause for cause in chain if isinstance(cause, MCPError)), None)
+    stands_in = refused is None or refused.message in _STAND_INS
+    if under_way.status and (stands_in or under_way.status in _LOCKED):
         _status(under_way, error)
+    if refused is not None:
+        _protocol(refused, where)
+    _other(chain, where)
+
+
+def _other(chain: list[BaseException], where: str) -> NoReturn:
+    """What is neither of HTTP nor of the protocol. Raises Told or LinkLost."""
     for cause in chain:
-        if isinstance(cause, MCPError):
-            _protocol(cause, where)
         if isinstance(cause, ValidationError):
-            raise Told("the server's answer is not of the protocol") from error
+            raise Told("the server's answer is not of the protocol") from chain[0]
         if isinstance(cause, FileNotFoundError | PermissionError | NotADirectoryError):
-            raise LinkLost(f"it cannot be started: {line(str(cause), _LONGEST)}", final=True) from error
+            raise LinkLost(f"it cannot be started: {line(str(cause), _LONGEST)}", final=True) from chain[0]
     last = chain[-1]
     words = "the connection was lost" if isinstance(last, asyncio.CancelledError) else line(str(last), _LONGEST)
-    raise LinkLost(where or words or type(last).__name__, begun=True) from error
+    raise LinkLost(where or words or type(last).__name__, begun=True) from chain[0]
 
 
 def _status(under_way: Exchange, error: BaseException) -> NoReturn:
