@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from py_mono.sandbox import confine, home, kernel, landlock, processes
+from py_mono.sandbox import confine, kernel, landlock, processes
 from py_mono.sandbox.profile import Profile
 
 TYPE_CHECKING = False  # spelled out: importing typing costs 4 ms
@@ -35,7 +35,7 @@ def main() -> "NoReturn":
     """Stay outside the lock until what is inside is over, and end as it did."""
     profile, order = Profile.from_json(sys.argv[2]), json.loads(sys.argv[3])
     os.closerange(_LIFE, _MOST_DESCRIPTORS)
-    session = _share(order["sessions"])
+    _share(order["sessions"])
     line = _line(order)
     if profile.backend == "bubblewrap" and any(
         os.path.lexists(path) != (path in order["covered"]) for path in profile.hidden
@@ -56,23 +56,30 @@ def main() -> "NoReturn":
         os.setsid()
         if profile.backend == "bubblewrap":
             _enter_bubblewrap(order["bubblewrap"], life)
-        _confined(profile, order, life, report_end, session)
+        _confined(profile, order, life, report_end)
+    _let_go()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     kernel.prctl("dumpable", kernel.PR_SET_DUMPABLE, 0)  # its environment is the program's, and not for the tools
     os.close(life)
     os.close(report_end)
     os.set_blocking(report, False)
-    init = child if profile.backend == "bubblewrap" else 0
-    _watch(line, life_end, report, signals, init)
+    if profile.backend == "bubblewrap":  # which ends as its child does, and needs nobody to tell who that is
+        os.close(report)
+        report = -1
+    _watch(line, life_end, report, signals, child)
 
 
-def _watch(line: int, life: int, report: int, signals: "_Signals", init: int) -> "NoReturn":
-    """Wait for init's end; where the host asks for it or is gone, bring it about."""
+def _watch(line: int, life: int, report: int, signals: "_Signals", child: int) -> "NoReturn":
+    """Wait for init's end; where the host asks for it or is gone, bring it about.
+
+    Init is ``child``, or what it left to this process: ``report`` tells which.
+    """
     poll = select.poll()
     poll.register(line, 0)  # POLLHUP is always reported
     poll.register(signals.wake, select.POLLIN)
     statuses: dict[int, int] = {}
     told, until = b"", 0.0
+    init = child if report < 0 else 0
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(max(0.0, until - time.monotonic()) * 1e3 if until else None)}
         if not until and (signals.ending or line in ready):
@@ -84,36 +91,30 @@ def _watch(line: int, life: int, report: int, signals: "_Signals", init: int) ->
             until += 1
         signals.clear()
         alone = processes.reap(statuses)
-        told += _piece(report)
-        init = init or int(told or b"0")
+        if not init:
+            told += _piece(report)
+            init = int(told or b"0")
         if alone or init in statuses:
             break
     processes.end_descendants()
-    _null_output()
-    os._exit(_exit_status(statuses[init] if init in statuses else next(reversed(statuses.values()))))
+    os._exit(_exit_status(statuses[init if init in statuses else child]))
 
 
 def inner() -> "NoReturn":
     """What ``bubblewrap`` starts: as ``main``'s child, whose life hangs on descriptor 3."""
-    os.close(_NOBODY) if _is_open(_NOBODY) else None
     os.closerange(_LIFE + 1, _MOST_DESCRIPTORS)
-    life = fcntl.fcntl(_LIFE, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-    os.close(_LIFE)
-    _confined(Profile.from_json(sys.argv[2]), json.loads(sys.argv[3]), life, -1, -1)
+    _confined(Profile.from_json(sys.argv[2]), json.loads(sys.argv[3]), _moved(_LIFE), -1)
 
 
-def _confined(profile: Profile, order: "dict[str, Any]", life: int, report: int, session: int) -> "NoReturn":
-    """Put the lock on, and be the program's init. ``session`` is held as long as this is."""
-    del session
+def _confined(profile: Profile, order: "dict[str, Any]", life: int, report: int) -> "NoReturn":
+    """Put the lock on, and be the program's init."""
 
     def report_pid(pid: int) -> None:
         if report >= 0:
             os.write(report, b"%d" % pid)
 
     try:
-        if profile.backend == "off":
-            home.prepare(profile)
-        else:
+        if profile.backend != "off":
             confine.enter(profile, report_pid)
     except (confine.ConfineError, OSError) as error:
         remedy = getattr(error, "remedy", "")
@@ -142,7 +143,7 @@ class _Init:
         if program == 0:
             signals.forget()
             self._become()
-        _null_output()
+        _let_go()
         poll = select.poll()
         poll.register(self._life, 0)
         poll.register(signals.wake, select.POLLIN)
@@ -218,18 +219,17 @@ class _Signals:
         self.ending = True
 
 
-def _share(sessions: str) -> int:
-    """Share the lock that a first key is not stored beside (see ``presence``); -1 where there is none to be had."""
+def _share(sessions: str) -> None:
+    """Share the lock that no first key is stored beside (see ``presence``), for as long as this process or init lives."""
     if not sessions:
-        return -1
+        return
     flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         os.makedirs(os.path.dirname(sessions), 0o700, exist_ok=True)
-        descriptor = os.open(sessions, flags, 0o600)
+        descriptor = _moved(os.open(sessions, flags, 0o600))
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-    except OSError:  # then none can make the key file there either
-        return -1
-    return descriptor
+    except OSError:  # then none can make the key file either
+        return
 
 
 def _line(order: "dict[str, Any]") -> int:
@@ -238,7 +238,7 @@ def _line(order: "dict[str, Any]") -> int:
     One that opens when the host is gone already would never hear of it: so the host's claim is looked at afterwards.
     """
     try:
-        line = fcntl.fcntl(os.open(order["line"], os.O_RDONLY | os.O_NONBLOCK), fcntl.F_DUPFD_CLOEXEC, _HIGH)
+        line = _moved(os.open(order["line"], os.O_RDONLY | os.O_NONBLOCK))
         claim = os.open(order["claim"], os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -252,7 +252,7 @@ def _line(order: "dict[str, Any]") -> int:
 
 def _enter_bubblewrap(argv: "list[str]", life: int) -> "NoReturn":
     os.dup2(life, _LIFE)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), _NOBODY)
+    os.dup2(_moved(os.open(os.devnull, os.O_WRONLY)), _NOBODY)
     try:
         os.execv(argv[0], argv)  # noqa: S606 - with the arguments the host made
     except OSError as error:
@@ -262,11 +262,15 @@ def _enter_bubblewrap(argv: "list[str]", life: int) -> "NoReturn":
 
 def _pipe() -> tuple[int, int]:
     """A pipe with high numbers, which nothing that is started inherits."""
-    ends = os.pipe()
-    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _HIGH) for end in ends]
-    for end in ends:
-        os.close(end)
-    return high[0], high[1]
+    read, write = os.pipe()
+    return _moved(read), _moved(write)
+
+
+def _moved(descriptor: int) -> int:
+    """The same with a high number: low ones are the program's, and the lock's for a while."""
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    os.close(descriptor)
+    return high
 
 
 def _piece(descriptor: int) -> bytes:
@@ -276,15 +280,7 @@ def _piece(descriptor: int) -> bytes:
         return b""
 
 
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
-
-
-def _null_output() -> None:
+def _let_go() -> None:
     """Let go of what the program speaks through, so that whoever listens sees its end."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -7,6 +7,8 @@ _MOST_LINKS = 8
 _DEEPEST = 4
 _BIN = frozenset({"bin", "sbin", "shims"})
 _LINE = 4096
+_MARKS = ("lib", "lib64", "libexec", "share", "tools", "installs", "pyvenv.cfg")
+"""What a prefix has beside its programs, one or the other; a folder without any may hold whatever a person keeps there."""
 
 
 class ToolPlaces:
@@ -56,11 +58,13 @@ class ToolPlaces:
                 yield from self._needs(os.path.join(value.strip(), "python3"), depth - 1)
 
     def _place(self, path: str) -> Iterator[str]:
-        """The prefix that a program was installed to; its folder, where that prefix is the home; or the program alone."""
+        """The prefix that a program was installed to; else the folder it is in, or the program alone."""
         if any(within(path, shown) for shown in self._shown):
             return
         folder = os.path.dirname(path)
         choices = [os.path.dirname(folder), folder] if os.path.basename(folder) in _BIN else []
+        if choices and not any(os.path.exists(os.path.join(choices[0], mark)) for mark in _MARKS):
+            del choices[0]
         yield next((choice for choice in choices if not self._too_wide(choice)), path)
 
     def _too_wide(self, folder: str) -> bool:

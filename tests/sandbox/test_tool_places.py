@@ -61,6 +61,7 @@ def test_of_the_systems_programs_and_of_unknown_ones_nothing_more_is_shown(home:
 def test_a_prefix_is_shown_whole(home: Home) -> None:
     home.put(".nvm/versions/node/v22/bin/node")
     home.put(".nvm/versions/node/v22/lib/node_modules/npm/bin/npx-cli.js", "#!/usr/bin/env node\n")
+    home.put(".nvm/versions/node/v22/lib/node_modules/npm/lib/npm.js")
     home.link(".nvm/versions/node/v22/bin/npx", "../lib/node_modules/npm/bin/npx-cli.js")
     folder = ".nvm/versions/node/v22"
     assert home.found("npx", f"{folder}/bin") == [folder, f"{folder}/lib/node_modules/npm"]
@@ -69,6 +70,7 @@ def test_a_prefix_is_shown_whole(home: Home) -> None:
 
 def test_a_shim_shows_what_it_goes_to(home: Home) -> None:
     home.put(".pyenv/shims/python", "#!/usr/bin/env bash\n")
+    home.put(".pyenv/libexec/pyenv")
     assert home.found("python", ".pyenv/shims") == [".pyenv"]
 
 
@@ -81,8 +83,15 @@ def test_a_home_is_never_shown_only_the_programs_in_it(home: Home) -> None:
     assert home.found(str(home.home / "run.sh")) == ["run.sh"]
 
 
+def test_a_folder_of_programs_in_a_folder_of_other_things_is_shown_alone(home: Home) -> None:
+    home.put(".cargo/bin/uvx")
+    home.put(".cargo/credentials.toml", "secret")
+    assert home.found("uvx", ".cargo/bin") == [".cargo/bin"]
+
+
 def test_a_virtual_environment_comes_with_what_it_was_made_from(home: Home) -> None:
     home.put(".local/share/uv/python/cpython-3.13/bin/python3.13")
+    home.put(".local/share/uv/python/cpython-3.13/lib/libpython.so")
     home.link(".local/share/uv/python/cpython-3.13/bin/python3", "python3.13")
     tool = ".local/share/uv/tools/server"
     home.put(f"{tool}/bin/server", f"#!{home.home}/{tool}/bin/python\n")
@@ -97,7 +106,7 @@ def test_a_virtual_environment_comes_with_what_it_was_made_from(home: Home) -> N
 def test_what_tools_put_into_the_workspace_is_not_what_a_name_means(home: Home) -> None:
     home.put("w/.venv/bin/npx")
     home.put("later/bin/npx")
-    assert home.found("npx", "w/.venv/bin", "later/bin") == ["later"]
+    assert home.found("npx", "w/.venv/bin", "later/bin") == ["later/bin"]
     assert str(home.workspace / ".venv/bin") not in home.places("w/.venv/bin").path([str(home.workspace)])
 
 
@@ -109,7 +118,7 @@ def test_loops_and_chains_come_to_an_end(home: Home) -> None:
     assert home.found("x", "loop/bin") == []
     home.put("odd/bin/binary", "#!")
     home.put("odd/bin/long", "#!" + "x" * 100_000)
-    assert home.found("binary", "odd/bin") == home.found("long", "odd/bin") == ["odd"]
+    assert home.found("binary", "odd/bin") == home.found("long", "odd/bin") == ["odd/bin"]
 
 
 def test_below_is_meant_by_whole_names() -> None:
