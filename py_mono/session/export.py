@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.approvals import ApprovalDecided
 from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.changes import ChangesDiscarded, ChangesStaged, ChangesUndone
@@ -140,6 +141,11 @@ def _steered(event: MessageSteered, fenced: _Fenced, _: _Inline) -> Iterator[str
     yield fenced(event.message.text, whole=True)
 
 
+def _announced(event: ToolsAnnounced, fenced: _Fenced, _: _Inline) -> Iterator[str]:
+    yield "**Note to the model:**"
+    yield fenced(event.message.text, whole=True)
+
+
 def _replied(event: MessageFinished, fenced: _Fenced, inline: _Inline) -> Iterator[str]:
     message = event.message
     yield f"**Model** {inline(message.model or 'unnamed')}:"
@@ -205,6 +211,7 @@ def _line(event: Any, _: _Fenced, inline: _Inline) -> Iterator[str]:  # noqa: AN
 _TELL: dict[type, Callable[[Any, _Fenced, _Inline], Iterator[str]]] = {
     TurnStarted: _said,
     MessageSteered: _steered,
+    ToolsAnnounced: _announced,
     MessageFinished: _replied,
     ToolFinished: _answered,
     CommandRun: _ran,

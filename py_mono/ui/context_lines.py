@@ -15,6 +15,8 @@ def context_lines(account: Account, history: History) -> str:
         tools = sum(len(f"{tool.name}{tool.description}{tool.parameters}") for tool in history.prompt.tools)
         lines.append(f"  system prompt   {_about(len(history.prompt.system))}")
         lines.append(f"  {len(history.prompt.tools):2} tools        {_about(tools)}")
+    if history.told:
+        lines.append(f"  {len(history.told):2} more tools, told of in the messages")
     said = sum(len(str(message)) for message in history.messages)
     lines.append(f"  {len(history.messages):2} messages     {_about(said)}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ What goes to the screen for good is whole: blocks of a reply, lines of everythin
 from collections.abc import Callable
 from typing import Any
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.attempts import ModelFellBack
 from py_mono.protocol.changes import ChangesCommitted, ChangesStaged
@@ -49,6 +50,7 @@ class Renderer(View):
 _SHOW: dict[type, Callable[[View, Any], None]] = {
     TurnStarted: replies.turn_started,
     MessageSteered: replies.message_steered,
+    ToolsAnnounced: calls.tools_announced,
     StepStarted: replies.step_started,
     ModelWaiting: replies.model_waiting,
     ContextChecked: replies.context_checked,

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.attempts import AttemptFailed, ModelFellBack
 from py_mono.protocol.changes import ChangesStaged
 from py_mono.protocol.codec import decode_envelope, is_fact
@@ -277,3 +278,10 @@ def test_long_results_say_how_much_is_left_out() -> None:
     text = exported(TurnStarted(1, UserMessage("x" * 20_000)), ToolFinished(ToolResult("1", "t", "row\n" * 5_000), 1))
     assert "x" * 20_000 in text
     assert "[… 14,000 characters, 3,500 lines left out …]" in text
+
+
+def test_what_the_model_was_told_of_late_tools_stands_in_the_transcript_without_secrets() -> None:
+    told = ToolsAnnounced(("sky__weather",), UserMessage(f"[More]\nsky__weather: {KEY}\x1b[2J ```"))
+    assert exported(told, known=(KEY,)).startswith("**Note to the model:**\n\n````text\n[More]\nsky__weather: ")
+    assert KEY not in exported(told, known=(KEY,))
+    assert "\x1b" not in exported(told)

@@ -5,6 +5,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from py_mono.agent.guards import Limits
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.attempts import AttemptFailed
 from py_mono.protocol.events import (
     ContextChecked,
@@ -168,3 +169,9 @@ def test_the_context_is_told_by_its_parts() -> None:
         "   1 tools        about 100 tokens",
     ]
     assert context_lines(Account(), history).split("\n")[3].startswith("   1 messages     about ")
+
+
+def test_tools_that_came_later_are_counted() -> None:
+    history = History()
+    history.apply(ToolsAnnounced(("a__b", "a__c"), UserMessage("x" * 400)))
+    assert context_lines(Account(), history).split("\n")[1] == "   2 more tools, told of in the messages"

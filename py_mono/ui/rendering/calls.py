@@ -1,7 +1,9 @@
 """Events of tools, and of what they changed."""
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.changes import ChangesCommitted, ChangesStaged
 from py_mono.protocol.events import ToolFinished, ToolOutput, ToolStarted
+from py_mono.protocol.late_tools import meant
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.ui.rendering.diffs import diff_rows
 from py_mono.ui.rendering.view import View
@@ -16,6 +18,12 @@ _DIFF_LINES = 60
 _CHANGES = 12
 
 
+def tools_announced(view: View, event: ToolsAnnounced) -> None:
+    """What the model can call besides its list."""
+    names = one_line(", ".join(event.tools))
+    view.line(clip(f"the model is told of {counted(len(event.tools), 'more tool')}: {names}", view.screen.width), "dim")
+
+
 def tool_started(view: View, event: ToolStarted) -> None:
     """A call runs."""
     view.running[event.call.id] = event.call
@@ -27,7 +35,7 @@ def tool_output(view: View, event: ToolOutput) -> None:
     call = view.running.get(event.call_id)
     newest = one_line(event.text.rstrip("\n").rpartition("\n")[2][-LONGEST:])
     if call is not None and newest:
-        view.wait(f"{one_line(call.name)}: {newest}", goes_on=True)
+        view.wait(f"{one_line(meant(call).name)}: {newest}", goes_on=True)
 
 
 def tool_finished(view: View, event: ToolFinished) -> None:

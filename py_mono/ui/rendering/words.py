@@ -1,6 +1,7 @@
 """Words and numbers for a person."""
 
 from py_mono.protocol.events import ContextChecked
+from py_mono.protocol.late_tools import meant
 from py_mono.protocol.tools import ToolCall
 from py_mono.ui.terminal import duration, one_line
 
@@ -26,7 +27,8 @@ _MAIN_ARGUMENTS = ("command", "pattern", "path", "package", "name", "query", "ur
 
 
 def heading(call: ToolCall) -> str:
-    """A call in one line: its name and the argument that matters."""
+    """A call in one line: its name and the argument that matters; of one that goes through the dispatcher, those it is for."""
+    call = meant(call)
     if call.malformed:
         return one_line(f"{call.name} {call.malformed[:LONGEST]}")
     texts = {key: value for key, value in call.arguments.items() if isinstance(value, str) and value}

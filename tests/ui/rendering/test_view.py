@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.changes import ChangesCommitted
 from py_mono.protocol.events import (
     ContextChecked,
@@ -15,9 +16,10 @@ from py_mono.protocol.events import (
     StepStarted,
     TextDelta,
     ToolFinished,
+    ToolOutput,
     ToolStarted,
 )
-from py_mono.protocol.messages import AssistantMessage, Usage
+from py_mono.protocol.messages import AssistantMessage, Usage, UserMessage
 from py_mono.protocol.tools import ToolCall, ToolResult
 from py_mono.ui.account import Account
 from py_mono.ui.render import Renderer
@@ -211,3 +213,28 @@ async def test_nothing_is_drawn_while_nothing_moves_and_a_burst_is_drawn_twice()
     before = len(drawn)
     await asyncio.sleep(3 * BEAT_S)
     assert len(drawn) == before
+
+
+def test_a_call_through_the_dispatcher_is_shown_as_the_one_that_is_meant() -> None:
+    view, stream = renderer()
+    call = ToolCall("1", "call_tool", {"name": "sky__weather", "arguments": {"city": "Oslo"}})
+    view(Envelope(1, 0.0, ToolStarted(call)))
+    assert view.status == "running sky__weather Oslo"
+    view(Envelope(2, 0.0, ToolOutput("1", "half way")))
+    assert view.status == "sky__weather: half way"
+    assert shown(view, stream, ToolFinished(ToolResult("1", "sky__weather", "rain"), 10)).startswith(
+        "✓ sky__weather Oslo  "
+    )
+    odd = ToolCall("2", "call_tool", {"name": 5})
+    assert shown(
+        view, stream, ToolStarted(odd), ToolFinished(ToolResult("2", "call_tool", "no", is_error=True), 1)
+    ).startswith("✗ call_tool  ")
+
+
+def test_tools_that_the_model_is_told_of_are_one_line() -> None:
+    view, stream = renderer()
+    told = ToolsAnnounced(tuple(f"sky__\x1b[31mtool_{number}" for number in range(9)), UserMessage("[More …"))
+    assert shown(view, stream, told) == "the model is told of 9 more tools: sky__tool_0, sky__tool_1…\n"
+    assert (
+        shown(view, stream, ToolsAnnounced(("a__b",), UserMessage("x"))) == "the model is told of 1 more tool: a__b\n"
+    )
