@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from py_mono.agent.guards import Limits
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.codec import decode_envelope, encode, is_fact
 from py_mono.protocol.errors import SandboxError
 from py_mono.protocol.events import Envelope, MessageSteered, StepStarted, TurnFinished, TurnStarted
 from py_mono.protocol.jobs import JobEnded, JobProgress, JobStarted
 from py_mono.protocol.ports import BranchMode, OnCheckpoint, unheard
-from py_mono.protocol.tools import ToolCall
+from py_mono.protocol.tools import ToolCall, ToolSpec
 from py_mono.security.redact import Redactor
 from py_mono.session.heal import healing
 from py_mono.ui.replaying import replay
-from tests.agent.fakes import FakeBranch, FakeSandbox, Rig
+from tests.agent.fakes import OPEN, FakeBranch, FakeSandbox, FakeServer, Rig
 
 SECRETS = ('tr"icky\\pass-one', "hunter2-hunter2-ü")
 BLOCKS = (
@@ -31,14 +32,17 @@ BLOCKS = (
     "malformed: look {broken\ncall: fly",
     "cut: broken\nwait: 0\ncall: act",
     "fault: unavailable away",
+    'call: call_tool {"name": "s__0", "arguments": {}}\ncall: s__1\ncall: look',
 )
+SERVED = [ToolSpec(f"s__{number}", f"Of {SECRETS[0]}.", OPEN, "read", "mcp:s") for number in range(3)]
 RESULTS = ("same", "error: no", *SECRETS, "count")
 
 
 class Play(Struct, frozen=True):
     """What happens in and round one turn; moments are counted in rounds of the event loop.
 
-    At those of ``jobs`` a background command begins or ends; -1 is before the turn.
+    At those of ``jobs`` a background command begins or ends; -1 is before the turn. At those of ``served`` a tool of a server
+    comes or goes.
     """
 
     cleared: bool = False
@@ -47,16 +51,21 @@ class Play(Struct, frozen=True):
     interrupt: int | None = None
     steered: tuple[int, ...] = ()
     jobs: tuple[int, ...] = ()
+    served: tuple[int, ...] = ()
     keeps_queue: bool = True
 
 
 class Story(Struct, frozen=True):
-    """A session: its processes, each with its turns; how many facts each loses when it is killed."""
+    """A session: its processes, each with its turns; how many facts each loses when it is killed.
+
+    ``room`` is what its list of tools has of bytes.
+    """
 
     blocks: tuple[str, ...] = ("text: ok",)
     results: tuple[str, ...] = ("same",)
     processes: tuple[tuple[Play, ...], ...] = ((Play(),),)
     lost: int = 0
+    room: int = 0
 
 
 moments = st.integers(0, 60)
@@ -68,6 +77,7 @@ plays = st.builds(
     interrupt=st.none() | moments,
     steered=st.lists(moments, max_size=3).map(tuple),
     jobs=st.lists(st.integers(-1, 60), max_size=4).map(tuple),
+    served=st.lists(st.integers(-1, 60), max_size=4).map(tuple),
     keeps_queue=st.booleans(),
 )
 stories = st.builds(
@@ -76,6 +86,7 @@ stories = st.builds(
     results=st.lists(st.sampled_from(RESULTS), min_size=1, max_size=6).map(tuple),
     processes=st.lists(st.lists(plays, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(tuple),
     lost=st.integers(0, 12),
+    room=st.sampled_from([0, 9_000]),
 )
 
 
@@ -134,22 +145,37 @@ async def recorded(story: Story) -> list[Envelope]:
         return f"{call.name} {next(count)}" if result == "count" else result
 
     facts: list[Envelope] = []
+    server = FakeServer()
     for process in story.processes:
         sandbox = Lockable(Rig("text: unused", handlers={"look": answer, "act": answer}).branch)
-        rig = Rig("\n---\n".join(story.blocks), past=facts, redact=redact, sandbox=sandbox, jobs=(jobs := Background()))
+        rig = Rig(
+            "\n---\n".join(story.blocks), past=facts, redact=redact, sandbox=sandbox, jobs=(jobs := Background()),
+            compose=server.compose(story.room), late=server,
+        )  # fmt: skip
         for play in process:
-            await _play(rig, sandbox, jobs, play)
+            await _play(rig, sandbox, jobs, server, play)
         written = [envelope for envelope in rig.journal if is_fact(envelope.event)]
         facts += _read_back(written[: max(1, len(written) - story.lost)], redact)
         facts += healing(facts, next_seq=facts[-1].seq + 1, at=0.5)
     return facts
 
 
-async def _play(rig: Rig, sandbox: Lockable, jobs: Background, play: Play) -> None:
+def _come_or_go(server: FakeServer, play: Play, moment: int) -> None:
+    if moment not in play.served:
+        return
+    tool = SERVED[moment % len(SERVED)]
+    if tool in server.there:
+        server.there.remove(tool)
+    else:
+        server.there.append(tool)
+
+
+async def _play(rig: Rig, sandbox: Lockable, jobs: Background, server: FakeServer, play: Play) -> None:
     sandbox.locked_out = play.locked_out
     rig.agent.limits = play.limits
     if -1 in play.jobs and rig.agent.history.session is not None:
         jobs.happen()
+    _come_or_go(server, play, -1)
     if play.cleared:
         await rig.agent.clear()
     turn = asyncio.ensure_future(rig.agent.prompt(f"go, with {SECRETS[0]}"))
@@ -160,6 +186,7 @@ async def _play(rig: Rig, sandbox: Lockable, jobs: Background, play: Play) -> No
             rig.agent.interrupt()
         if moment in play.jobs and rig.agent.history.session is not None:
             jobs.happen()
+        _come_or_go(server, play, moment)
         if moment in play.steered:
             rig.agent.steer(f"at {moment}, {SECRETS[1]}")
         await asyncio.sleep(0)
@@ -193,6 +220,15 @@ steps in a row bring nothing new."""
 @example(
     Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(jobs=tuple(range(-1, 60))), Play(jobs=(-1,))), (Play(),)))
 )
+@example(
+    Story(
+        blocks=CYCLE,
+        results=NO_CIRCLE,
+        processes=((Play(served=(-1, 4, 20)), Play(served=(7,), cleared=True)), (Play(),)),
+    )
+)
+@example(Story(processes=((Play(served=(-1,)),), (Play(jobs=(4,)),)), lost=4))
+@example(Story(processes=((Play(served=(-1,), interrupt=1), Play(locked_out=True), Play(jobs=(2, 3, 4))),), lost=3))
 def test_every_request_of_a_session_is_asked_again_by_its_replay(story: Story) -> None:
     facts = asyncio.run(recorded(story))
     assume(any(isinstance(fact.event, TurnStarted) for fact in facts))
@@ -213,5 +249,7 @@ def test_the_stories_hold_what_they_are_about() -> None:
     assert not any(isinstance(fact.event, MessageSteered) for fact in secretive)
     told = tell(Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(jobs=tuple(range(5, 60))), Play()),)))
     assert {fact.event.origin for fact in told if isinstance(fact.event, MessageSteered)} == {"job"}
+    announced = tell(Story(blocks=CYCLE, results=NO_CIRCLE, processes=((Play(served=tuple(range(-1, 60))), Play()),)))
+    assert len([fact for fact in announced if isinstance(fact.event, ToolsAnnounced)]) > 1
     unasked = tell(Story(processes=((Play(interrupt=1),),)))
     assert not any(isinstance(fact.event, StepStarted) for fact in unasked)

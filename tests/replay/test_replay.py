@@ -1,5 +1,6 @@
 """A recorded session is played once more, offline."""
 
+from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.codec import is_fact
 from py_mono.protocol.events import (
     Envelope,
@@ -74,6 +75,18 @@ def test_what_background_commands_did_belongs_to_the_request_after_it() -> None:
     first, second, third = turns_of(Envelope(number, 1.0, event) for number, event in enumerate(events))
     assert (first.jobs, first.jobs_after(0), first.jobs_after(1), first.jobs_after(2)) == ((), (begun,), (ended,), ())
     assert (second.jobs, second.jobs_after(0), third.jobs) == ((other, lost), (), ())
+
+
+def test_what_was_announced_belongs_to_the_request_after_it() -> None:
+    one, two = (ToolsAnnounced((name,), UserMessage(name)) for name in ("one", "two"))
+    events: list[Event] = [
+        TurnStarted(1, UserMessage("go")), one, StepStarted(1, "m", "a"), StepStarted(2, "m", "b"), two,
+        TurnFinished("cancelled", Usage(), 2),
+        TurnStarted(2, UserMessage("on")), StepStarted(1, "m", "c"),
+    ]  # fmt: skip
+    first, second = turns_of(Envelope(number, 1.0, event) for number, event in enumerate(events))
+    assert [step.announced for step in (*first.steps, *second.steps)] == [one, None, None]
+    assert (first.announced, second.announced) == (two, None)
 
 
 def test_the_end_of_a_background_command_that_was_cleared_away_is_told_to_nobody() -> None:
