@@ -1,10 +1,12 @@
 """Servers that are started: each in a lock of its own, with what its entry asks for."""
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from py_mono.mcp_integration.server import Server
+from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.program import MACHINE, Programs
 from py_mono.sandbox.tool_places import within
 from py_mono.security.keys.places import KeyPlaces
@@ -40,6 +42,18 @@ def make_programs(settings: "Settings") -> tuple[Programs, Program]:
         )
 
     return programs, program
+
+
+@asynccontextmanager
+async def uncovered(sandbox: WorkerSandbox, programs: Programs) -> AsyncIterator[None]:
+    """See ``WorkerSandbox.uncovered``; programs that do not cover the key file end like workers. Raises SandboxError."""
+    covered = sandbox.covers_keys
+    async with sandbox.uncovered():
+        if covered:
+            yield
+            return
+        async with programs.ended():
+            yield
 
 
 def _named(server: Server) -> list[str]:

@@ -1,5 +1,6 @@
 """Servers that are started get what their entry asks for, and no more."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,7 +11,12 @@ import pytest
 
 from py_mono.config import Folders, Settings
 from py_mono.mcp_integration.server import Server
-from py_mono.wiring.programs import make_programs
+from py_mono.protocol.errors import ConfigError, SandboxError
+from py_mono.sandbox.branch import WorkerSandbox
+from py_mono.sandbox.launch import Launcher
+from py_mono.security.keys.manager import KeyManager
+from py_mono.security.keys.places import KeyPlaces
+from py_mono.wiring.programs import make_programs, uncovered
 
 
 class Desk:
@@ -64,3 +70,50 @@ def test_the_lock_is_the_sessions(desk: Desk) -> None:
     assert profile["workspace"] == str(desk.base / "w")
     assert order["sessions"].startswith(str(desk.base / "home/state/keys/"))
     assert profile["extra_roots"][0].startswith(str(desk.base / "home/state/programs/"))
+
+
+async def test_a_first_key_ends_workers_and_programs_and_a_second_ends_none(desk: Desk) -> None:
+    state, workspace = str(desk.base / "home/state"), str(desk.base / "w")
+    keys = KeyManager(workspace, state, {"LLM_MASTER_KEY": "A" * 43 + "="}, learned=print, secrets_folder="/nowhere")
+    sandbox = WorkerSandbox(Launcher(workspace, sessions=KeyPlaces(workspace, state).sessions))
+    await sandbox.lock()
+
+    async def store(name: str) -> None:
+        await asyncio.to_thread(keys.set, name, "gsk_0123456789abcdef0123456789abcdef")
+
+    command, environment = desk.program(Server("one", "user", "d", command="cat"))
+    try:
+        with start(command, environment) as program:
+            async with sandbox.uncovered():
+                with pytest.raises(ConfigError):
+                    await store("groq")
+            async with uncovered(sandbox, desk.programs):
+                await store("groq")
+            assert program.stdout
+            assert program.stdout.read() == ""
+        command, environment = desk.program(Server("one", "user", "d", command="cat"))
+        with start(command, environment) as program:
+            async with uncovered(sandbox, desk.programs):
+                await store("openai")
+            assert program.communicate("still here")[0] == "still here"
+        branch = await sandbox.open("direct")
+        with start(*desk.program(Server("one", "user", "d", command="cat"))) as program:
+            (desk.base / "w/.keys.enc").unlink()
+            with pytest.raises(SandboxError, match="a turn runs"):
+                async with uncovered(sandbox, desk.programs):
+                    pass
+            assert program.communicate("still here")[0] == "still here"
+        await branch.close()
+    finally:
+        await sandbox.close()
+
+
+def start(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+    """Start a program that says what it hears; it has begun."""
+    program = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdin
+    assert program.stdout
+    program.stdin.write("\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "\n"
+    return program
