@@ -33,8 +33,11 @@ def settings(name: str, port: int, environ: Mapping[str, str]) -> Settings:
     if not (given.isascii() and given.isdigit() and len(given) < 6 and int(given) < 1 << 16):  # noqa: PLR2004 - digits
         raise SettingsError(f"PORT is {given[:20]!r}; it must be a number from 0 to 65535")
     hosts = [host.strip() for host in environ.get("ALLOWED_HOSTS", "").split(",") if host.strip()]
-    if "*" in hosts:
-        raise SettingsError("ALLOWED_HOSTS is '*', which would switch the guard off; name the hosts, or *.example.org")
+    for host in hosts:
+        if not any(letter.isalnum() for letter in host):  # such as * or ?*
+            raise SettingsError(
+                f"ALLOWED_HOSTS has {host[:20]!r}, which would switch the guard off; name the hosts, or *.example.org"
+            )
     level = (environ.get("LOG_LEVEL") or "error").lower()
     if level not in LEVELS:
         raise SettingsError(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}")

@@ -27,7 +27,8 @@ def test_hosts_are_added_to_its_own_name() -> None:
         ("PORT", "-1", "PORT is '-1'"),
         ("PORT", "٣", "PORT is '٣'"),
         ("PORT", "1" * 5000, "it must be a number from 0 to 65535"),
-        ("ALLOWED_HOSTS", "a,*", "ALLOWED_HOSTS is '*', which would switch the guard off"),
+        ("ALLOWED_HOSTS", "a,*", "ALLOWED_HOSTS has '*', which would switch the guard off"),
+        ("ALLOWED_HOSTS", "?*.*", "ALLOWED_HOSTS has '?*.*', which would switch the guard off"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud'; it must be one of debug, info, warning, error"),
     ],
 )
