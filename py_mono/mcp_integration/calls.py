@@ -15,8 +15,11 @@ async def call(one: Supervisor, name: str, arguments: dict[str, Any], on_output:
 
     async def work(link: Link) -> Said:
         # Looked up again: who waited for the connection may find another list.
-        if not any(tool.name == name for tool in one.offer.tools()):
+        now = next((now for now in one.offer.tools() if now.name == name), None)
+        if now is None:
             return Said(one.offer.missing(name), is_error=True)
+        if tool is None and not now.read_only:  # nobody could judge this call
+            return Said(f"{name} came up while this call waited for it, and was not run. Call it again", is_error=True)
         return await link.call(name, arguments, on_output)
 
     return await _asked(one, work, twice=tool is not None and tool.read_only)

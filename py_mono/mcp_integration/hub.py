@@ -94,7 +94,7 @@ class McpServers:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 for one in self._servers.values():
-                    while one.state.phase == "connecting":
+                    while one.state.phase == "connecting" and not one.tools():
                         await one.moved()
 
     def states(self) -> Sequence[ServerState]:
