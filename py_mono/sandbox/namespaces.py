@@ -45,12 +45,20 @@ def unshare(*, network: bool, user: bool, processes: bool) -> None:
     call("unshare", libc.unshare, spaces)
     if user:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
+            _write_map(f"/proc/self/{name}", text)
     if not network:
         probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
         fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh", b"lo", _IFF_UP) + bytes(22))
         probe.close()
+
+
+def _write_map(path: str, text: str) -> None:
+    """Raises OSError, which names the file: since Linux 5.12 a root without CAP_SETFCAP may not write this one."""
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def build_root(profile: Profile, *, processes: bool) -> None:

@@ -115,11 +115,16 @@ def _unlocking(case: Case, kernel: str) -> str:
             continue
         if found == forbidding:
             return f"sudo sysctl -w {name}={value}"
-    return (
-        "docker run --security-opt seccomp=unconfined …"
-        if case.container
-        else "sudo apt install bubblewrap && py-mono --sandbox bubblewrap"
-    )
+    if not case.container:
+        return "sudo apt install bubblewrap && py-mono --sandbox bubblewrap"
+    if os.geteuid() == 0:  # since Linux 5.12 a root whose capabilities were taken away makes no user namespaces
+        return 'docker run --user "$(id -u):$(id -g)" …'
+    try:
+        with open(os.path.join(os.path.dirname(kernel), "self", "attr", "current"), encoding="utf-8") as file:
+            confined = file.read().rstrip("\0\n") not in {"", "unconfined"}
+    except (OSError, UnicodeError):  # no AppArmor
+        confined = False
+    return f"docker run --security-opt {'apparmor=unconfined' if confined else 'seccomp=docker/seccomp.json'} …"
 
 
 async def git(case: Case) -> Finding:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from py_mono.protocol.errors import SandboxError
+from py_mono.ui.doctor import workspace
 from py_mono.ui.doctor.findings import Finding, size
 from py_mono.ui.doctor.kept import checkpoints, dotenv, folders
 from py_mono.ui.doctor.machine import describe_terminal, disk, free_bytes, settings
@@ -158,8 +159,27 @@ async def test_what_forbids_namespaces_is_what_is_to_be_changed(
     (tmp_path / name).write_text(value, encoding="ascii")
     without = lock_of({"layers": {"namespaces": "off: denied", "landlock": "on"}, "open": ["Open."]})
     assert (await lock(case(workspace="/w", lock=without), kernel=str(tmp_path))).remedy == remedy
-    inside = case(workspace="/w", lock=without, container=True)
-    assert (await lock(inside, kernel="/nonexistent")).remedy == "docker run --security-opt seccomp=unconfined …"
+
+
+@pytest.mark.parametrize(
+    ("current", "remedy"),
+    [
+        (None, "docker run --security-opt seccomp=docker/seccomp.json …"),
+        ("unconfined\n", "docker run --security-opt seccomp=docker/seccomp.json …"),
+        ("docker-default (enforce)\n", "docker run --security-opt apparmor=unconfined …"),
+    ],
+    ids=["no AppArmor", "unconfined", "Docker's profile"],
+)
+def test_in_a_container_it_is_the_engine_that_forbids_them(public: Path, current: str | None, remedy: str) -> None:
+    if current is not None:
+        (public / "self" / "attr").mkdir(parents=True)
+        (public / "self" / "attr" / "current").write_text(current, encoding="ascii")
+    inside = f"workspace._unlocking(case(container=True), {str(public / 'sys')!r})"
+    if ROOT:
+        assert as_somebody(inside, public) == remedy
+        assert workspace._unlocking(case(container=True), "/x") == 'docker run --user "$(id -u):$(id -g)" …'
+    else:
+        assert workspace._unlocking(case(container=True), str(public / "sys")) == remedy
 
 
 def as_somebody(code: str, folder: Path) -> str:
