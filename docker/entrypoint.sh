@@ -14,6 +14,10 @@ if [ "$(id -u)" = 0 ] && [ -z "${OWNER:-}" ]; then
     elif [ "$other" = 0:0 ] && [ "$OWNER" != 0:0 ] && [ -z "$(ls -A "$tools")" ]; then
         chown "$OWNER" "$tools"
     fi
+    # Root only where it must be: not where everybody may write, nor where a file share says nothing about owners.
+    if [ "$OWNER" = 0:0 ] && setpriv --reuid 1000 --regid 1000 --clear-groups test -w "$workspace"; then
+        OWNER=1000:1000
+    fi
     export OWNER
     # Nothing of what root may do here is left, nor a way to get it back.
     exec setpriv --reuid "${OWNER%:*}" --regid "${OWNER#*:}" --clear-groups --bounding-set -all --inh-caps -all \
