@@ -7,8 +7,13 @@ from py_mono.mcp_integration.link import Link, LinkLost, Said, Told
 from py_mono.mcp_integration.supervisor import Supervisor
 
 
-async def call(one: Supervisor, name: str, arguments: dict[str, Any], on_output: Callable[[str], None]) -> Said:
-    """Call a tool by the server's name for it. What may have been done is not done again, unless it changes nothing."""
+async def call(
+    one: Supervisor, name: str, arguments: dict[str, Any], on_output: Callable[[str], None], *, known: bool
+) -> Said:
+    """Call a tool by the server's name for it; ``known``: it was, when the call was judged.
+
+    What may have been done is not done again, unless it changes nothing.
+    """
     tool = next((tool for tool in one.offer.all() if tool.name == name), None)
     if tool is not None and tool not in one.offer.tools():
         return await read(one, str(arguments.get("uri", "")))
@@ -18,7 +23,7 @@ async def call(one: Supervisor, name: str, arguments: dict[str, Any], on_output:
         now = next((now for now in one.offer.tools() if now.name == name), None)
         if now is None:
             return Said(one.offer.missing(name), is_error=True)
-        if tool is None and not now.read_only:  # nobody could judge this call
+        if not (known and tool) and not now.read_only:  # nobody could judge this call
             return Said(f"{name} came up while this call waited for it, and was not run. Call it again", is_error=True)
         return await link.call(name, arguments, on_output)
 

@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import mcp_types
 from fastmcp import Client
 from fastmcp.client.transports.base import ClientTransport, TransportOptions
 from mcp import ClientSession, MCPError
 from mcp.client.subscriptions import SubscriptionLost, listen
+from mcp_types import CONNECTION_CLOSED
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -31,6 +31,8 @@ from py_mono.mcp_integration.words import line
 _CLOSE_S = 1.8
 _END_S = 0.3
 _LIST_S = 30.0
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 60.0
 
 
 class Session(ClientSession):
@@ -147,15 +149,31 @@ class Connection:
         return any(part is not None and part.list_changed for part in parts)
 
     async def _subscribe(self) -> None:
-        """Hear of changed lists on the newest protocol, where that is asked for; losing it, with nothing said, is a loss."""
-        try:
-            async with listen(
-                self._client.session, tools_list_changed=True, resources_list_changed=True, prompts_list_changed=True
-            ) as events:
-                async for _ in events:
-                    self.stale.set()
-        except (SubscriptionLost, MCPError, httpx2.HTTPError, RuntimeError, ValidationError):
-            self._lose("the connection was lost")
+        """Hear of changed lists, on the newest protocol, where that is asked for. A stream that ends is opened again.
+
+        What ends it may be a proxy that is tired of it; that the server is gone shows when it is asked again.
+        """
+        wait = _FIRST_WAIT_S
+        while self._client.is_connected():
+            try:
+                async with listen(
+                    self._client.session,
+                    tools_list_changed=True,
+                    resources_list_changed=True,
+                    prompts_list_changed=True,
+                ) as events:
+                    if wait != _FIRST_WAIT_S:
+                        self.stale.set()  # nobody told of what changed in between
+                    async for _ in events:
+                        self.stale.set()
+            except MCPError as error:
+                if error.code != CONNECTION_CLOSED:
+                    return  # it promised more than it keeps
+            except (SubscriptionLost, RuntimeError, ValidationError):
+                pass
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+        self._lose("the connection was lost")
 
     def _lose(self, reason: str) -> None:
         self._reason = self._reason or reason

@@ -77,7 +77,8 @@ class McpServers:
     async def call(self, call: ToolCall, on_output: Callable[[str], None]) -> ToolResult:
         """See ``ToolSource``."""
         await self.specs()  # names are given as tools are listed
-        if self._names.owner(call.name) is None:
+        known = self._names.owner(call.name) is not None
+        if not known:
             for one in self._servers.values():  # of one that was never connected no name is known yet
                 if call.name.startswith(prefix(one.server)) and one.state.phase == "connecting":
                     with suppress(Told):
@@ -85,9 +86,9 @@ class McpServers:
             await self.specs()
         server, tool = self._names.owner(call.name) or ("", "")
         if server not in self._servers:
-            return ToolResult(call.id, call.name, f"there is no tool {call.name!r} of an MCP server", is_error=True)
-        said = await calls.call(self._servers[server], tool, call.arguments, on_output)
-        return ToolResult(call.id, call.name, said.text, is_error=said.is_error)
+            return _result(call, Said(f"there is no tool {call.name!r} of an MCP server", is_error=True))
+        said = await calls.call(self._servers[server], tool, call.arguments, on_output, known=known)
+        return _result(call, said)
 
     async def settle(self, timeout_s: float) -> None:
         """See ``LateTools``."""
@@ -150,6 +151,10 @@ class McpServers:
         except KeyError:
             names = ", ".join(self._servers) or "none is configured"
             raise McpError(f"there is no MCP server {name!r}; there are: {names}") from None
+
+
+def _result(call: ToolCall, said: Said) -> ToolResult:
+    return ToolResult(call.id, call.name, said.text, is_error=said.is_error)
 
 
 async def _there(one: Supervisor) -> Supervisor:

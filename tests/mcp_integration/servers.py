@@ -80,6 +80,11 @@ async def until(servers: McpServers, name: str, *phases: str) -> ServerState:
 
 
 async def call(servers: McpServers, name: str, output: list[str] | None = None, **arguments: Any) -> ToolResult:
+    """A call as the agent makes it: of a tool that it saw, if it comes up at all."""
+    while any(state.phase == "connecting" for state in servers.states()):
+        if name in [spec.name for spec in await servers.specs()]:
+            break
+        await asyncio.sleep(0.01)
     return await servers.call(ToolCall("c1", name, arguments), (output if output is not None else []).append)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from mcp_types import ToolAnnotations, ToolListChangedNotification
 from py_mono.mcp_integration.link import McpError
 from py_mono.mcp_integration.listing import Prompt, PromptArgument, Resource
 from py_mono.mcp_integration.server import Server
+from py_mono.protocol.tools import ToolCall, ToolResult
 from tests.mcp_integration.servers import call, hub, mini, served, state, tool, until, web
 
 pytestmark = pytest.mark.filterwarnings(
@@ -87,12 +88,27 @@ async def test_the_tools_of_a_web_server_are_listed_and_called(tmp_path: Path, u
 
 async def test_the_date_is_listed_by_its_plain_name_and_called_by_both(tmp_path: Path, url: str) -> None:
     async with hub(tmp_path / "store", web(url, "datetime")) as servers:
-        early = await call(servers, "get_current_datetime")  # before it is connected: waited for
-        assert early.content == "now"
+        assert (await call(servers, "get_current_datetime")).content == "now"
         names = [spec.name for spec in await servers.specs()]
         assert (await call(servers, "datetime__get_current_datetime")).content == "now"
     assert "get_current_datetime" in names
     assert "datetime__get_current_datetime" not in names
+
+
+async def test_a_call_that_came_before_its_tool_waits_and_is_run_only_where_it_changes_nothing(
+    tmp_path: Path, url: str
+) -> None:
+    def now(name: str) -> Awaitable[ToolResult]:
+        return servers.call(ToolCall("c1", name, {}), lambda _: None)
+
+    async with hub(tmp_path / "store", web(url, "datetime")) as servers:
+        acts, looks, prefixed = await asyncio.gather(
+            now("datetime__work"), now("get_current_datetime"), now("datetime__get_current_datetime")
+        )
+        assert (await now("datetime__work")).content == "worked"
+    assert acts.is_error
+    assert "was not run. Call it again" in acts.content
+    assert (looks.content, prefixed.content) == ("now", "now")
 
 
 async def test_what_a_tool_tells_while_it_runs_is_shown(tmp_path: Path, url: str) -> None:

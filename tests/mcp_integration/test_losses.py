@@ -109,14 +109,21 @@ async def test_a_call_that_takes_too_long_is_given_up_and_the_connection_stays(t
 async def test_the_end_leaves_no_process_behind_not_even_what_a_program_started(tmp_path: Path) -> None:
     async with hub(tmp_path / "store", mini(tmp_path / "mini", tool("orphan"), tool("env"))) as servers:
         await call(servers, "mini__orphan")
-        (pid,) = _children(os.getpid(), "mini.py")
-        (orphan,) = _children(pid, "sleep")
+        (pid,) = await _children(os.getpid(), "mini.py")
+        (orphan,) = await _children(pid, "sleep")
     assert not alive(pid)
     while alive(orphan):  # whoever adopts it has to see its end
         await asyncio.sleep(0.01)
 
 
-def _children(parent: int, word: str) -> list[int]:
+async def _children(parent: int, word: str) -> list[int]:
+    """Once there are some: the kernel may leave one out of a list that changes."""
+    while not (found := _listed(parent, word)):
+        await asyncio.sleep(0)
+    return found
+
+
+def _listed(parent: int, word: str) -> list[int]:
     tasks = os.listdir(f"/proc/{parent}/task")
     pids = [pid for task in tasks for pid in Path(f"/proc/{parent}/task/{task}/children").read_text().split()]
     return [int(pid) for pid in pids if word in Path(f"/proc/{pid}/cmdline").read_text()]
