@@ -115,6 +115,10 @@ class Raw(ServerThread):
         super().__init__()
         self._behave = behave
 
+    def run(self, act: Callable[[], None]) -> None:
+        """Do it on the server's own loop."""
+        self._loop.call_soon_threadsafe(act)
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         del number
         while True:
