@@ -88,8 +88,9 @@ class Programs:
     ) -> tuple[list[str], dict[str, str]]:
         """What to start, and its environment, for the program ``argv`` of the server ``name``.
 
-        For one start; ask again for the next. ``env`` goes beyond the clean environment, ``cwd`` is the workspace where empty,
-        ``reads`` are further files and folders that it may read. Blocks for a millisecond or two.
+        For one start; ask again for the next. ``env`` goes beyond the clean environment, ``cwd`` is the workspace where empty
+        (it has to be something that it may read), ``reads`` are further files and folders that it may read. Blocks for a
+        millisecond or two.
 
         Raises:
             SandboxError: It cannot be started like this; says why, and what would be right.
@@ -99,7 +100,7 @@ class Programs:
             raise SandboxError("a key is being stored, and no server is started meanwhile", remedy="Try again.")
         try:
             folder = self._begin(name)
-            profile, home = self._profile(name, folder, argv[0], network=network, write=write, reads=(*reads, cwd))
+            profile, home = self._profile(name, folder, argv[0], network=network, write=write, reads=reads)
         except OSError as error:
             raise SandboxError(
                 f"no folders can be made for the server {name}: {error.filename}: {error.strerror}",
@@ -120,11 +121,7 @@ class Programs:
             backends.command(profile, _REPORT)  # for its errors
         started = backends.python("program_guest", "main", profile.to_json(), json.dumps(order), *argv)
         environment = json.dumps(self._environment_for(profile, home, env))
-        if max(map(len, (*map(os.fsencode, started), environment))) > _LARGEST:
-            raise SandboxError(
-                f"the command line or the environment of the server {name} is too long",
-                remedy=f"Keep each below {_LARGEST} bytes.",
-            )
+        _check_size(name, (*map(os.fsencode, started), environment))
         return started, {ENVIRONMENT: environment}
 
     @asynccontextmanager
@@ -153,7 +150,7 @@ class Programs:
         """Hang up, and wait until nobody is at the other end any more. Raises SandboxError."""
         if self._line < 0:
             return
-        line = os.open(os.path.join(self._private, "line"), os.O_PATH | os.O_CLOEXEC)
+        line = os.open(f"/proc/self/fd/{self._line}", os.O_PATH | os.O_CLOEXEC)
         try:
             self._hang_up()
             until = time.monotonic() + _ENDED_S
@@ -166,7 +163,8 @@ class Programs:
 
     def _hang_up(self) -> None:
         if self._line >= 0:
-            os.unlink(os.path.join(self._private, "line"))  # first: who opens it later would wait for ever
+            with suppress(FileNotFoundError):  # first: who opens it later would wait for ever
+                os.unlink(os.path.join(self._private, "line"))
             os.close(self._line)
             self._line = -1
 
@@ -267,3 +265,12 @@ def _is_read(line: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _check_size(name: str, texts: Sequence[bytes | str]) -> None:
+    """Raises SandboxError where the kernel would not take one of them."""
+    if max(map(len, texts)) > _LARGEST:
+        raise SandboxError(
+            f"the command line or the environment of the server {name} is too long",
+            remedy=f"Keep each below {_LARGEST} bytes.",
+        )

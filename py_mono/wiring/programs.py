@@ -57,7 +57,7 @@ async def uncovered(sandbox: WorkerSandbox, programs: Programs) -> AsyncIterator
 
 
 def _named(server: Server) -> list[str]:
-    """The files and folders that an operator's own entry names: an argument, or what stands behind its ``=``."""
-    paths = [word if word.startswith("/") else word.partition("=")[2] for word in server.args]
+    """The files and folders that an operator's own entry names: where it starts, an argument, what stands behind its ``=``."""
+    paths = [server.cwd, *(word if word.startswith("/") else word.partition("=")[2] for word in server.args)]
     found = [path for path in paths if os.path.isabs(path) and (os.path.isfile(path) or os.path.isdir(path))]
     return [path for path in found if not any(within(os.path.realpath(path), folder) for folder in MACHINE)]

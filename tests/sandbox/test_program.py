@@ -295,7 +295,7 @@ def test_what_an_entry_names_can_be_read_but_never_what_py_mono_keeps(session: S
     (folder / "f").write_text("data\n")
     assert "[1]" in session.sh(f"cat {folder}/f || exit 1")
     assert session.sh(f"cat {folder}/f; touch {folder}/x 2>&1 | grep -c Read-only", reads=[str(folder)]) == "data\n1\n"
-    assert session.sh("pwd", cwd=str(folder)) == f"{folder}\n"
+    assert session.sh("pwd", cwd=str(folder), reads=[str(folder)]) == f"{folder}\n"
     for path in (session.base, session.state, session.state / "sessions", Path("/")):
         with pytest.raises(SandboxError, match="which holds what py-mono keeps for itself"):
             session.programs.command("one", ["true"], {}, reads=[str(path)])
@@ -304,7 +304,7 @@ def test_what_an_entry_names_can_be_read_but_never_what_py_mono_keeps(session: S
             session.programs.command("one", ["true"], {}, reads=[machine])
     (session.base / "link").symlink_to(session.base)
     with pytest.raises(SandboxError, match="which holds what py-mono keeps for itself"):
-        session.programs.command("one", ["true"], {}, cwd=str(session.base / "link"))
+        session.programs.command("one", ["true"], {}, reads=[str(session.base / "link")])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can work for another user")

@@ -59,6 +59,9 @@ def test_an_operators_own_entry_opens_what_its_arguments_name_and_a_repositorys_
 
 def test_env_folder_write_and_network_are_the_entrys(desk: Desk) -> None:
     assert desk.said("echo $TOKEN; pwd", env={"TOKEN": "x"}, cwd=str(desk.data)) == f"x\n{desk.data}\n"
+    (desk.base / "elsewhere").mkdir()
+    there = str(desk.base / "elsewhere")
+    assert "is not there, or cannot be seen in the lock" in desk.said("pwd", cwd=there, origin="project")
     assert "Read-only" in desk.said("touch new")
     assert desk.said("touch new", write=True) == ""
     assert desk.said("wc -l < /proc/net/route", network=False) == "1\n"  # the heading
