@@ -92,6 +92,7 @@ async def test_a_subscription_that_is_cut_off_is_opened_again_and_the_list_read(
             async def has_both() -> bool:
                 return len(await servers.specs()) == 2
 
+            await until(servers, "web", "ready")
             await _soon(listens)
             server.tools.append(tool("later"))
             raw.run(server.hang_up)
