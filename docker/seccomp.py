@@ -63,7 +63,7 @@ REMOVED = {
     "ptrace process_vm_readv process_vm_writev process_mrelease": "other processes: the agent's memory holds the keys",
     "remap_file_pages vmsplice": "hardly used; how kernels were broken",
     "setfsgid setfsuid": "for file servers",
-    "statmount listmount lsm_get_self_attr lsm_list_modules": "what the machine is made of",
+    "statmount listmount": "what the machine is made of",
     "uretprobe": "for the kernel's own use",
 }
 
