@@ -236,11 +236,9 @@ class Agent:
         return number, await self._snapshots.diff(step.before, step.after or (await self._snapshots.take()).id)
 
     async def close(self) -> None:
-        """End the sandbox, background commands included, late tools, and the provider's connections."""
+        """End the sandbox, background commands included, and the provider's connections."""
         if self.jobs is not None:
             self.jobs.leave()
-        if self._late is not None:
-            await self._late.close()
         await self._sandbox.close()
         await self.provider.close()
 

@@ -16,6 +16,7 @@ from py_mono.mcp_integration.supervisor import Redact, Supervisor
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
 _CLOSE_S = 2.0
+_CANCELLED = Said("cancelled by the user; the server was told, and may have carried it out all the same", is_error=True)
 
 
 class McpServers:
@@ -60,6 +61,12 @@ class McpServers:
         library = Library()
         self._servers = {server.name: Supervisor(server, around, library.opener, redact) for server in servers}
 
+    def recall(self) -> None:
+        """Know what was known at the end of an earlier session, of all that are trusted, without connecting any."""
+        for one in self._servers.values():
+            if self._trusted(one.server):
+                one.recall()
+
     def start(self) -> None:
         """Connect all that are trusted, at the same time, in the background; returns at once. Needs a running loop."""
         for one in self._servers.values():
@@ -87,7 +94,10 @@ class McpServers:
         server, tool = self._names.owner(call.name) or ("", "")
         if server not in self._servers:
             return _result(call, Said(f"there is no tool {call.name!r} of an MCP server", is_error=True))
-        said = await calls.call(self._servers[server], tool, call.arguments, on_output, known=known)
+        try:
+            said = await calls.call(self._servers[server], tool, call.arguments, on_output, known=known)
+        except asyncio.CancelledError:
+            raise asyncio.CancelledError(_result(call, _CANCELLED)) from None
         return _result(call, said)
 
     async def settle(self, timeout_s: float) -> None:
@@ -104,11 +114,11 @@ class McpServers:
 
     def changed(self, name: str) -> Sequence[Held]:
         """What is held back of a server. Raises McpError where there is no such server."""
-        return self._server(name).offer.differences()
+        return _named(self._servers, name).offer.differences()
 
     def agree(self, name: str) -> None:
         """The person agrees to what is held back. Raises McpError where there is no such server."""
-        self._server(name).agree()
+        _named(self._servers, name).offer.agree()
 
     async def reconnect(self, name: str) -> None:
         """Connect now, whatever the wait says, and return when that came to something; what came of it is in ``states``.
@@ -116,7 +126,7 @@ class McpServers:
         Raises:
             McpError: There is no such server, or nobody agreed to it.
         """
-        one = self._server(name)
+        one = _named(self._servers, name)
         if not self._trusted(one.server):
             raise McpError(
                 f"nobody agreed to the MCP server {name} yet", remedy=f"agree to it: py-mono mcp trust {name}"
@@ -125,19 +135,19 @@ class McpServers:
 
     async def resources(self, name: str) -> Sequence[Resource]:
         """What a server lets be read. Raises McpError."""
-        return (await _there(self._server(name))).offer.listing.resources
+        return (await _there(_named(self._servers, name))).offer.listing.resources
 
     async def resource(self, name: str, uri: str) -> str:
         """One of them, as text. Raises McpError."""
-        return _text(await calls.read(self._server(name), uri))
+        return _text(await calls.read(_named(self._servers, name), uri))
 
     async def prompts(self, name: str) -> Sequence[Prompt]:
         """What texts a server writes. Raises McpError."""
-        return (await _there(self._server(name))).offer.listing.prompts
+        return (await _there(_named(self._servers, name))).offer.listing.prompts
 
     async def prompt(self, name: str, prompt: str, arguments: dict[str, str]) -> str:
         """One of them. Raises McpError."""
-        return _text(await calls.prompt(self._server(name), prompt, arguments))
+        return _text(await calls.prompt(_named(self._servers, name), prompt, arguments))
 
     async def close(self) -> None:
         """End every connection and program, within two seconds; may be called twice."""
@@ -145,12 +155,13 @@ class McpServers:
         if closing:
             await asyncio.wait(closing, timeout=_CLOSE_S)
 
-    def _server(self, name: str) -> Supervisor:
-        try:
-            return self._servers[name]
-        except KeyError:
-            names = ", ".join(self._servers) or "none is configured"
-            raise McpError(f"there is no MCP server {name!r}; there are: {names}") from None
+
+def _named(servers: dict[str, Supervisor], name: str) -> Supervisor:
+    try:
+        return servers[name]
+    except KeyError:
+        names = ", ".join(servers) or "none is configured"
+        raise McpError(f"there is no MCP server {name!r}; there are: {names}") from None
 
 
 def _result(call: ToolCall, said: Said) -> ToolResult:

@@ -16,6 +16,7 @@ from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.shown import concealing, where
 from py_mono.mcp_integration.state import Phase, ServerState
 from py_mono.mcp_integration.words import line
+from py_mono.protocol.errors import PyMonoError
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
@@ -69,7 +70,7 @@ class Supervisor:
             name=self.server.name,
             where=self.words(where(self.server)),
             origin=self.server.origin,
-            phase=self._phase,
+            phase="changed" if self._phase == "ready" and self.offer.held else self._phase,
             detail=self.words(detail),
             tools=len(self.offer.tools()) if self._phase not in _GONE else 0,
             resources=len(self.offer.listing.resources),
@@ -81,10 +82,16 @@ class Supervisor:
         """What can be called, as far as is known; nothing of one that was given up."""
         return () if self._phase in _GONE else self.offer.all()
 
-    def start(self) -> None:
-        """Connect, and stay connected, in the background. What was known of its tools is known from here on."""
+    def recall(self) -> None:
+        """What was known of its tools is known from here on."""
         if self._task is None:
             self.offer.remember()
+            self._move("waiting")
+
+    def start(self) -> None:
+        """Connect, and stay connected, in the background; it is recalled first."""
+        if self._task is None:
+            self.recall()
             self._move("connecting")
             self._task = asyncio.create_task(self._run(), name=f"mcp {self.server.name}")
 
@@ -120,12 +127,6 @@ class Supervisor:
         raise Told(
             self.words(f"the MCP server {self.server.name} is not there: {self._detail or 'it is not connected yet'}")
         )
-
-    def agree(self) -> None:
-        """The person agrees to what is held back."""
-        self.offer.agree()
-        if self._phase == "changed":
-            self._move("ready")
 
     async def close(self) -> None:
         """End it; may be called twice."""
@@ -167,7 +168,7 @@ class Supervisor:
             begun, self._link, self._was_ready = time.monotonic(), link, True
             self._detail = ""
             self._attempts += 1
-            self._move("changed" if self.offer.held else "ready")
+            self._move("ready")
             await self._stay(link)
             reason, final = link.reason() or "the connection was lost", False
         except LinkLost as lost:
@@ -177,6 +178,10 @@ class Supervisor:
         except TimeoutError:
             last = f"; it said last: {self._log[-1]}" if self._log else ""
             reason, final = f"it did not answer within {self.server.connect_s:g} s{last}", False
+        except PyMonoError as error:  # no lock can be had, say
+            reason, final = error.told, True
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this server's line alone
+            reason, final = f"{type(error).__name__}: {error}", False
         finally:
             self._link = None
             if link is not None:
@@ -196,7 +201,7 @@ class Supervisor:
                 stale = asyncio.ensure_future(link.stale.wait())
                 with suppress(Told):
                     self.offer.take(await link.listing())
-                    self._move("changed" if self.offer.held else "ready")
+                    self._move("ready")
                 await asyncio.wait({lost}, timeout=_BETWEEN_LISTS_S)
         finally:
             lost.cancel()

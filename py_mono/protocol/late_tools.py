@@ -26,9 +26,6 @@ class LateTools(ToolSource, Protocol):
         Who cannot be reached, or was seen before, is not waited for: what was seen is known.
         """
 
-    async def close(self) -> None:
-        """Give back connections and end processes; may be called twice."""
-
 
 class ToolList(ToolSource, Protocol):
     """The tools of a session: those that stand at the front of its requests (``specs``), and those that came later."""

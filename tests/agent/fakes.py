@@ -122,7 +122,6 @@ class FakeServer:
         self.there = list(there)
         self.called: list[str] = []
         self.settling: Callable[[], Awaitable[None]] = say_nothing
-        self.closed = False
 
     async def specs(self) -> Sequence[ToolSpec]:
         return tuple(self.there)
@@ -136,9 +135,6 @@ class FakeServer:
     async def settle(self, timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             await self.settling()
-
-    async def close(self) -> None:
-        self.closed = True
 
     def compose(self, room: int) -> Compose:
         """Lists with these tools behind the branch's, of so many bytes."""

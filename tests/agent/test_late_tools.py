@@ -177,8 +177,6 @@ async def test_tools_that_can_be_called_now_are_listed_for_the_person_behind_the
     await rig.agent.prompt("go")
     server.there = [SKY]
     assert await rig.agent.list_tools() == (READ, WRITE, NOW, DISPATCHER, SKY)
-    await rig.agent.close()
-    assert server.closed
 
 
 async def test_who_asks_once_waits_for_what_was_never_seen() -> None:
