@@ -66,12 +66,13 @@ class Settings:
         session_budget_usd: US dollars a session may cost, or None.
         warn_at: The part of a budget from which on the person is told.
         fallback: Who is asked, in this order, where the provider fails: ``NAME`` or ``NAME/MODEL``.
+        mcp_config: The file of MCP servers that the command line names; or empty.
         checkpoints: What ``config.toml`` says of them; None where it says nothing.
     """
 
     __slots__ = (
         "allow", "backend", "base_url", "checkpoints", "dry_run", "environment", "extra_roots", "fallback", "folders",
-        "max_budget_usd", "max_steps", "max_tokens", "model", "network", "provider", "review", "script",
+        "max_budget_usd", "max_steps", "max_tokens", "mcp_config", "model", "network", "provider", "review", "script",
         "session_budget_usd", "tools_mode", "warn_at", "workspace",
     )  # fmt: skip
 
@@ -95,6 +96,7 @@ class Settings:
     session_budget_usd: float | None
     warn_at: float
     fallback: tuple[str, ...]
+    mcp_config: str
     checkpoints: "CheckpointSettings | None"
 
 
@@ -110,7 +112,7 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     tables = _tables(settings.folders.config)
     settings.checkpoints = tables.checkpoints if tables else None
     settings.workspace = _workspace(flags, environment, settings.folders)
-    if flags.command in {"run", "doctor", "key"} and os.path.isfile(os.path.join(settings.workspace, ".env")):
+    if flags.command in {"run", "doctor", "key", "mcp"} and os.path.isfile(os.path.join(settings.workspace, ".env")):
         agreed = load("py_mono.ui.workspace_env:agreed_variables")
         may_ask = flags.command == "run" and not flags.print_
         found = agreed(settings.workspace, settings.folders.state, may_ask=may_ask)
@@ -130,6 +132,7 @@ def read(flags: "Arguments", environ: Mapping[str, str]) -> Settings:
     settings.network = flags.network == "on"
     settings.dry_run, settings.review = flags.dry_run, flags.review
     settings.allow = frozenset(flags.allow)
+    settings.mcp_config = os.path.abspath(os.path.expanduser(flags.mcp_config)) if flags.mcp_config else ""
     settings.tools_mode = flags.tools_mode or "auto"
     settings.max_steps = flags.max_steps or 200
     settings.max_tokens = flags.max_tokens
@@ -209,7 +212,7 @@ def _workspace(flags: "Arguments", environment: Mapping[str, str], folders: Fold
     named, said_by = (
         (flags.cwd, "-C") if flags.cwd is not None else (environment.get("WORKSPACE_ROOT"), "WORKSPACE_ROOT")
     )
-    if flags.command not in {"run", "tool", "doctor", "key"}:
+    if flags.command not in {"run", "tool", "doctor", "key", "mcp"}:
         return _folder(flags.cwd, "-C") if flags.cwd is not None else ""
     if name := flags.resume or flags.fork:
         recorded = load("py_mono.session.where:workspace_of")(folders.state, name)

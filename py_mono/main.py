@@ -24,6 +24,7 @@ _COMMANDS = {
     "demo": "py_mono.wiring.commands:demo",
     "sessions": "py_mono.wiring.commands:sessions",
     "key": "py_mono.wiring.commands:key",
+    "mcp": "py_mono.wiring.mcp_command:mcp",
     "debug": "py_mono.ui.debug_command:run",
 }
 _WITH_ANY_SETTINGS = {"doctor": "py_mono.wiring.diagnosis:doctor"}
@@ -31,7 +32,7 @@ _WITH_ANY_SETTINGS = {"doctor": "py_mono.wiring.diagnosis:doctor"}
 _HELD = (1, 2, 15)
 """SIGHUP, SIGINT and SIGTERM; the module that names them is not free, and --version is asked often."""
 
-_WITHOUT_WORKER = {"sessions", "key", "demo", "debug"}
+_WITHOUT_WORKER = {"sessions", "key", "mcp", "demo", "debug"}
 
 
 def main() -> int:

@@ -8,6 +8,10 @@ Origin = Literal["flag", "environment", "project", "user"]
 """Who named it: ``--mcp-config``, ``DATETIME_MCP_URL``, ``.mcp.json`` of the workspace, ``mcp.json`` of the configuration."""
 
 
+CALL_S = 60.0
+"""Seconds a call may take where its entry says nothing."""
+
+
 class Server(Struct, frozen=True):
     """One entry of ``mcpServers``, its variables filled in.
 
@@ -27,6 +31,7 @@ class Server(Struct, frozen=True):
         always_allow: Tools that are called without asking; of an operator's own entry alone.
         timeout_s: Seconds that a call may take.
         connect_s: Seconds that connecting may take, the start of its program included.
+        variables: Names of the environment's variables whose values its entry is given.
     """
 
     name: str
@@ -42,8 +47,9 @@ class Server(Struct, frozen=True):
     network: bool = True
     write: bool = False
     always_allow: tuple[str, ...] = ()
-    timeout_s: float = 60.0
+    timeout_s: float = CALL_S
     connect_s: float = 30.0
+    variables: tuple[str, ...] = ()
 
     @property
     def own(self) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from py_mono.ui.asking import Asking
     from py_mono.ui.keys import StoredKeys
     from py_mono.ui.lock import Lock
+    from py_mono.ui.mcp import Mcp
     from py_mono.ui.review import LateReview
     from py_mono.ui.secretless import Redacts
     from py_mono.ui.signals import Signals
@@ -38,6 +39,7 @@ class App:
         uncovered: Within it no tool runs, and that file may be made.
         ask_key: Asks for a key without showing it, and is told what to say; gives nothing where the person gave up. None
             where nobody can be asked.
+        put_back: Puts a text into the input line, for the person to send; None where there is none.
         key_names: Whose keys are stored, as far as that is known already.
         keys_changed: Whether the key of who answers has changed since it was made.
         environment: For ``NO_COLOR``, ``TERM`` and the like.
@@ -47,6 +49,7 @@ class App:
         review: Asks what is kept of what a turn did; None where all of it is (no ``--review``).
         dry_run: Whether nothing that is done stays.
         account: What the session took so far.
+        mcp: The MCP servers; None where none is configured.
         diagnose: What ``/doctor`` shows.
         on_shown: To be called once events are shown: says what could not be said before.
     """
@@ -71,6 +74,7 @@ class App:
         gate: "Asking",
         diagnose: Callable[[], Awaitable[str]],
         on_shown: Callable[[], None],
+        mcp: "Mcp | None" = None,
         review: "LateReview | None" = None,
         dry_run: bool = False,
     ) -> None:
@@ -85,12 +89,14 @@ class App:
         self.covered = covered
         self.uncovered = uncovered
         self.ask_key: Callable[[str], Awaitable[str]] | None = None
+        self.put_back: Callable[[str], None] | None = None
         self.key_names: Sequence[str] = ()
         self.keys_changed = False
         self.environment = environment
         self.history_file = history_file
         self.signals = signals
         self.gate = gate
+        self.mcp = mcp
         self.diagnose = diagnose
         self.review = review
         self.dry_run = dry_run

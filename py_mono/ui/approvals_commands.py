@@ -44,6 +44,7 @@ def _known(app: "App") -> list[tuple[str, Callable[[], None]]]:
     found: list[tuple[str, Callable[[], None]]] = []
     found += [(one_line(spelled(key)) + till, partial(rules.forget, key)) for key, till in keys]
     for kind, name, yes in consents.known():
-        said = f"{name} is {'' if yes else 'not '}read, as it was when you were asked ({kind})"
+        what = f"the MCP server {name} is" if kind == "mcp" else f"{name} is"
+        said = f"{what} {'' if yes else 'not '}{'used' if kind == 'mcp' else 'read'}, as it was when you were asked ({kind})"
         found.append((one_line(spelled(said)), partial(consents.forget, kind, name)))
     return found

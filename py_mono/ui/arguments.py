@@ -14,8 +14,9 @@ COMMANDS = {
     "demo": "py_mono.ui.subcommands:parse_demo",
     "debug": "py_mono.ui.subcommands:parse_debug",
     "doctor": "py_mono.ui.subcommands:parse_doctor",
+    "mcp": "py_mono.ui.subcommands:parse_mcp",
 }
-_RESERVED = ("skill", "mcp", "mom", "pods")
+_RESERVED = ("skill", "mom", "pods")
 """Commands that are promised and not there yet: a script that calls one must not talk to a model instead."""
 
 
@@ -23,7 +24,7 @@ class Arguments(argparse.Namespace):
     """What the command line said; None where it said nothing.
 
     Attributes:
-        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``key``, ``demo``, ``debug`` or ``doctor``.
+        command: ``run`` (REPL or one shot), ``tool``, ``sessions``, ``key``, ``demo``, ``debug``, ``doctor`` or ``mcp``.
         prompt: The first message, or None.
         print_: One shot (``-p``).
         output_format: ``text``, ``json`` or ``stream-json``; not ``text`` only with ``print_``.
@@ -42,16 +43,17 @@ class Arguments(argparse.Namespace):
         network: ``on`` or ``off``.
         review: Show what a turn changed before it is kept.
         dry_run: Work on a copy that is thrown away.
-        allow: What may be done without being asked: ``install``, ``network``, ``outside``.
+        allow: What may be done without being asked: ``install``, ``mcp``, ``network``, ``outside``.
+        mcp_config: A file that names MCP servers.
         tools_mode: ``auto``, ``ask`` or ``off``.
         action: What ``tool`` does (``list``, ``call``, ``session``), ``sessions`` (``list``, ``show``, ``export``,
-            ``replay``) or ``key`` (``set``, ``list``, ``remove``, ``rotate``).
+            ``replay``), ``key`` (``set``, ``list``, ``remove``, ``rotate``) or ``mcp`` (``list``, ``test``, ``trust``).
         format: How ``debug parse-tool-calls`` reads calls.
         tools: The file with the tools that it knows.
-        name: The tool to call, the session's id, or whose key it is.
+        name: The tool to call, the session's id, whose key it is, or the MCP server.
         file: What ``sessions export`` writes; empty is stdout.
         tool_arguments: The JSON text of a tool call.
-        json: ``tool list`` or ``doctor`` as JSON.
+        json: ``tool list``, ``mcp list`` or ``doctor`` as JSON.
     """
 
     command: str = "run"
@@ -75,6 +77,7 @@ class Arguments(argparse.Namespace):
     dry_run: bool = False
     allow: list[str]
     tools_mode: str | None = None
+    mcp_config: str | None = None
     action: str = ""
     format: str = "auto"
     tools: str | None = None
@@ -122,7 +125,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 _TAKES_VALUE = frozenset({
     "--output-format", "--provider", "-m", "--model", "-C", "--cwd", "--add-dir", "--max-steps", "--max-tokens",
-    "--max-budget-usd", "--sandbox", "--network", "--fork", "--allow", "--tools", "--completion",
+    "--max-budget-usd", "--sandbox", "--network", "--fork", "--allow", "--tools", "--mcp-config", "--completion",
 })  # fmt: skip
 
 

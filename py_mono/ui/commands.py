@@ -117,6 +117,16 @@ async def _key(app: "App", arguments: str) -> str:
     return said
 
 
+async def _mcp(app: "App", arguments: str) -> str:
+    said: str = await load("py_mono.ui.mcp_commands:mcp")(app, arguments)
+    return said
+
+
+def _mcp_choices(app: "App", part: str = "choices") -> Sequence[tuple[str, str]]:
+    found: Sequence[tuple[str, str]] = load(f"py_mono.ui.mcp_commands:{part}")(app)
+    return found
+
+
 def _key_choices(app: "App", part: str = "choices") -> Sequence[tuple[str, str]]:
     found: Sequence[tuple[str, str]] = load(f"py_mono.ui.keys_commands:{part}")(app)
     return found
@@ -145,6 +155,7 @@ COMMANDS = (
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
     Command("/approvals", "[forget N]", "what you agreed to for this workspace", approvals, approvals_choices),
+    Command("/mcp", "[NAME]", "MCP servers: how they stand; trust, reconnect, prompt, read", _mcp, _mcp_choices),
     Command("/key", "PROVIDER [KEY]", "store a key; list, remove PROVIDER, rotate, help", _key, _key_choices),
     Command("/providers", "", "who answers, who else could, and whether each is ready", providers),
     Command("/provider", "NAME [MODEL]", "have another one answer from here on", provider, provider_choices),
@@ -160,7 +171,7 @@ COMMANDS = (
 _ALIASES = {"/exit": "/bye", "/quit": "/bye", "exit": "/bye", "quit": "/bye", "/?": "/help", "/new": "/clear"}
 
 _PROMISED = frozenset({
-    "/compact", "/resume", "/fork", "/mcp", "/route", "/mom", "/memory", "/skill",
+    "/compact", "/resume", "/fork", "/route", "/mom", "/memory", "/skill",
 })  # fmt: skip
 """Commands that are promised and not there yet. What comes after one is not meant for the model: it may be a key."""
 
@@ -192,6 +203,8 @@ def choices(app: "App", start: str) -> Sequence[tuple[str, str]]:
     """The words that may stand after a command's name, each with what it means."""
     if start == "/key remove":
         return _key_choices(app, "removable")
+    if start in {"/mcp trust", "/mcp reconnect", "/mcp prompt", "/mcp read"}:
+        return _mcp_choices(app, "names")
     if start.startswith("/provider "):
         return model_choices(app, start.removeprefix("/provider ").strip())
     found = [command.choices for command in COMMANDS if command.name == start and command.choices is not None]

@@ -43,6 +43,10 @@ async def run_plain(app: "App", prompt: str | None) -> int:
     if mark:
         app.gate.ask = Asker(screen, lambda line: screen.write(line + "\n"), plain.answer)
         app.ask_key = plain.ask_hidden
+        if app.mcp is not None:
+            app.mcp.hub.ask = load("py_mono.ui.elicitation:Elicitor")(
+                screen, lambda line: screen.write(line + "\n"), plain.answer
+            )
     if app.review is not None:
         terminal = load("py_mono.ui.review:Terminal")(app.environment, app.redact)
         app.review.ask = load("py_mono.ui.review:Reviewer")(terminal.screen, terminal.line, terminal.read)

@@ -83,6 +83,9 @@ class Repl:
         line.interrupt = self._interrupt
         app.gate.ask = Asker(screen, self._view.line, line.questions.ask)
         app.ask_key = line.questions.ask_hidden
+        app.put_back = line.editing.put_back
+        if app.mcp is not None:
+            app.mcp.hub.ask = load("py_mono.ui.elicitation:Elicitor")(screen, self._view.line, line.questions.ask)
         if app.review is not None:
             app.review.ask = load("py_mono.ui.review:Reviewer")(screen, self._view.line, line.questions.ask)
         app.agent.subscribe(Secretless(self._view, app.redact))

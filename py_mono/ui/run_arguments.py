@@ -20,7 +20,7 @@ ALLOWABLE = ("install", "mcp", "network", "outside")
 HELP = """\
 usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
        py-mono -p, --print PROMPT    one shot: the answer alone on stdout
-       py-mono COMMAND [--help]      tool sessions key doctor demo debug
+       py-mono COMMAND [--help]      tool sessions key mcp doctor demo debug
 
   -c, --continue               go on with the newest session
   -r, --resume [ID]            go on with a session, in its workspace
@@ -31,7 +31,8 @@ usage: py-mono [OPTIONS] [PROMPT]    a confined coding agent: the REPL
   --max-steps N, --max-tokens N, --max-budget-usd X     what a turn may take
   --review, --dry-run          see a turn's diff before it is kept; keep nothing
   --tools auto|ask|off         ask before each change; no tools
-  --allow KIND,KIND            what -p may do unasked: install,network,outside
+  --mcp-config FILE            MCP servers, beside those of .mcp.json
+  --allow KIND,KIND            unasked with -p: install,mcp,network,outside
   -C, --cwd DIR, --add-dir DIR the workspace (here); further folders for tools
   --sandbox auto|bubblewrap|container|off     how tools are confined
   --network on|off             whether tools reach the network (default: off)
@@ -166,6 +167,7 @@ def add_workspace_options(parser: argparse.ArgumentParser) -> None:
         "--add-dir", metavar="DIR", action="append", default=[], help="one more folder tools may use; repeatable"
     )
     parser.add_argument("--network", choices=("on", "off"), help="whether tools reach the network (default: off)")
+    parser.add_argument("--mcp-config", metavar="FILE", help="a file that names MCP servers (mcpServers), yours")
     add_lock_options(parser)
 
 

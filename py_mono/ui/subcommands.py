@@ -112,6 +112,36 @@ def parse_key(arguments: "Arguments", options: list[str], literal: list[str]) ->
         parser.error(f"{arguments.action} takes the name of a provider, such as groq")
 
 
+MCP_ACTIONS = ("list", "test", "trust")
+
+
+def mcp_parser() -> Parser:
+    """Of ``py-mono mcp``."""
+    parser = Parser(
+        "py-mono mcp",
+        usage="py-mono mcp list [--json] | test [NAME] | trust [NAME]  [-C DIR] [--mcp-config FILE]",
+        description="MCP servers: which there are; connect, and list their tools; agree to those of the workspace's .mcp.json.",
+        epilog="The guide is docs/mcp.md.",
+    )
+    parser.add_argument("action", choices=MCP_ACTIONS)
+    parser.add_argument("name", nargs="?", metavar="NAME", default="", help="one of them (default: all)")
+    parser.add_argument("--json", action="store_true", help="with list: for programs")
+    parser.add_argument("-C", "--cwd", metavar="DIR", help="the workspace (default: the current folder)")
+    parser.add_argument("--mcp-config", metavar="FILE", help="a file that names MCP servers (mcpServers), yours")
+    add_lock_options(parser)
+    return parser
+
+
+def parse_mcp(arguments: "Arguments", options: list[str], literal: list[str]) -> None:
+    """``py-mono mcp``."""
+    parser = mcp_parser()
+    parser.parse_intermixed_args([*options, *literal], arguments)
+    if arguments.json and arguments.action != "list":
+        parser.error("--json goes with list")
+    if arguments.name and arguments.action == "list":
+        parser.error("list takes no NAME: it shows all")
+
+
 def demo_parser() -> Parser:
     """Of ``py-mono demo``."""
     parser = Parser("py-mono demo", description="Fix a failing test with a scripted model and the real tools.")

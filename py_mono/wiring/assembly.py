@@ -32,6 +32,7 @@ from py_mono.wiring.providers import MadeProviders, bound
 if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.mcp_integration.hub import McpServers
+    from py_mono.ui.mcp import Mcp
     from py_mono.ui.review import LateReview
     from py_mono.wiring.choices import Notices
 
@@ -49,14 +50,15 @@ def make_app(
     keys: KeyManager,
     signals: Signals,
     notices: "Notices",
-    servers: "McpServers | None" = None,
+    mcp: "Mcp | None" = None,
     one_shot: bool = False,
 ) -> App:
     """What one session needs: the agent round its ports, and what a person acts on.
 
-    ``servers`` have late tools; who asks in ``one_shot`` has no second turn for them, and waits for those never seen.
+    The servers of ``mcp`` have late tools; who asks in ``one_shot`` has no second turn for them, and waits for those never seen.
     """
     gate = LateGate(settings, sandbox.profile, notices)
+    gate.servers, servers = (mcp.servers, mcp.hub) if mcp is not None else ((), None)
     review: LateReview | None = load("py_mono.ui.review:LateReview")() if settings.review else None
     agent = _agent(
         settings, sandbox, provider, session,
@@ -74,7 +76,10 @@ def make_app(
         learn=redact.add,
         keys=keys,
         covered=lambda: sandbox.covers_keys,
-        uncovered=sandbox.uncovered,
+        uncovered=sandbox.uncovered
+        if mcp is None
+        else partial(load("py_mono.wiring.programs:uncovered"), sandbox, mcp.programs),
+        mcp=mcp,
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
         signals=signals,

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,7 @@ from py_mono.sandbox.snapshots import ThreadedSnapshots
 from py_mono.security.keys.places import KeyPlaces
 from py_mono.session.store import Sessions
 from py_mono.session.where import workspace_of
+from py_mono.tools.late import Late
 from py_mono.tools.registry import ToolRegistry
 from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
@@ -22,6 +24,7 @@ from py_mono.wiring.assembly import make_app
 from py_mono.wiring.choices import Notices, choose_session, key_manager, recorded_replies, redactor
 from py_mono.wiring.first_start import FirstLook
 from py_mono.wiring.leaving import leave
+from py_mono.wiring.mcp import is_configured, make_mcp
 from py_mono.wiring.providers import MadeProviders, first_provider
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from py_mono.ui.arguments import Arguments
 
 _SWEEP_AFTER_S = 3.0
+_PATIENCE_S = 30.0
+"""So long the operator's own call of a tool that nobody has yet waits for servers that were never seen."""
 
 
 def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
@@ -40,9 +45,8 @@ def run(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker
 
 def tool(arguments: "Arguments", settings: "Settings", launcher: Launcher, worker: Launched) -> NoReturn:
     """``py-mono tool``; ends the process with its exit status."""
-    del settings
     sandbox = WorkerSandbox(launcher, worker)
-    leave(asyncio.run(guarded(lambda signals: _tool(arguments, sandbox, signals))))
+    leave(asyncio.run(guarded(lambda signals: _tool(arguments, settings, sandbox, signals))))
 
 
 def demo(arguments: "Arguments", settings: "Settings") -> NoReturn:
@@ -102,8 +106,9 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
         provider = first_provider(
             providers, settings, session.envelopes, said=bool(arguments.provider or arguments.model), notice=notices
         )
+        mcp = make_mcp(settings, redact, notices, at_terminal=not arguments.print_ and sys.stdin.isatty())
         app = make_app(
-            settings, sandbox, provider, session,
+            settings, sandbox, provider, session, mcp=mcp, one_shot=arguments.print_,
             providers=providers, redact=redact, keys=keys, signals=signals, notices=notices,
         )  # fmt: skip
         _settle()
@@ -115,6 +120,8 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
         with signals.ignored():
             await app.providers.close()
             await app.agent.close()
+            if mcp is not None:
+                await mcp.close()
             session.close()
     finally:
         sweeping.cancel()  # once the loop ends there is no thread for it any more
@@ -123,29 +130,43 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
     return status
 
 
-async def _tool(arguments: "Arguments", sandbox: WorkerSandbox, signals: Signals) -> int:
+async def _tool(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox, signals: Signals) -> int:
     _settle()
     opened: list[Branch] = []
+    mcp = make_mcp(settings, redactor(settings), _on_stderr, at_terminal=False) if is_configured(settings) else None
+    late = Late(mcp.hub, lambda: mcp.hub.settle(_PATIENCE_S), 0, 0) if mcp is not None else None
 
     async def reopen() -> ToolRegistry:
         for branch in opened:
             await branch.close()
         opened[:] = [await sandbox.open("direct")]
-        return ToolRegistry(opened)
+        return ToolRegistry(opened, late=late)
 
     try:
         registry = await reopen()
+        specs = list(await opened[0].specs())
+        if mcp is not None and arguments.action == "list":
+            mcp.hub.recall()
+            specs += await mcp.hub.specs()
+        elif mcp is not None and arguments.name not in {spec.name for spec in specs}:
+            mcp.hub.start()
         if arguments.action == "list":
             listing = load("py_mono.ui.tool_command:print_list")
-            status: int = listing(await opened[0].specs(), version=VERSION, as_json=arguments.json)
+            status: int = listing(specs, version=VERSION, as_json=arguments.json)
         elif arguments.action == "session":
             status = await load("py_mono.ui.tool_command:serve")(registry, reopen)
         else:
             status = await load("py_mono.ui.tool_command:call_one")(registry, arguments.name, arguments.tool_arguments)
     finally:
         with signals.ignored():
+            if mcp is not None:
+                await mcp.close()
             await sandbox.close()
     return status
+
+
+def _on_stderr(text: str) -> None:
+    sys.stderr.write(f"py-mono: {text}\n")
 
 
 async def _demo(settings: "Settings", signals: Signals) -> int:

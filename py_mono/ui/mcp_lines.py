@@ -1,0 +1,116 @@
+"""What is said of MCP servers: the table, one of them, and what agreeing to one means."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from py_mono.mcp_integration.shown import concealing, where
+from py_mono.ui.rendering.exact import spelled
+from py_mono.ui.terminal import one_line
+
+if TYPE_CHECKING:
+    from py_mono.mcp_integration.listing import Held
+    from py_mono.mcp_integration.server import Server
+    from py_mono.mcp_integration.state import ServerState
+    from py_mono.ui.mcp import Trust
+
+NONE = (
+    "No MCP server is configured. Name one in .mcp.json of the workspace, or for all of them in mcp.json of the\n"
+    'configuration folder: {"mcpServers": {"NAME": {"command": "npx", "args": ["-y", "PACKAGE"]}}}. The guide: docs/mcp.md.'
+)
+_FROM = {
+    "flag": "--mcp-config",
+    "environment": "DATETIME_MCP_URL",
+    "project": ".mcp.json",
+    "user": "your mcp.json",
+}
+
+
+def table(states: "Sequence[ServerState]", problems: Sequence[str]) -> str:
+    """A line each: name, how it stands, its tools, where it is named, and why."""
+    rows = [(state.name, state.phase, _count(state.tools, "tool"), _FROM[state.origin]) for state in states]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    lines = []
+    for row, state in zip(rows, states, strict=True):
+        cells = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        lines.append(f"{cells}  {state.detail}" if state.detail else cells)
+    return "\n".join([*lines, *(f"! {problem}" for problem in problems)])
+
+
+def one(state: "ServerState", tools: Sequence[str], resources: Sequence[str], prompts: Sequence[str]) -> str:
+    """All of one server: how it stands, what it offers, what it said last."""
+    lines = [f"{state.name}: {state.phase}, {state.where}, named in {_FROM[state.origin]}"]
+    lines += [f"  {state.detail}"] if state.detail else []
+    for title, offered in (("tools", tools), ("resources", resources), ("prompts", prompts), ("said", state.log)):
+        lines += [f"{title}:", *(f"  {each}" for each in offered)] if offered else []
+    return "\n".join(lines)
+
+
+def explained(server: "Server", *, workspace: str) -> str:
+    """What agreeing to a server of the workspace's file means: exactly what is started or asked, and what it gets."""
+    concealed = concealing(server)
+
+    def shown(text: str) -> str:
+        return one_line(spelled(concealed(text)))
+
+    lines = [f"The MCP server {server.name}, named in .mcp.json of {one_line(spelled(workspace))}:"]
+    if server.url:
+        lines += [f"  is asked at {where(server)}" + (", logged in to with OAuth" if server.oauth else "")]
+        lines += [f"  with the header {shown(name)}" for name in server.headers]
+        lines += ["  and gets what the model gives its tools, also of what is in the workspace"]
+    else:
+        words = " ".join(shlex.quote(word) for word in (server.command, *server.args))
+        may = "reads and changes" if server.write else "reads"
+        lines += [f"  starts {shown(words)}"]
+        lines += [f"  in {shown(server.cwd)}"] if server.cwd else []
+        lines += [f"  with {shown(name)}={shown(value)}" for name, value in server.env.items()]
+        lines += [f"  in a lock of its own: it {may} the workspace"]
+        lines += [
+            "  and reaches the network, so it can send out what it reads" if server.network else "  without the network"
+        ]
+    if server.variables:
+        lines += [f"  It is given these variables of yours: {', '.join(server.variables)}"]
+    return "\n".join(lines)
+
+
+def differences(name: str, held: "Sequence[Held]") -> str:
+    """What a server's tools say now, beside what was agreed to."""
+    lines = [f"{name} says something else of {_count(len(held), 'tool')} than when you agreed:"]
+    for each in held:
+        lines += [f"  {each.tool}", f"    before: {each.before}", f"    now:    {each.now}"]
+    return "\n".join(lines)
+
+
+def listed(servers: "Sequence[Server]", trust: "Trust", problems: Sequence[str]) -> str:
+    """A line each, without connecting: name, where it is, where it is named, and whether it is used."""
+    width = max((len(server.name) for server in servers), default=0)
+    lines = [
+        f"{server.name:{width}}  {where(server)}, named in {_FROM[server.origin]}{_consent(server, trust)}"
+        for server in servers
+    ]
+    return "\n".join([*lines, *(f"! {problem}" for problem in problems)]) or NONE
+
+
+def _consent(server: "Server", trust: "Trust") -> str:
+    if trust(server):
+        return ""
+    return ": not used, as you said" if trust.refused(server) else f": not used; py-mono mcp trust {server.name}"
+
+
+def objects(servers: "Sequence[Server]", trust: "Trust") -> list[Mapping[str, Any]]:
+    """``mcp list --json``."""
+    return [
+        {
+            "name": server.name,
+            "origin": server.origin,
+            "where": where(server),
+            "trusted": trust(server),
+            "network": server.network if server.command else None,
+            "write": server.write if server.command else None,
+        }
+        for server in servers
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,100 @@
+"""The MCP servers of a session: which there are, which the person agreed to, and what starts them."""
+
+import os
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from py_mono.ui.mcp import PROJECT_FILE, Mcp, Trust
+from py_mono.utils.lazy import load
+from py_mono.utils.version import VERSION
+
+if TYPE_CHECKING:
+    from py_mono.config import Settings
+    from py_mono.mcp_integration.entries import Lookup
+    from py_mono.mcp_integration.hub import McpServers
+    from py_mono.mcp_integration.server import Origin
+    from py_mono.mcp_integration.servers import Configured
+    from py_mono.security.redact import Redactor
+
+FILE = "mcp.json"
+_MASTER = "LLM_MASTER_KEY"
+
+
+def is_configured(settings: "Settings") -> bool:
+    """Whether any server may be: two looks at the disk, and nothing loaded."""
+    return bool(settings.mcp_config or settings.environment.get("DATETIME_MCP_URL")) or any(
+        os.path.lexists(path)
+        for path in (os.path.join(settings.workspace, PROJECT_FILE), os.path.join(settings.folders.config, FILE))
+    )
+
+
+def configured(settings: "Settings", trust: Trust) -> "Configured":
+    """What the command line, the environment, the workspace and the configuration say.
+
+    Raises:
+        ConfigError: What the command line names cannot be read.
+    """
+    source = load("py_mono.mcp_integration.servers:Source")
+    sources = [source(settings.mcp_config, "flag")] if settings.mcp_config else []
+    if settings.workspace:
+        sources.append(source(os.path.join(settings.workspace, PROJECT_FILE), "project"))
+    sources.append(source(os.path.join(settings.folders.config, FILE), "user"))
+    found: Configured = load("py_mono.mcp_integration.servers:read_servers")(
+        sources,
+        partial(_lookup, settings),
+        trusted=trust,
+        datetime_url=settings.environment.get("DATETIME_MCP_URL", ""),
+    )
+    return found
+
+
+def make_mcp(
+    settings: "Settings", redact: "Redactor", notice: Callable[[str], None], *, at_terminal: bool
+) -> Mcp | None:
+    """The servers of a session; None where none is configured. ``at_terminal``: a person can log in to one with a browser.
+
+    Raises:
+        ConfigError: What the command line names cannot be read.
+    """
+    if not is_configured(settings):
+        return None
+    trust = Trust(settings.folders.state, settings.workspace)
+    found = configured(settings, trust)
+    programs, program = load("py_mono.wiring.programs:make_programs")(settings)
+    hub: McpServers = load("py_mono.mcp_integration.hub:McpServers")(
+        found.servers,
+        workspace=settings.workspace,
+        store=os.path.join(settings.folders.state, "mcp"),
+        trusted=trust,
+        program=program,
+        notice=notice,
+        redact=redact,
+        version=VERSION,
+        browser=at_terminal,
+    )
+    for problem in found.problems:
+        notice(problem)
+    made = Mcp(hub, found, trust, programs)
+    if waiting := made.untrusted():
+        names = ", ".join(server.name for server in waiting)
+        how = "/mcp trust" if at_terminal else "py-mono mcp trust"
+        notice(f"{PROJECT_FILE} of this workspace names MCP servers that nobody agreed to ({names}): {how} shows them")
+    return made
+
+
+def _lookup(settings: "Settings", origin: "Origin") -> "Lookup":
+    """What fills the variables of an entry. A repository's is given no key of a provider, and no master key."""
+
+    def value(name: str) -> str | None:
+        if origin == "project" and (name.startswith(_MASTER) or name in _key_variables()):
+            return None
+        return settings.environment.get(name)
+
+    return value
+
+
+@cache
+def _key_variables() -> frozenset[str]:
+    variables = load("py_mono.llm.clouds.models:key_variables")
+    return frozenset(name for provider in load("py_mono.llm.clouds.models:with_keys")() for name in variables(provider))
