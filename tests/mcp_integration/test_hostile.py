@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from py_mono.mcp_integration.server import Server
+from py_mono.protocol.errors import SandboxError
 from tests.mcp_integration.servers import Raw, answer, call, hub, mini, state, tool, until, web
 
 Talk = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -211,3 +212,20 @@ async def test_a_message_of_many_megabytes_ends_the_connection_and_nothing_else(
         assert "more than 16 MiB" in lost.content
         assert "may have been carried out" in lost.content
         assert (await call(servers, "mini__echo")).content == "{}"
+
+
+@pytest.mark.parametrize(
+    ("error", "phase"), [(SandboxError("no lock", remedy="get one"), "failed"), (KeyError("x"), "waiting")]
+)
+async def test_a_program_that_cannot_be_made_costs_its_line_alone(tmp_path: Path, error: Exception, phase: str) -> None:
+    def program(server: Server) -> tuple[list[str], dict[str, str]]:
+        if server.name == "bad":
+            raise error
+        return [server.command, *server.args], {}
+
+    bad, good = mini(tmp_path / "bad", name="bad"), mini(tmp_path / "good", tool("echo"), name="good")
+    async with hub(tmp_path / "store", bad, good, program=program) as servers:
+        found = await until(servers, "bad", "failed", "waiting")
+        assert (await call(servers, "good__echo")).content == "{}"
+    assert found.phase == phase
+    assert found.detail in {"no lock get one", "KeyError: 'x'"}

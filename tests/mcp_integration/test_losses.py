@@ -68,9 +68,10 @@ async def test_a_cancelled_call_tells_the_server_and_goes_on_at_once(tmp_path: P
         calling = asyncio.create_task(call(servers, "mini__hang"))
         await _heard(tmp_path / "mini", lambda messages: any(m.get("method") == "tools/call" for m in messages))
         calling.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(asyncio.CancelledError) as ended:
             await calling
         assert (await call(servers, "mini__echo")).content == "{}"
+    assert "may have carried it out" in ended.value.args[0].content
     messages = heard(tmp_path / "mini")
     asked = next(message["id"] for message in messages if message.get("method") == "tools/call")
     cancelled = next(message for message in messages if message.get("method") == "notifications/cancelled")
