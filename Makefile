@@ -47,5 +47,8 @@ docs: setup ## what documents take from the program: the reference and the pictu
 	@$(BIN)/python scripts/completions.py
 	@$(BIN)/python scripts/record.py docs/pictures
 
+docker-test: setup ## build and run the containers and attack them; with the engine that runs, or as root with one of its own
+	@$(BIN)/python scripts/docker_test.py
+
 clean: ## remove what the commands above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .docker-base .mypy_cache .ruff_cache .hypothesis dist
