@@ -1,6 +1,7 @@
 """The worker's end of the wire: frames in, answers out, whatever comes."""
 
 import random
+import os
 import socket
 import time
 from threading import Event, Thread
@@ -64,6 +65,9 @@ class Served:
         self._theirs.close()
         for end in self._pairs:
             end.close()
+        for pipe in (self.server, self.server._commands.jobs):  # a worker ends with its process, which closes these
+            os.close(pipe._wake)
+            os.close(pipe._wake_end)
 
 
 def call(identifier: str, name: str = "tool", **arguments: Any) -> bytes:
