@@ -100,7 +100,8 @@ def test_the_agent_has_what_its_entrypoint_gives_up() -> None:
 
 
 def test_the_network_of_the_servers_is_internal_and_the_agent_waits_for_none() -> None:
-    assert COMPOSE["networks"]["mcp"] == {"internal": True}
+    assert COMPOSE["networks"]["mcp"]["internal"] is True
+    assert COMPOSE["networks"]["mcp"]["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
     assert SERVICES["datetime-mcp"]["networks"] == ["mcp"]
     assert SERVICES[AGENT]["depends_on"] == ["datetime-mcp"]
     servers = {name for name in SERVICES if name.endswith("-mcp")}
