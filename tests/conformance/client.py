@@ -49,9 +49,11 @@ def example(spec: ToolSpec) -> dict[str, Any]:
 
 
 async def use(servers: McpServers) -> bool:
-    """Connect, list, and call every tool once; whether there was a connection and no call was refused."""
+    """Connect, list, and call every tool once; whether it is connected at the end.
+
+    A call that failed is an answer to the model, and no failure of the client: the suite judges what was sent.
+    """
     await servers.settle(SETTLE_S)
-    wrong = []
     context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
     wanted = {one["name"]: one.get("arguments", {}) for one in context.get("toolCalls", ())}
     for spec in await servers.specs():
@@ -59,15 +61,13 @@ async def use(servers: McpServers) -> bool:
         arguments = wanted.get(plain, example(spec))
         result = await servers.call(ToolCall("c1", spec.name, arguments), sys.stderr.write)
         sys.stderr.write(f"{spec.name}: {result.content}\n")
-        if result.is_error:
-            wrong.append(spec.name)
     state = servers.states()[0]
     sys.stderr.write(f"{state.phase}: {state.detail}\n")
-    return not wrong and state.phase == "ready"
+    return state.phase == "ready"
 
 
 async def main(url: str) -> int:
-    """Use the server at this address; 1 where something was refused."""
+    """Use the server at this address; 1 where it is not connected at the end."""
     person = Person()
     oauth = os.environ.get("MCP_CONFORMANCE_SCENARIO", "").startswith("auth/")
     with tempfile.TemporaryDirectory() as folder:
