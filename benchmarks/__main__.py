@@ -18,6 +18,7 @@ from benchmarks import (
     document,
     journal,
     parsing,
+    servers,
     startup,
     switching,
     task,
@@ -47,6 +48,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "switching": switching.switching,
     "weight": clouds.memory,
     "parsing": parsing.parsing,
+    "servers": servers.servers,
 }
 BOTH_SIDES = ("request", "steps", "long", "memory", "front")
 

@@ -34,7 +34,7 @@ def prompt(bench: Bench) -> list[Row]:
     """CPU of all processes when the prompt is on the screen, beside ``import asyncio``; and the time it takes."""
     command = product_command(bench)
     argv, env = command.argv, {**command.env, "COLUMNS": "80", "LINES": "24"}
-    seen = [_until_prompt(argv, str(command.cwd), env) for _ in range(bench.best_of + 1)]
+    seen = [until_prompt(argv, str(command.cwd), env) for _ in range(bench.best_of + 1)]
     floor = bare_python(bench, "import asyncio")
     floor_runs = [Running(floor).wait() for _ in range(bench.best_of + 1)]
     distribution = sys.base_prefix == "/usr"
@@ -57,7 +57,8 @@ class Spent:
     wall: float
 
 
-def _until_prompt(argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> Spent:
+def until_prompt(argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> Spent:
+    """What one start took."""
     started = time.monotonic_ns()
     pid, terminal = os.forkpty()
     if pid == 0:
