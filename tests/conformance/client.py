@@ -42,6 +42,11 @@ class Person:
             await browser.get(address)
 
 
+def show(text: str) -> None:
+    """What a running tool tells."""
+    sys.stderr.write(text)
+
+
 def example(spec: ToolSpec) -> dict[str, Any]:
     """Arguments that fit the tool's schema."""
     properties: dict[str, Any] = spec.parameters.get("properties", {})
@@ -59,7 +64,7 @@ async def use(servers: McpServers) -> bool:
     for spec in await servers.specs():
         plain = spec.name.partition("__")[2]
         arguments = wanted.get(plain, example(spec))
-        result = await servers.call(ToolCall("c1", spec.name, arguments), sys.stderr.write)
+        result = await servers.call(ToolCall("c1", spec.name, arguments), show)
         sys.stderr.write(f"{spec.name}: {result.content}\n")
     state = servers.states()[0]
     sys.stderr.write(f"{state.phase}: {state.detail}\n")
