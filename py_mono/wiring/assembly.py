@@ -30,6 +30,9 @@ from py_mono.wiring.gate import LateGate
 from py_mono.wiring.providers import MadeProviders, bound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
     from py_mono.config import Settings
     from py_mono.mcp_integration.hub import McpServers
     from py_mono.ui.mcp import Mcp
@@ -53,10 +56,7 @@ def make_app(
     mcp: "Mcp | None" = None,
     one_shot: bool = False,
 ) -> App:
-    """What one session needs: the agent round its ports, and what a person acts on.
-
-    The servers of ``mcp`` have late tools; who asks in ``one_shot`` has no second turn for them, and waits for those never seen.
-    """
+    """What one session needs: the agent round its ports, and what a person acts on; ``one_shot`` as in ``_agent``."""
     gate = LateGate(settings, sandbox.profile, notices)
     gate.servers, servers = (mcp.servers, mcp.hub) if mcp is not None else ((), None)
     review: LateReview | None = load("py_mono.ui.review:LateReview")() if settings.review else None
@@ -76,9 +76,7 @@ def make_app(
         learn=redact.add,
         keys=keys,
         covered=lambda: sandbox.covers_keys,
-        uncovered=sandbox.uncovered
-        if mcp is None
-        else partial(load("py_mono.wiring.programs:uncovered"), sandbox, mcp.programs),
+        uncovered=_uncovered(sandbox, mcp),
         mcp=mcp,
         environment=settings.environment,
         history_file=os.path.join(settings.folders.state, "input_history"),
@@ -95,6 +93,13 @@ def make_app(
     )
 
 
+def _uncovered(sandbox: WorkerSandbox, mcp: "Mcp | None") -> "Callable[[], AbstractAsyncContextManager[None]]":
+    """Within it no tool runs, nor a server's program that does not cover the keys."""
+    if mcp is None:
+        return sandbox.uncovered
+    return partial(load("py_mono.wiring.programs:uncovered"), sandbox, mcp.programs)
+
+
 def _agent(
     settings: "Settings",
     sandbox: WorkerSandbox,
@@ -107,6 +112,7 @@ def _agent(
     servers: "McpServers | None",
     one_shot: bool,
 ) -> Agent:
+    """``one_shot``: who asks has no second turn for late tools, and waits for those of servers never seen."""
     return Agent(
         provider=provider,
         sandbox=sandbox,
