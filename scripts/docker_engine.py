@@ -26,10 +26,6 @@ _POOL = "198.19.0"
 """Addresses for benchmarks of networks (RFC 2544): nobody's, so neither the machine's nor its resolver's."""
 
 
-METADATA = "169.254.169.254"
-"""Where a cloud's machine finds its credentials; in here it is this engine's host, so that a test can answer there."""
-
-
 def machine_lacks() -> str:
     """What keeps this machine from running an engine; empty where nothing does. Programs are not looked for."""
     if os.geteuid() != 0:
@@ -131,7 +127,6 @@ def _network(name: str, child: "subprocess.Popen[bytes]") -> Iterator[None]:
         _run("ip", "addr", "add", f"{ours}/30", "dev", name)
         _run("ip", "link", "set", name, "up")
         _run(*inside, "link", "set", "lo", "up")
-        _run(*inside, "addr", "add", f"{METADATA}/32", "dev", "lo")
         _run(*inside, "addr", "add", f"{theirs}/30", "dev", "eth0")
         _run(*inside, "link", "set", "eth0", "up")
         _run(*inside, "route", "add", "default", "via", ours)

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == [_INSIDE]:
         name, folder, waiting = arguments[1:]
         with docker_engine.engine(name, Path(folder), int(waiting)) as address:
-            os.environ["DOCKER_HOST"] = address
+            os.environ.update(DOCKER_HOST=address, OWN_ENGINE="1")
             return run_tests()
     running = docker_engine.answers()
     lacks = "" if running else docker_engine.machine_lacks()

@@ -18,7 +18,7 @@ from tests.attacks.kit import NUMBERS, call
 
 FINDINGS: dict[str, str] = {}
 SECRET = sys.argv[1].encode()
-MODEL_PORT, OTHER_PORT = sys.argv[2:4]
+HOST, MODEL_PORT, OTHER_PORT = sys.argv[2:5]
 BLOCKED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS, errno.ENOENT}
 
 
@@ -58,6 +58,7 @@ attack("the datetime server", lambda: reach("datetime-mcp", 50051), UNREACHABLE)
 attack("the metadata address", lambda: reach("169.254.169.254", 80), UNREACHABLE)
 attack("the model's port of the host", lambda: reach("host.docker.internal", int(MODEL_PORT)), UNREACHABLE)
 attack("another port of the host", lambda: reach("host.docker.internal", int(OTHER_PORT)), UNREACHABLE)
+attack("the host by its address", lambda: reach(HOST, int(OTHER_PORT)), UNREACHABLE)
 attack("names of the world", lambda: socket.getaddrinfo("deb.debian.org", 80))
 attack("a raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
 attack("a packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), {*BLOCKED, errno.EAFNOSUPPORT})
@@ -86,19 +87,54 @@ def secrets_of_processes() -> list[str]:
     return found
 
 
-def processes() -> list[str]:
-    names = []
+def processes() -> dict[int, str]:
+    names = {}
     for path in glob.glob("/proc/[0-9]*/comm"):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                names.append(file.read().strip())
+                names[int(path.split("/")[2])] = file.read().strip()
         except OSError:
             continue
     return names
 
 
-attack("the host's processes", lambda: nothing_found(sorted({"dockerd", "containerd", "systemd"} & set(processes()))))
-attack("the agent's process", lambda: nothing_found(sorted({"py-mono", "tini"} & set(processes()))))
+AGENTS = [pid for pid, name in processes().items() if name in {"py-mono", "tini"}]
+"""Names are seen where there are no process namespaces within a container; nothing more is."""
+
+
+def opened(name: str, pid: int) -> str:
+    with open(f"/proc/{pid}/{name}", "rb"):
+        return name
+
+
+def listed(name: str, pid: int) -> list[str]:
+    return os.listdir(f"/proc/{pid}/{name}")
+
+
+def of_the_agent(ask: Callable[[int], object]) -> object:
+    """What one of the agent's processes lets out."""
+    error: OSError = PermissionError(errno.EACCES, "no such process is seen")
+    for pid in AGENTS:
+        try:
+            return ask(pid)
+        except OSError as refused:
+            error = refused
+    raise error
+
+
+attack(
+    "the host's processes",
+    lambda: nothing_found(sorted({"dockerd", "containerd", "systemd"} & set(processes().values()))),
+)
+attack("a signal to the agent", lambda: of_the_agent(lambda pid: os.kill(pid, 0)))
+attack(
+    "the agent's limits",
+    lambda: of_the_agent(lambda pid: call("prlimit64", pid, 7, None, ctypes.create_string_buffer(16))),
+)
+for name in ("environ", "mem", "maps"):
+    attack(f"the agent's {name}", partial(of_the_agent, partial(opened, name)))
+for name in ("fd", "root/", "cwd/"):
+    attack(f"the agent's {name}", partial(of_the_agent, partial(listed, name)))
 attack("the master key in an environment", lambda: nothing_found(secrets_of_processes()))
 attack("the master key as a file", lambda: nothing_found(SECRET in first_bytes("/run/secrets/llm_master_key").encode()))
 attack(
