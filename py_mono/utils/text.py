@@ -11,18 +11,19 @@ _HOLD = 65_536  # characters of an unfinished escape sequence or line that are h
 _SEQUENCE = re.compile(
     r"""
     (?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]                            # CSI: colours, cursor
-    | (?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)       # OSC: titles, links, clipboard
-    | (?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)  # DCS, SOS, PM, APC
+    | (?:\x1b\]|\x9d)[^\x07\x1b\x80-\x9f]*+(?:\x07|\x1b\\|\x9c)      # OSC: titles, links, clipboard
+    | (?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x80-\x9f]*+(?:\x1b\\|\x9c)  # DCS, SOS, PM, APC
     | \x1b[ -/]*[0-Z\\^-~]                                      # two and three characters; never an opener alone
     | [\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]                     # any other control, openers without an end included
     """,
     re.VERBOSE,
 )
+"""No string holds C1 controls (ECMA-48, 5.6), and so no character of a text is looked at for one opener after the other."""
 _OPEN = re.compile(
     r"""
     (?:\x1b\[|\x9b)[0-?]*[ -/]*\Z
-    | (?:\x1b\]|\x9d)[^\x07\x1b\x9c]*\x1b?\Z
-    | (?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*\x1b?\Z
+    | (?:\x1b\]|\x9d)[^\x07\x1b\x80-\x9f]*+\x1b?\Z
+    | (?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x80-\x9f]*+\x1b?\Z
     | \x1b[ -/]*\Z
     """,
     re.VERBOSE,
@@ -53,9 +54,15 @@ def settle_line(line: str) -> str:
     """One line as it stands on the screen at last: what was overwritten by a carriage return or backspace is gone."""
     if "\r" in line:
         line = next((piece for piece in reversed(line.split("\r")) if piece), "")
-    while "\b" in line:
-        line = re.sub(r"[^\b]\x08|^\x08+", "", line)
-    return line
+    if "\b" not in line:
+        return line
+    first, *others = line.split("\b")
+    kept = list(first)
+    for piece in others:
+        if kept:
+            kept.pop()
+        kept += piece
+    return "".join(kept)
 
 
 def plain(text: str) -> str:

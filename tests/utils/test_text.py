@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder, clip, plain, strip_escapes
+from py_mono.utils.text import HeadTail, LineSettler, TerminalDecoder, clip, plain, settle_line, strip_escapes
 
 HOSTILE = st.text(alphabet="\x1b[]PX^_\\\x07\x90\x9b\x9c\x9d\x9f;?0mHKab\n\r\b é", max_size=60)
 
@@ -77,3 +77,22 @@ def test_head_and_tail_hold_what_fits_and_count_the_rest(pieces: list[str], limi
 def test_a_short_text_is_not_clipped() -> None:
     assert clip("abc", 3) == "abc"
     assert clip("abcdef", 3) == "a\n[… 3 characters, 0 lines left out …]\nef"
+
+
+@given(st.text("ab\b", max_size=60))
+def test_each_backspace_takes_what_stands_before_it(line: str) -> None:
+    left = line
+    while "\b" in left:
+        left = re.sub(r"[^\b]\x08|^\x08+", "", left)
+    assert settle_line(line) == left
+
+
+@pytest.mark.parametrize("piece", ["a\b", "\b", "\x9d", "\x90a", "\x1b]", "\x9d\x1bP", "\x9b0", "\x1b "])
+def test_a_flood_is_read_once_not_once_for_each_of_its_characters(piece: str) -> None:
+    """Half a million of them: what looked at the rest of the text for each one did not end within this test's time."""
+    flood = piece * 500_000
+    assert not re.search(r"[\x00-\x07\x1b\x7f-\x9f]", plain(flood))
+    assert plain("a" * 300_000 + "\b" * 300_000) == ""
+    decoder = TerminalDecoder()
+    decoded = decoder.feed(flood.encode()) + decoder.feed(b"", final=True)
+    assert not re.search(r"[\x00-\x07\x1b\x7f-\x9f]", decoded)
