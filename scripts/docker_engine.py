@@ -76,21 +76,25 @@ def run_inside(command: Sequence[str]) -> int:
                 *("--propagation", "slave", *command, name, str(folder), str(waiting)),
             ],
             pass_fds=[waiting],
+            start_new_session=True,
         )
         os.close(waiting)
         undo.callback(_end, child)
         undo.enter_context(_network(name, child))
         os.write(go, b"\n")
-        return _patiently(child)
+        return patiently(child)
 
 
-def _patiently(child: "subprocess.Popen[bytes]") -> int:
-    """Wait for a child that cleans up after Ctrl-C, which it got as well."""
+def patiently(child: "subprocess.Popen[bytes]") -> int:
+    """Wait for a child that leads a session; being interrupted is passed on once, for it has much to take down."""
+    told = False
     while True:
         try:
             return child.wait()
         except KeyboardInterrupt:
-            print("ending; what was started is taken down", file=sys.stderr)
+            if not told:
+                told = True
+                os.killpg(child.pid, signal.SIGINT)
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == [_INSIDE]:
         name, folder, waiting = arguments[1:]
         with docker_engine.engine(name, Path(folder), int(waiting)) as address:
-            os.environ.update(DOCKER_HOST=address, OWN_ENGINE="1")
+            os.environ.update(DOCKER_HOST=address, OWN_ENGINE="1", TMPDIR=folder)
             return run_tests()
     running = docker_engine.answers()
     lacks = "" if running else docker_engine.machine_lacks()
@@ -81,12 +81,9 @@ def run_tests() -> int:
             ],
             cwd=docker_base.ROOT,
             env={**os.environ, "BASE_IMAGE": base},
+            start_new_session=True,
         )
-        while True:
-            try:
-                return tests.wait()
-            except KeyboardInterrupt:  # it takes down what it started, and ends
-                tests.send_signal(signal.SIGINT)
+        return docker_engine.patiently(tests)
     finally:
         # Layers of a build stage have no name; what somebody uses is not removed without force.
         for image in [name, *sorted(_images() - before)]:

@@ -51,7 +51,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.project = f"pymonotest{secrets.token_hex(3)}"
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.project}-", dir="/var/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.project}-", dir=os.environ.get("TMPDIR", "/var/tmp")))
         self.folder.chmod(0o755)
         self._compose = compose_command()
         names = {service: {"image": self.image(service)} for service in (AGENT, DATETIME)}
