@@ -22,6 +22,8 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _STEADY_S = 10.0
 """A connection that lasted so long was a good one: the next wait is short again."""
+_BACK_S = 10.0
+"""So long is waited for one that was there before: it is being started again, or it stays away."""
 _MOST_STARTS = 5
 """So often a program is started that ends at once, or never answers; then not before the person asks."""
 _DEBOUNCE_S = 0.3
@@ -111,10 +113,11 @@ class Supervisor:
         await self._moved.wait()
 
     async def connection(self) -> Link:
-        """The connection, once there is one; raises Told where there is none within ``connect_s``."""
+        """The connection, once there is one; raises Told where there is none within ``connect_s``, or sooner."""
         attempts, hurried = self._attempts, False
+        limit_s = min(self.server.connect_s, _BACK_S) if self._was_ready else self.server.connect_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.server.connect_s):
+            async with asyncio.timeout(limit_s):
                 while True:
                     if self._link is not None and not self._link.lost.is_set():
                         return self._link

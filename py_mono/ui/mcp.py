@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from py_mono.mcp_integration.state import ServerState
     from py_mono.sandbox.program import Programs
 
-PROJECT_FILE = ".mcp.json"
 KIND = "mcp"
 """Of consents: a server of the workspace's file, by its name, to the entry as it is written."""
 

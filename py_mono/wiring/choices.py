@@ -1,5 +1,6 @@
 """From settings to the session, the provider and what must stay secret."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.ui.arguments import Arguments
 
+PROJECT_SERVERS = ".mcp.json"
+OWN_SERVERS = "mcp.json"
+"""The files that name MCP servers: in the workspace, and in the configuration folder."""
 _DEFAULTS = OllamaSettings()
 
 
@@ -65,6 +69,14 @@ def provider_settings(
         script=settings.script,
         replies=replies,
     )
+
+
+def names_servers(settings: "Settings") -> bool:
+    """Whether MCP servers may be configured: two looks at the disk, and nothing loaded."""
+    own = os.path.join(settings.folders.config, OWN_SERVERS)
+    project = os.path.join(settings.workspace, PROJECT_SERVERS)
+    named = settings.mcp_config or settings.environment.get("DATETIME_MCP_URL")
+    return bool(named) or os.path.lexists(own) or os.path.lexists(project)
 
 
 def key_manager(settings: "Settings", redact: Redactor) -> KeyManager:

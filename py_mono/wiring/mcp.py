@@ -5,9 +5,10 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from py_mono.ui.mcp import PROJECT_FILE, Mcp, Trust
+from py_mono.ui.mcp import Mcp, Trust
 from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
+from py_mono.wiring.choices import OWN_SERVERS, PROJECT_SERVERS
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -17,16 +18,7 @@ if TYPE_CHECKING:
     from py_mono.mcp_integration.servers import Configured
     from py_mono.security.redact import Redactor
 
-FILE = "mcp.json"
 _MASTER = "LLM_MASTER_KEY"
-
-
-def is_configured(settings: "Settings") -> bool:
-    """Whether any server may be: two looks at the disk, and nothing loaded."""
-    return bool(settings.mcp_config or settings.environment.get("DATETIME_MCP_URL")) or any(
-        os.path.lexists(path)
-        for path in (os.path.join(settings.workspace, PROJECT_FILE), os.path.join(settings.folders.config, FILE))
-    )
 
 
 def configured(settings: "Settings", trust: Trust) -> "Configured":
@@ -38,8 +30,8 @@ def configured(settings: "Settings", trust: Trust) -> "Configured":
     source = load("py_mono.mcp_integration.servers:Source")
     sources = [source(settings.mcp_config, "flag")] if settings.mcp_config else []
     if settings.workspace:
-        sources.append(source(os.path.join(settings.workspace, PROJECT_FILE), "project"))
-    sources.append(source(os.path.join(settings.folders.config, FILE), "user"))
+        sources.append(source(os.path.join(settings.workspace, PROJECT_SERVERS), "project"))
+    sources.append(source(os.path.join(settings.folders.config, OWN_SERVERS), "user"))
     found: Configured = load("py_mono.mcp_integration.servers:read_servers")(
         sources,
         partial(_lookup, settings),
@@ -49,16 +41,12 @@ def configured(settings: "Settings", trust: Trust) -> "Configured":
     return found
 
 
-def make_mcp(
-    settings: "Settings", redact: "Redactor", notice: Callable[[str], None], *, at_terminal: bool
-) -> Mcp | None:
-    """The servers of a session; None where none is configured. ``at_terminal``: a person can log in to one with a browser.
+def make_mcp(settings: "Settings", redact: "Redactor", notice: Callable[[str], None], *, at_terminal: bool) -> Mcp:
+    """The servers of a session. ``at_terminal``: a person can log in to one with a browser.
 
     Raises:
         ConfigError: What the command line names cannot be read.
     """
-    if not is_configured(settings):
-        return None
     trust = Trust(settings.folders.state, settings.workspace)
     found = configured(settings, trust)
     programs, program = load("py_mono.wiring.programs:make_programs")(settings)
@@ -79,7 +67,9 @@ def make_mcp(
     if waiting := made.untrusted():
         names = ", ".join(server.name for server in waiting)
         how = "/mcp trust" if at_terminal else "py-mono mcp trust"
-        notice(f"{PROJECT_FILE} of this workspace names MCP servers that nobody agreed to ({names}): {how} shows them")
+        notice(
+            f"{PROJECT_SERVERS} of this workspace names MCP servers that nobody agreed to ({names}): {how} shows them"
+        )
     return made
 
 

@@ -16,7 +16,7 @@ from py_mono.ui.signals import Signals, guarded
 from py_mono.ui.terminal import Screen
 from py_mono.utils.stdout import lost
 from py_mono.utils.version import VERSION
-from py_mono.wiring.choices import redactor
+from py_mono.wiring.choices import names_servers, redactor
 from py_mono.wiring.leaving import leave
 from py_mono.wiring.mcp import make_mcp
 
@@ -35,7 +35,9 @@ def mcp(arguments: "Arguments", settings: "Settings") -> NoReturn:
     redact = redactor(settings)
     screen = Screen(sys.stdout, settings.environment, redact=redact)
     notices: list[str] = []
-    made = make_mcp(settings, redact, notices.append, at_terminal=sys.stdin.isatty())
+    made = (
+        make_mcp(settings, redact, notices.append, at_terminal=sys.stdin.isatty()) if names_servers(settings) else None
+    )
     chosen = _chosen(made, arguments.name)
     if arguments.action == "list":
         leave(_list(screen, made, redact, as_json=arguments.json))
