@@ -46,7 +46,7 @@ class Command(NamedTuple):
 async def _help(_: "App", __: str) -> str:
     rows = [(f"{command.name} {command.arguments}".rstrip(), command.help) for command in COMMANDS] + [*_TYPED]
     width = max(len(left) for left, _ in rows)
-    return "\n".join([*(f"{left:{width}}  {right}" for left, right in rows), "", *_KEYS])
+    return "\n".join([*(f"{left:{width}}  {right}" for left, right in rows), *_KEYS])
 
 
 async def _clear(app: "App", _: str) -> str:
@@ -155,7 +155,7 @@ COMMANDS = (
     Command("/diff", "[TURN]", "what a turn did to the files", _diff, _turns),
     Command("/jobs", "[[kill] ID]", "commands in the background: list, output, end", jobs, jobs_choices),
     Command("/approvals", "[forget N]", "what you agreed to for this workspace", approvals, approvals_choices),
-    Command("/mcp", "[NAME]", "MCP servers: how they stand; trust, reconnect, prompt, read", _mcp, _mcp_choices),
+    Command("/mcp", "[NAME]", "MCP servers: also trust, reconnect, prompt, read", _mcp, _mcp_choices),
     Command("/key", "PROVIDER [KEY]", "store a key; list, remove PROVIDER, rotate, help", _key, _key_choices),
     Command("/providers", "", "who answers, who else could, and whether each is ready", providers),
     Command("/provider", "NAME [MODEL]", "have another one answer from here on", provider, provider_choices),

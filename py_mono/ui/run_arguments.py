@@ -141,7 +141,11 @@ def _add_keeping(parser: Parser) -> None:
     parser.add_argument("--review", action="store_true", help="see what a turn changed before it is kept")
     parser.add_argument("--dry-run", action="store_true", help="work on a copy, show the diff, keep nothing")
     parser.add_argument(
-        "--allow", metavar="WHAT", action="append", default=[], help="what -p may do unasked: install,network,outside"
+        "--allow",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help=f"what -p may do unasked: {','.join(ALLOWABLE)}",
     )
     parser.add_argument(
         "--tools",

@@ -314,6 +314,7 @@ class FakeApp:
         self.signals = signals or Signals()
         self.gate = FakeGate(self.workspace)
         self.review = None
+        self.mcp = None
         self.dry_run = False
         self.version = "0"
         self.environment = dict(os.environ)

@@ -5,15 +5,16 @@
 #    source ~/.local/share/bash_completion/py-mono
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_py_mono_subparsers=(tool sessions key demo debug doctor)
+_shtab_py_mono_subparsers=(tool sessions key demo debug doctor mcp)
 
-_shtab_py_mono_tool_option_strings=(-h --help --json --session -C --cwd --add-dir --network --sandbox)
+_shtab_py_mono_tool_option_strings=(-h --help --json --session -C --cwd --add-dir --network --mcp-config --sandbox)
 _shtab_py_mono_sessions_option_strings=(-h --help -C --cwd)
 _shtab_py_mono_key_option_strings=(-h --help -C --cwd)
 _shtab_py_mono_demo_option_strings=(-h --help --sandbox)
 _shtab_py_mono_debug_option_strings=(-h --help --format --tools)
-_shtab_py_mono_doctor_option_strings=(-h --help --json --provider -m --model -C --cwd --add-dir --network --sandbox)
-_shtab_py_mono_option_strings=(-h --help -p --print --output-format --json -c --continue -r --resume --fork --no-session --provider -m --model --max-steps --max-tokens --max-budget-usd --review --dry-run --allow --tools -C --cwd --add-dir --network --sandbox --completion --version)
+_shtab_py_mono_doctor_option_strings=(-h --help --json --provider -m --model -C --cwd --add-dir --network --mcp-config --sandbox)
+_shtab_py_mono_mcp_option_strings=(-h --help --json -C --cwd --mcp-config --sandbox)
+_shtab_py_mono_option_strings=(-h --help -p --print --output-format --json -c --continue -r --resume --fork --no-session --provider -m --model --max-steps --max-tokens --max-budget-usd --review --dry-run --allow --tools -C --cwd --add-dir --network --mcp-config --sandbox --completion --version)
 
 _shtab_py_mono_tool__C_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_tool___cwd_COMPGEN=_shtab_compgen_dirs
@@ -28,6 +29,9 @@ _shtab_py_mono_debug___tools_COMPGEN=_shtab_compgen_files
 _shtab_py_mono_doctor__C_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_doctor___cwd_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono_doctor___add_dir_COMPGEN=_shtab_compgen_dirs
+_shtab_py_mono_mcp_pos_1_COMPGEN=_py_mono_sessions
+_shtab_py_mono_mcp__C_COMPGEN=_shtab_compgen_dirs
+_shtab_py_mono_mcp___cwd_COMPGEN=_shtab_compgen_dirs
 _shtab_py_mono__r_COMPGEN=_py_mono_sessions
 _shtab_py_mono___resume_COMPGEN=_py_mono_sessions
 _shtab_py_mono___fork_COMPGEN=_py_mono_sessions
@@ -46,10 +50,12 @@ _shtab_py_mono_debug_pos_0_choices=(parse-tool-calls)
 _shtab_py_mono_debug___format_choices=(auto apertus cohere deepseek gemma glm granite harmony hermes internlm invoke json kimi lfm2 llama minimax mistral nemotron phi pythonic qwen react seed tool_use)
 _shtab_py_mono_doctor___network_choices=(on off)
 _shtab_py_mono_doctor___sandbox_choices=(auto bubblewrap container off)
-_shtab_py_mono_pos_0_choices=(tool sessions key demo debug doctor)
+_shtab_py_mono_mcp_pos_0_choices=(list test trust)
+_shtab_py_mono_mcp___sandbox_choices=(auto bubblewrap container off)
+_shtab_py_mono_pos_0_choices=(tool sessions key demo debug doctor mcp)
 _shtab_py_mono___output_format_choices=(text json stream-json)
 _shtab_py_mono___provider_choices=(ollama litellm groq openai anthropic gemini openrouter scripted replay)
-_shtab_py_mono___allow_choices=(install network outside)
+_shtab_py_mono___allow_choices=(install mcp network outside)
 _shtab_py_mono___tools_choices=(auto ask off)
 _shtab_py_mono___network_choices=(on off)
 _shtab_py_mono___sandbox_choices=(auto bubblewrap container off)
@@ -70,6 +76,9 @@ _shtab_py_mono_debug___help_nargs=0
 _shtab_py_mono_doctor__h_nargs=0
 _shtab_py_mono_doctor___help_nargs=0
 _shtab_py_mono_doctor___json_nargs=0
+_shtab_py_mono_mcp__h_nargs=0
+_shtab_py_mono_mcp___help_nargs=0
+_shtab_py_mono_mcp___json_nargs=0
 _shtab_py_mono_pos_0_nargs=A...
 _shtab_py_mono__h_nargs=0
 _shtab_py_mono___help_nargs=0

@@ -62,8 +62,8 @@ function _shtab_py_mono_using
   test "$_shtab_py_mono_cmdpath" = "$argv"
 end
 
-set -g _shtab_py_mono_commands tool sessions key demo debug doctor
-set -g _shtab_py_mono_opts_with_value --add-dir --allow --completion --cwd --fork --format --max-budget-usd --max-steps --max-tokens --model --network --output-format --provider --resume --sandbox --tools -C -m -r
+set -g _shtab_py_mono_commands tool sessions key demo debug doctor mcp
+set -g _shtab_py_mono_opts_with_value --add-dir --allow --completion --cwd --fork --format --max-budget-usd --max-steps --max-tokens --mcp-config --model --network --output-format --provider --resume --sandbox --tools -C -m -r
 
 complete -c py-mono -e
 complete -c py-mono -f
@@ -83,11 +83,12 @@ complete -c py-mono -n _shtab_py_mono_using -l max-tokens -x -d 'tokens a turn m
 complete -c py-mono -n _shtab_py_mono_using -l max-budget-usd -x -d 'US dollars a turn may cost, where the price is known'
 complete -c py-mono -n _shtab_py_mono_using -l review -d 'see what a turn changed before it is kept'
 complete -c py-mono -n _shtab_py_mono_using -l dry-run -d 'work on a copy, show the diff, keep nothing'
-complete -c py-mono -n _shtab_py_mono_using -l allow -xka "install network outside" -d 'what -p may do unasked: install,network,outside'
+complete -c py-mono -n _shtab_py_mono_using -l allow -xka "install mcp network outside" -d 'what -p may do unasked: install,mcp,network,outside'
 complete -c py-mono -n _shtab_py_mono_using -l tools -xka "auto ask off" -d 'ask before each change, or no tools (default: auto)'
 complete -c py-mono -n _shtab_py_mono_using -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
 complete -c py-mono -n _shtab_py_mono_using -l add-dir -xka "(__fish_complete_directories)" -d 'one more folder tools may use; repeatable'
 complete -c py-mono -n _shtab_py_mono_using -l network -xka "on off" -d 'whether tools reach the network (default: off)'
+complete -c py-mono -n _shtab_py_mono_using -l mcp-config -x -d 'a file that names MCP servers (mcpServers), yours'
 complete -c py-mono -n _shtab_py_mono_using -l sandbox -xka "auto bubblewrap container off" -d 'how tools are confined (default: auto, the strongest lock there is)'
 complete -c py-mono -n _shtab_py_mono_using -l completion -xka "bash zsh fish" -d 'print what completes this command in that shell'
 complete -c py-mono -n _shtab_py_mono_using -l version -d 'show program'"'"'s version number and exit'
@@ -98,6 +99,7 @@ complete -c py-mono -n '_shtab_py_mono_using tool' -l session -d 'answer JSON li
 complete -c py-mono -n '_shtab_py_mono_using tool' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
 complete -c py-mono -n '_shtab_py_mono_using tool' -l add-dir -xka "(__fish_complete_directories)" -d 'one more folder tools may use; repeatable'
 complete -c py-mono -n '_shtab_py_mono_using tool' -l network -xka "on off" -d 'whether tools reach the network (default: off)'
+complete -c py-mono -n '_shtab_py_mono_using tool' -l mcp-config -x -d 'a file that names MCP servers (mcpServers), yours'
 complete -c py-mono -n '_shtab_py_mono_using tool' -l sandbox -xka "auto bubblewrap container off" -d 'how tools are confined (default: auto, the strongest lock there is)'
 complete -c py-mono -n '_shtab_py_mono_using tool; and test $_shtab_py_mono_npos -eq 0' -ka "list list_files read_file write_file edit_file grep shell" -d 'list, or the tool'"'"'s name and its arguments as JSON'
 complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a sessions -d 'The recorded sessions: of all workspaces, or with -C of one.'
@@ -127,5 +129,14 @@ complete -c py-mono -n '_shtab_py_mono_using doctor' -s m -l model -x -d 'look f
 complete -c py-mono -n '_shtab_py_mono_using doctor' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -l add-dir -xka "(__fish_complete_directories)" -d 'one more folder tools may use; repeatable'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -l network -xka "on off" -d 'whether tools reach the network (default: off)'
+complete -c py-mono -n '_shtab_py_mono_using doctor' -l mcp-config -x -d 'a file that names MCP servers (mcpServers), yours'
 complete -c py-mono -n '_shtab_py_mono_using doctor' -l sandbox -xka "auto bubblewrap container off" -d 'how tools are confined (default: auto, the strongest lock there is)'
+complete -c py-mono -n '_shtab_py_mono_using; and test $_shtab_py_mono_npos -eq 0' -a mcp -d 'MCP servers: which there are; connect, and list their tools; agree to those of the workspace'"'"'s .mcp.json.'
+complete -c py-mono -n '_shtab_py_mono_using mcp' -s h -l help -d 'show this help message and exit'
+complete -c py-mono -n '_shtab_py_mono_using mcp' -l json -d 'with list: for programs'
+complete -c py-mono -n '_shtab_py_mono_using mcp' -s C -l cwd -xka "(__fish_complete_directories)" -d 'the workspace (default: the current folder)'
+complete -c py-mono -n '_shtab_py_mono_using mcp' -l mcp-config -x -d 'a file that names MCP servers (mcpServers), yours'
+complete -c py-mono -n '_shtab_py_mono_using mcp' -l sandbox -xka "auto bubblewrap container off" -d 'how tools are confined (default: auto, the strongest lock there is)'
+complete -c py-mono -n '_shtab_py_mono_using mcp; and test $_shtab_py_mono_npos -eq 0' -ka "list test trust" -d action
+complete -c py-mono -n '_shtab_py_mono_using mcp; and test $_shtab_py_mono_npos -eq 1' -ka "(_py_mono_sessions)" -d 'one of them (default: all)'
 complete -c py-coding-agent -w py-mono
