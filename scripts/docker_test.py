@@ -25,6 +25,7 @@ _INSIDE = "--inside"
 
 def main(arguments: list[str]) -> int:
     """Entry point."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     if arguments[:1] == [_INSIDE]:
