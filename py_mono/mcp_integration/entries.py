@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from py_mono.mcp_integration.server import CALL_S, Origin, Server
+from py_mono.mcp_integration.shown import SECRET
 from py_mono.mcp_integration.words import line
 from py_mono.utils.digests import blake2b
 
@@ -40,6 +41,8 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A field name is a token: RFC 9110, section 5.1."""
 _MILLISECONDS = 1_000
 _LONGEST_S = 3_600.0
+_LARGEST = 16_384
+"""Characters of an entry: a person has to read what they agree to."""
 
 
 class EntryError(ValueError):
@@ -56,6 +59,7 @@ def read_entry(name: str, entry: object, origin: Origin, lookup: Lookup) -> tupl
         raise EntryError("a name has 1 to 32 letters, digits, - and _")
     if not isinstance(entry, dict):
         raise EntryError('it is no object, such as {"url": "http://localhost:8000/mcp"}')
+    digest = _digest(entry)
     given: dict[str, Any] = {_ALIASES.get(str(key), str(key)): value for key, value in entry.items()}
     odd = [f"{line(key, 40)!r} is not known, and passed over" for key in given if key not in KEYS]
     if _flag(given, "disabled"):
@@ -65,11 +69,12 @@ def read_entry(name: str, entry: object, origin: Origin, lookup: Lookup) -> tupl
     made = Server(
         name=name,
         origin=origin,
-        digest=digest_of(entry),
+        digest=digest,
         timeout_s=_seconds(given.get("timeout")),
         always_allow=_words(given, "alwaysAllow", str),
         **(_program(given, fill) if kind == "stdio" else _address(given, fill)),
         variables=tuple(sorted(fill.used)),
+        secrets=tuple(sorted(fill.secrets)),
     )
     if fill.missing:
         what = ", ".join(sorted(fill.missing))
@@ -81,10 +86,15 @@ def read_entry(name: str, entry: object, origin: Origin, lookup: Lookup) -> tupl
     return made, odd
 
 
-def digest_of(entry: Mapping[str, Any]) -> str:
-    """What a consent is bound to: BLAKE2b-128, hex, over the entry as it is written, its keys sorted."""
-    whole = json.dumps(entry, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return blake2b(whole, digest_size=16).hexdigest()
+def _digest(entry: Mapping[str, Any]) -> str:
+    """BLAKE2b-128, hex, over the entry as it is written, its keys sorted. Raises EntryError."""
+    try:
+        whole = json.dumps(entry, sort_keys=True)
+    except RecursionError as error:
+        raise EntryError("it is nested too deeply") from error
+    if len(whole) > _LARGEST:
+        raise EntryError(f"it is longer than {_LARGEST:,} characters")
+    return blake2b(whole.encode(), digest_size=16).hexdigest()
 
 
 class _Filling:
@@ -94,6 +104,7 @@ class _Filling:
         self._lookup = lookup
         self.used: set[str] = set()
         self.missing: set[str] = set()
+        self.secrets: set[str] = set()
 
     def __call__(self, text: str) -> str:
         return _VARIABLE.sub(self._value, text)
@@ -102,6 +113,7 @@ class _Filling:
         value = self._lookup(match["name"])
         if value is not None:
             self.used.add(match["name"])
+            self.secrets |= {value} if SECRET.search(match["name"]) else set()
             return value
         if match["default"] is None:
             self.missing.add(match["name"])
@@ -114,7 +126,7 @@ def _kind(given: Mapping[str, Any]) -> str:
         raise EntryError(
             'it is of type sse, which MCP gave up in 2025; most of these servers also speak "http", often at /mcp'
         )
-    if said is not None and said not in _STDIO | _HTTP:
+    if said is not None and (not isinstance(said, str) or said not in _STDIO | _HTTP):
         raise EntryError(f"there is no type {line(str(said), 40)!r}; there are stdio and http")
     if has_command == has_url:
         raise EntryError("it should have a command or a url" + (", not both" if has_url else ""))

@@ -32,6 +32,7 @@ class Server(Struct, frozen=True):
         timeout_s: Seconds that a call may take.
         connect_s: Seconds that connecting may take, the start of its program included.
         variables: Names of the environment's variables whose values its entry is given.
+        secrets: Those of these values that no screen shows, for their names say that they are secret.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Server(Struct, frozen=True):
     timeout_s: float = CALL_S
     connect_s: float = 30.0
     variables: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
     @property
     def own(self) -> bool:

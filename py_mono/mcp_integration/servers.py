@@ -1,5 +1,6 @@
 """Which servers there are: ``mcpServers`` as it is written in JSON, read with suspicion."""
 
+import errno
 import json
 import os
 import stat
@@ -35,10 +36,12 @@ class Configured(NamedTuple):
     Attributes:
         servers: In the order of their names' first mention; a name stands there once.
         problems: What was wrong, in words; each cost what it names, and nothing else.
+        hidden: Those that nobody agreed to, and others hide: they would come first, were they agreed to.
     """
 
     servers: tuple[Server, ...]
     problems: tuple[str, ...]
+    hidden: tuple[Server, ...] = ()
 
 
 def read_servers(
@@ -60,22 +63,25 @@ def read_servers(
         ConfigError: A file that the command line names cannot be read, or holds no servers.
     """
     found: dict[str, Server] = {}
+    hidden: list[Server] = []
     problems: list[str] = []
     of_environment = _datetime(datetime_url, problems)
     for source in (*sources, None):
         if of_environment is not None and (source is None or source.origin != "flag"):
-            _add(found, of_environment, trusted)
+            _add(found, hidden, of_environment, trusted)
             of_environment = None
         if source is not None:
             for server in _read_source(source, lookup(source.origin), problems):
-                _add(found, server, trusted)
-    return Configured(tuple(found.values()), tuple(problems))
+                _add(found, hidden, server, trusted)
+    return Configured(tuple(found.values()), tuple(problems), tuple(hidden))
 
 
-def _add(found: dict[str, Server], server: Server, trusted: Callable[[Server], bool]) -> None:
+def _add(found: dict[str, Server], hidden: list[Server], server: Server, trusted: Callable[[Server], bool]) -> None:
     before = found.get(server.name)
-    if before is None or (not trusted(before) and trusted(server)):
-        found[server.name] = server
+    if before is not None and (trusted(before) or not trusted(server)):
+        return
+    hidden += [before] if before is not None else []
+    found[server.name] = server
 
 
 def _datetime(url: str, problems: list[str]) -> Server | None:
@@ -125,11 +131,19 @@ def _read_source(source: Source, lookup: Lookup, problems: list[str]) -> Sequenc
 def _text(source: Source) -> str:
     """The file's text. A repository's must be a file of its own: no link, no pipe. Raises OSError, ValueError."""
     follow = os.O_NOFOLLOW if source.origin == "project" else 0
-    descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | follow)
-    with open(descriptor, "rb") as file:
+    try:
+        descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | follow)
+    except OSError as error:
+        if error.errno == errno.ELOOP and follow:
+            raise ValueError("it is a link") from error
+        raise
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("it is no regular file")
-        data = file.read(_LARGEST + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(_LARGEST + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > _LARGEST:
         raise ValueError(f"it is longer than {_LARGEST:,} bytes")
     try:

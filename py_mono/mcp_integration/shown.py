@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.words import line
 
-_SECRET = re.compile(r"(?i)key|token|secret|passw|auth|credential")
+SECRET = re.compile(r"(?i)key|token|secret|passw|auth|credential")
+"""In a name: its value is not shown."""
 _SHORTEST = 4
 """Characters; shorter values stand in every text."""
 _HIDDEN = "***"
@@ -20,7 +21,7 @@ def where(server: Server) -> str:
     if server.url:
         parts = urlsplit(server.url)
         host = parts.netloc.rpartition("@")[2]
-        return line(f"{parts.scheme}://{host}{parts.path}", _LONGEST)
+        return line(concealing(server)(f"{parts.scheme}://{host}{parts.path}"), _LONGEST)
     words = " ".join(shlex.quote(word) for word in (server.command, *server.args))
     return line(concealing(server)(words), _LONGEST)
 
@@ -36,14 +37,14 @@ def concealing(server: Server) -> Callable[[str], str]:
 
 def _secrets(server: Server) -> list[str]:
     parts = urlsplit(server.url)
-    found = [parts.password or "", parts.query, *(value for _, value in parse_qsl(parts.query))]
+    found = [*server.secrets, parts.password or "", parts.query, *(value for _, value in parse_qsl(parts.query))]
     for value in server.headers.values():
         found += [value, value.partition(" ")[2]]
-    found += [value for name, value in server.env.items() if _SECRET.search(name)]
+    found += [value for name, value in server.env.items() if SECRET.search(name)]
     for before, word in zip(("", *server.args), server.args, strict=False):
         name, given, value = word.partition("=")
-        if given and _SECRET.search(name):
+        if given and SECRET.search(name):
             found.append(value)
-        elif before.startswith("-") and "=" not in before and _SECRET.search(before):
+        elif before.startswith("-") and "=" not in before and SECRET.search(before):
             found.append(word)
     return found

@@ -1,6 +1,7 @@
 """A server's question in the middle of a call, put to the person field by field."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from msgspec import UNSET
@@ -81,6 +82,8 @@ def _value(field: Field, said: str) -> Value | None:
                 value = int(said)
             case "number":
                 value = float(said)
+                if not math.isfinite(value):
+                    return None
             case "one_of":
                 value = _chosen(field, said)
             case "some_of":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from py_mono.protocol.errors import PyMonoError
+from py_mono.ui.commands import is_command
 from py_mono.ui.mcp_lines import NONE, differences, explained, one, table
 
 if TYPE_CHECKING:
@@ -85,27 +86,32 @@ def _trust(app: "App", mcp: "Mcp", name: str) -> str:
     """What there is to agree to, and how; what was shown is what a yes means."""
     mcp.state(name)
     server = next(each for each in mcp.servers if each.name == name)
+    meant = ""
     if not mcp.trust(server):
-        shown = explained(server, workspace=app.workspace)
+        meant = mcp.trust.meant(server)
+        shown = explained(server, mcp.trust.files(server), workspace=app.workspace, confined=mcp.programs.confined)
     elif held := mcp.hub.changed(name):
         shown = differences(name, held)
     else:
         return f"{name} is trusted, and what its tools say has not changed."
-    mcp.shown[name] = shown
+    mcp.shown[name] = shown, meant
     return f"{shown}\nTo agree: /mcp trust {name} yes. Not to be asked again: /mcp trust {name} no."
 
 
 async def _said(app: "App", mcp: "Mcp", name: str, said: str) -> str:
     before = mcp.shown.pop(name, None)
     now = _trust(app, mcp, name)
-    if name not in mcp.shown or mcp.shown[name] != before:
+    if before is None or mcp.shown.get(name) != before:
         return now  # nothing to agree to, or something else than what was shown
     server = next(each for each in mcp.servers if each.name == name)
     del mcp.shown[name]
     try:
         if mcp.trust(server):
             return _agree_to_tools(mcp, name, said)
-        (mcp.trust.agree if said == _YES else mcp.trust.refuse)(server)
+        if said == _YES:
+            mcp.trust.agree(server, before[1])
+        else:
+            mcp.trust.refuse(server)
     except OSError as error:
         return f"That cannot be kept: {error.strerror}."
     if said == _NO:
@@ -155,7 +161,10 @@ async def _prompt(app: "App", mcp: "Mcp", words: Sequence[str]) -> str:
     text = await mcp.hub.prompt(name, prompt, dict(pair.split(":", 1) for pair in pairs))
     if app.put_back is None:
         return text
-    app.put_back(f" {text}" if text.startswith(("/", "!")) else text)  # a server writes no commands
+    said = text if not is_command(text) else f"{name} says: {text}"  # a server writes no commands
+    if is_command(said):
+        return f"It reads as a command, and is not put into the line:\n{text}"
+    app.put_back(said)
     return "It is in the line: Enter sends it."
 
 

@@ -1,12 +1,11 @@
 """What is said of MCP servers: the table, one of them, and what agreeing to one means."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from py_mono.mcp_integration.shown import concealing, where
-from py_mono.ui.rendering.exact import spelled
-from py_mono.ui.terminal import one_line
+from py_mono.ui.rendering.exact import spelled_line
 
 if TYPE_CHECKING:
     from py_mono.mcp_integration.listing import Held
@@ -33,7 +32,8 @@ def table(states: "Sequence[ServerState]", problems: Sequence[str]) -> str:
     lines = []
     for row, state in zip(rows, states, strict=True):
         cells = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        lines.append(f"{cells}  {state.detail}" if state.detail else cells)
+        why = state.detail or (f"/mcp trust {state.name} shows it" if state.phase == "untrusted" else "")
+        lines.append(f"{cells}  {why}" if why else cells)
     return "\n".join([*lines, *(f"! {problem}" for problem in problems)])
 
 
@@ -46,31 +46,40 @@ def one(state: "ServerState", tools: Sequence[str], resources: Sequence[str], pr
     return "\n".join(lines)
 
 
-def explained(server: "Server", *, workspace: str) -> str:
-    """What agreeing to a server of the workspace's file means: exactly what is started or asked, and what it gets."""
+def explained(server: "Server", files: Collection[str], *, workspace: str, confined: bool) -> str:
+    """What agreeing to a server of the workspace's file means: exactly what is started or asked, and what it gets.
+
+    ``files`` are those of the workspace that it starts with.
+    """
     concealed = concealing(server)
 
     def shown(text: str) -> str:
-        return one_line(spelled(concealed(text)))
+        return spelled_line(concealed(text))
 
-    lines = [f"The MCP server {server.name}, named in .mcp.json of {one_line(spelled(workspace))}:"]
+    lines = [f"The MCP server {server.name}, named in .mcp.json of {spelled_line(workspace)}:"]
     if server.url:
         lines += [f"  is asked at {where(server)}" + (", logged in to with OAuth" if server.oauth else "")]
         lines += [f"  with the header {shown(name)}" for name in server.headers]
         lines += ["  and gets what the model gives its tools, also of what is in the workspace"]
     else:
         words = " ".join(shlex.quote(word) for word in (server.command, *server.args))
-        may = "reads and changes" if server.write else "reads"
         lines += [f"  starts {shown(words)}"]
         lines += [f"  in {shown(server.cwd)}"] if server.cwd else []
         lines += [f"  with {shown(name)}={shown(value)}" for name, value in server.env.items()]
-        lines += [f"  in a lock of its own: it {may} the workspace"]
-        lines += [
-            "  and reaches the network, so it can send out what it reads" if server.network else "  without the network"
-        ]
+        lines += _powers(server) if confined else ["  WITHOUT A LOCK (--sandbox off): it can do whatever you can"]
+        lines += [f"  and runs {shown(path)}: you are asked again when that file changes" for path in files]
+        lines += ["  What else it loads from the workspace may change later, also by the model's hand, unasked."]
     if server.variables:
         lines += [f"  It is given these variables of yours: {', '.join(server.variables)}"]
     return "\n".join(lines)
+
+
+def _powers(server: "Server") -> list[str]:
+    may = "reads and changes" if server.write else "reads"
+    return [
+        f"  in a lock of its own: it {may} the workspace",
+        "  and reaches the network, so it can send out what it reads" if server.network else "  without the network",
+    ]
 
 
 def differences(name: str, held: "Sequence[Held]") -> str:

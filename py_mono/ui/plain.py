@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from py_mono.ui.asking import Asker
@@ -45,7 +46,7 @@ async def run_plain(app: "App", prompt: str | None) -> int:
         app.ask_key = plain.ask_hidden
         if app.mcp is not None:
             app.mcp.hub.ask = load("py_mono.ui.elicitation:Elicitor")(
-                screen, lambda line: screen.write(line + "\n"), plain.answer
+                screen, lambda line: screen.write(line + "\n"), partial(plain.answer, gone="-")
             )
     if app.review is not None:
         terminal = load("py_mono.ui.review:Terminal")(app.environment, app.redact)
@@ -131,8 +132,8 @@ class _Plain:
         if finished.stop_reason == "cancelled" and (self._app.signals.terminated or not typed):
             raise Leave
 
-    async def answer(self, mark: str, goes_on: bool) -> str:  # noqa: FBT001 - a callback's plain form
-        """See ``asking.Read``; what was typed before the question is dropped, for nobody could give it back."""
+    async def answer(self, mark: str, goes_on: bool, *, gone: str = "no") -> str:  # noqa: FBT001 - a callback's plain form
+        """See ``asking.Read``; ``gone`` is the answer where stdin has ended; what was typed before the question is dropped, for nobody could give it back."""
         if not goes_on:
             await asyncio.sleep(_QUIET_S)
             self._reader.drop()
@@ -140,7 +141,7 @@ class _Plain:
         try:
             return await self._wait(self._reader.read_line())
         except EOFError:
-            return "no"
+            return gone
 
     async def ask_hidden(self, mark: str) -> str:
         """What is typed next, which the terminal does not show; empty after Ctrl-C, Ctrl-D or an empty line."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from py_mono.protocol.errors import SandboxError
 from py_mono.ui.mcp import Mcp, Trust
 from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.mcp_integration.entries import Lookup
     from py_mono.mcp_integration.hub import McpServers
-    from py_mono.mcp_integration.server import Origin
+    from py_mono.mcp_integration.server import Origin, Server
     from py_mono.mcp_integration.servers import Configured
     from py_mono.security.redact import Redactor
 
@@ -50,12 +51,19 @@ def make_mcp(settings: "Settings", redact: "Redactor", notice: Callable[[str], N
     trust = Trust(settings.folders.state, settings.workspace)
     found = configured(settings, trust)
     programs, program = load("py_mono.wiring.programs:make_programs")(settings)
+
+    def started(server: "Server") -> tuple[list[str], dict[str, str]]:
+        if not trust(server):  # what it starts with may be another since it was agreed to
+            raise SandboxError("nobody agreed to what it would start now", remedy=f"see it: /mcp trust {server.name}")
+        made: tuple[list[str], dict[str, str]] = program(server)
+        return made
+
     hub: McpServers = load("py_mono.mcp_integration.hub:McpServers")(
         found.servers,
         workspace=settings.workspace,
         store=os.path.join(settings.folders.state, "mcp"),
         trusted=trust,
-        program=program,
+        program=started,
         notice=notice,
         redact=redact,
         version=VERSION,

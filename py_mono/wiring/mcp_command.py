@@ -60,32 +60,41 @@ def _chosen(made: Mcp | None, name: str) -> list[Server]:
 def _list(screen: Screen, made: Mcp | None, redact: "Redact", *, as_json: bool) -> int:
     if as_json:
         output = Output(sys.stdout.buffer)
-        rows = objects(made.servers, made.trust) if made is not None else []
+        rows = objects((*made.servers, *made.hidden), made.trust) if made is not None else []
         problems = list(made.problems) if made is not None else []
         print_object(output, {"version": VERSION, "servers": rows, "problems": problems}, redact)
         return FAILED if output.lost else DONE
-    screen.write(screen.fold(listed(made.servers, made.trust, made.problems) if made is not None else NONE) + "\n")
+    screen.write(
+        screen.fold(listed((*made.servers, *made.hidden), made.trust, made.problems) if made is not None else NONE)
+        + "\n"
+    )
     return lost(screen.failure)
 
 
 def _trust(screen: Screen, made: Mcp, chosen: list[Server], workspace: str) -> int:
     """Ask about each that nobody agreed to; where nobody can be asked, say what waits."""
-    waiting = [server for server in chosen if not made.trust(server)]
+    names = {server.name for server in chosen}
+    waiting = [server for server in (*made.servers, *made.hidden) if server.name in names and not made.trust(server)]
     if not waiting:
         screen.write("Nothing waits for your consent.\n")
     refused = False
     for server in waiting:
-        screen.write(screen.fold(explained(server, workspace=workspace)) + "\n")
+        meant = made.trust.meant(server)
+        said = explained(server, made.trust.files(server), workspace=workspace, confined=made.programs.confined)
+        screen.write(screen.fold(said) + "\n")
         if not sys.stdin.isatty():
             refused = True
             continue
-        screen.write("Agree to it? [y/N] ")
-        agrees = sys.stdin.readline().strip().lower() in {"y", "yes"}
+        screen.write("Agree to it? y, n (not to be asked again), or Enter for later: ")
+        answer = sys.stdin.readline().strip().lower()
         try:
-            (made.trust.agree if agrees else made.trust.refuse)(server)
+            if answer in {"y", "yes"}:
+                made.trust.agree(server, meant)
+            elif answer in {"n", "no"}:
+                made.trust.refuse(server)
         except OSError as error:
             raise ConfigError(f"what you said cannot be kept: {error}") from error
-        screen.write(f"{server.name} is {'used from now on' if agrees else 'not used'}.\n")
+        screen.write(f"{server.name} is {'used from now on' if made.trust(server) else 'not used'}.\n")
     if refused:
         sys.stderr.write("py-mono: a person at a terminal has to agree; nothing was changed\n")
     return lost(screen.failure) or (NEEDS_APPROVAL if refused else DONE)
