@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KIND = "mcp"
 """Of consents: a server of the workspace's file, by its name, to what ``Trust.meant`` says; a no is to the entry alone."""
-_NO_LOCK = "there is no lock (--sandbox off): servers that are started can do whatever you can"
+NO_LOCK = "there is no lock (--sandbox off): servers that are started can do whatever you can"
 
 
 class Trust:
@@ -72,7 +72,7 @@ class Mcp:
         self.hidden: Sequence[Server] = configured.hidden
         started = any(server.command for server in self.servers)
         self.problems: Sequence[str] = (
-            *configured.problems, *(() if programs.confined or not started else (_NO_LOCK,))
+            *configured.problems, *(() if programs.confined or not started else (NO_LOCK,))
         )  # fmt: skip
         self.trust = trust
         self.programs = programs

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_mono.config import Folders, Settings, read
@@ -15,9 +16,10 @@ from py_mono.sandbox.branch import WorkerSandbox
 from py_mono.sandbox.launch import Launcher
 from py_mono.ui.arguments import Arguments
 from py_mono.ui.doctor.examine import examine
-from py_mono.ui.doctor.findings import Case
+from py_mono.ui.doctor.findings import Case, Servers
 from py_mono.ui.doctor.report import as_object, print_rows, rows, status, summary
 from py_mono.ui.json_mode import print_object
+from py_mono.ui.mcp import NO_LOCK, Trust
 from py_mono.ui.output import Output
 from py_mono.ui.signals import Signals, guarded
 from py_mono.ui.terminal import Screen
@@ -27,6 +29,7 @@ from py_mono.utils.stdout import lost
 from py_mono.utils.version import VERSION
 from py_mono.wiring.choices import key_manager, provider_settings, redactor
 from py_mono.wiring.leaving import leave
+from py_mono.wiring.mcp import configured
 from py_mono.wiring.providers import bound
 
 if TYPE_CHECKING:
@@ -142,6 +145,18 @@ def case_of(
         container=in_container(),
         lock=lock,
         stats=stats,
+        servers=partial(_servers, settings),
+    )
+
+
+def _servers(settings: Settings) -> Servers:
+    trust = Trust(settings.folders.state, settings.workspace)
+    found = configured(settings, trust)
+    unlocked = (NO_LOCK,) if settings.backend == "off" and any(server.command for server in found.servers) else ()
+    return Servers(
+        used=tuple(server.name for server in found.servers if trust(server)),
+        waiting=tuple(server.name for server in found.servers if not trust(server) and not trust.refused(server)),
+        problems=(*found.problems, *unlocked),
     )
 
 

@@ -58,7 +58,7 @@ def vague(name: str) -> dict[str, str]:
 
 
 def test_a_healthy_place_as_one_object(program: Program) -> None:
-    (program.workspace / ".mcp.json").write_text("{}", encoding="utf-8")
+    (program.workspace / ".mcp.json").write_text('{"mcpServers": {}}', encoding="utf-8")
     ps = loaded(32768, "fake:latest", size_vram=1)
     with FakeOllama(tags=TAGS, ps=ps) as server:
         played = examine(program, "--json", OLLAMA_HOST=server.url, GROQ_API_KEY="gsk_0123456789abcdefghij")
@@ -97,7 +97,7 @@ def test_a_healthy_place_as_one_object(program: Program) -> None:
             row("keys", "ok", "GROQ_API_KEY (environment)"),
             row("stored keys", "ok", "none in <workspace>"),
             row("fallback", "ok", "none is set: where the provider fails, the turn does"),
-            row("mcp", "not_checked", ".mcp.json is there, and MCP servers are not in this version: it is not read"),
+            row("mcp", "ok", "no server is configured"),
             row("terminal", "ok", "stdout is no terminal; encoding utf-8"),
         ],
     }

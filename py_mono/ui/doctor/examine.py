@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from py_mono.llm.clouds.named import DEFAULT_MODELS
-from py_mono.ui.doctor import kept, keys, machine, workspace
+from py_mono.ui.doctor import kept, keys, machine, servers, workspace
 from py_mono.ui.doctor.cloud import cloud
 from py_mono.ui.doctor.findings import LIMIT_S, Case, Finding, in_thread
 from py_mono.ui.doctor.ollama import NAMES, ollama
@@ -54,7 +54,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Look], ...] = (
     (("keys",), _blocking(keys.keys)),
     (("stored keys",), _blocking(keys.stored)),
     (("fallback",), _one(keys.fallback)),
-    (("mcp",), _blocking(workspace.mcp)),
+    (("mcp",), _blocking(servers.mcp)),
     (("terminal",), _blocking(machine.terminal)),
 )
 """What each group finds, in the order in which it is shown. A new check is one more row."""

@@ -37,6 +37,20 @@ class Finding(Struct, frozen=True):
     remedy: str = ""
 
 
+class Servers(Struct, frozen=True):
+    """The MCP servers that are configured.
+
+    Attributes:
+        used: Their names.
+        waiting: Names of those that a repository's file names and nobody said anything of.
+        problems: What is wrong with how they are configured, in words.
+    """
+
+    used: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """What the doctor looks at; ``wiring`` fills it in.
 
@@ -55,6 +69,7 @@ class Case(Struct, frozen=True, kw_only=True):
         lock: What the worker reports; see ``ui.lock.Report``. Raises SandboxError.
         stats: Bytes, number, and age of the oldest (in s since 1970, 0 for none) of the workspace's checkpoints. Blocks,
             and raises SandboxError.
+        servers: The MCP servers; None where they are not looked for. Blocks, and raises ConfigError.
     """
 
     version: str
@@ -70,6 +85,7 @@ class Case(Struct, frozen=True, kw_only=True):
     container: bool = False
     lock: Callable[[], Awaitable[Mapping[str, Any]]]
     stats: Callable[[], tuple[int, int, float]]
+    servers: Callable[[], Servers] | None = None
 
 
 async def in_thread(work: Callable[[], _T], limit_s: float = LIMIT_S) -> _T:

@@ -1,4 +1,4 @@
-"""The workspace and what works in it: whose it is, the lock, git, uv, MCP servers."""
+"""The workspace and what works in it: whose it is, the lock, git, uv."""
 
 import os
 import shlex
@@ -184,12 +184,3 @@ def _version(program: str, workspace: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{program} does not run ({type(error).__name__})"
     return done.stdout[:100].decode(errors="replace").strip() or f"{program}, of unknown version"
-
-
-def mcp(case: Case) -> Finding:
-    """Servers of tools that the workspace names; this version asks none."""
-    if case.workspace and os.path.lexists(os.path.join(case.workspace, ".mcp.json")):
-        return Finding(
-            "mcp", "not_checked", ".mcp.json is there, and MCP servers are not in this version: it is not read"
-        )
-    return Finding("mcp", "not_checked", "MCP servers are not in this version")

@@ -16,7 +16,7 @@ from py_mono.ui.doctor import workspace
 from py_mono.ui.doctor.findings import Finding, size
 from py_mono.ui.doctor.kept import checkpoints, dotenv, folders
 from py_mono.ui.doctor.machine import describe_terminal, disk, free_bytes, settings
-from py_mono.ui.doctor.workspace import git, lock, mcp, owner, uv
+from py_mono.ui.doctor.workspace import git, lock, owner, uv
 from tests.ui.doctor.cases import case, lock_of
 
 ROOT = os.geteuid() == 0
@@ -273,13 +273,6 @@ async def test_uv_is_of_use_where_tools_see_it(tmp_path: Path) -> None:
         f"sudo install {found} /usr/local/bin/uv",
     )
     assert (await uv(case({"PATH": "/nonexistent"}))).verdict == "ok"
-
-
-def test_what_is_not_in_this_version_is_said(tmp_path: Path) -> None:
-    (tmp_path / ".mcp.json").touch()
-    found = mcp(case(workspace=str(tmp_path)))
-    assert found.verdict == "not_checked"
-    assert ".mcp.json is there" in found.detail
 
 
 @pytest.mark.parametrize(
