@@ -33,7 +33,7 @@ def at_terminal(program: Program, *arguments: str, script: str = "text: ok") -> 
     program.script(script)
     command, *rest = program.command(*arguments)
     child = pexpect.spawn(
-        command, rest, cwd=program.workspace, env={**program.environment(), "TERM": "dumb"},  # type: ignore[arg-type]  # the stubs want os.environ's own type
+        command, rest, cwd=program.workspace, env={**program.environment(), "TERM": "dumb"},
         encoding="utf-8", timeout=30, dimensions=(50, 200),
     )  # fmt: skip
     child.delaybeforesend = None
@@ -47,7 +47,7 @@ def trust(program: Program, answer: str) -> str:
     """What ``py-mono mcp trust`` shows before that is answered."""
     with at_terminal(program, "mcp", "trust") as child:
         child.expect("Agree to it.*: ")
-        shown: str = child.before
+        shown = child.before or ""
         child.sendline(answer)
         child.expect(pexpect.EOF)
         child.wait()
@@ -162,12 +162,13 @@ def test_a_file_that_the_command_line_names_has_to_be_there(program: Program) ->
 def test_no_key_is_given_to_a_repositorys_entry_nor_shown(program: Program) -> None:
     clone(program, env={"A": "${GROQ_API_KEY:-none}", "MY_TOKEN": "${MY_TOKEN}"})
     keys = {"GROQ_API_KEY": "gsk_0123456789abcdefghij", "MY_TOKEN": "tok_0123456789"}
-    played = program.run("mcp", "trust", **keys)
+    program.more = keys
+    played = program.run("mcp", "trust")
     assert "with A=none" in played.stdout
     assert "with MY_TOKEN=***" in played.stdout
     assert "It is given these variables of yours: MY_TOKEN\n" in played.stdout
     clone(program, env={"A": "${GROQ_API_KEY}"})
-    refused = program.run("mcp", "list", **keys)
+    refused = program.run("mcp", "list")
     assert "it needs GROQ_API_KEY, which the environment does not have for it" in refused.stdout
     assert not any(key in text for key in keys.values() for text in (played.stdout, refused.stdout))
     assert os.listdir(program.workspace / "data") == ["tools.json"]

@@ -17,7 +17,7 @@ from py_mono.protocol.errors import ConfigError
 
 
 def none(_: Origin) -> Lookup:
-    return {}.get
+    return lambda _: None
 
 
 def own(server: Server) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from py_mono.mcp_integration.asking import Answer, Choice, Field, Question
+from py_mono.mcp_integration.asking import Answer, Choice, Field, Question, Value
 from py_mono.ui.elicitation import Elicitor
 from py_mono.ui.terminal import Screen
 
@@ -58,7 +58,7 @@ async def test_it_says_who_asks_and_hides_nothing() -> None:
         (field("some_of", choices=COLOURS), ("1, blue", "1, green"), ["#f00", "#0f0"]),
     ],
 )
-async def test_a_field_is_asked_for_until_its_value_is_one(about: Field, said: tuple[str, ...], value: object) -> None:
+async def test_a_field_is_asked_for_until_its_value_is_one(about: Field, said: tuple[str, ...], value: Value) -> None:
     answer, shown = await asked(about, said=said)
     assert answer == Answer("accept", {"f": value})
     assert shown.count("That is no answer: ") == len(said) - 1

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import pytest
 
+from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.servers import Configured
 from py_mono.sandbox.program import Programs
 from py_mono.ui.app import App
 from py_mono.ui.commands import choices, run_command
 from py_mono.ui.mcp import Mcp, Trust
-from tests.mcp_integration.servers import Server, hub, mini, tool, until
+from tests.mcp_integration.servers import hub, mini, tool, until
 from tests.ui.repl_program import FakeGate, fake_app
 
 
