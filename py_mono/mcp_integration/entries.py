@@ -39,6 +39,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A field name is a token: RFC 9110, section 5.1."""
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What JSON can write, and neither a path nor an argument can hold: NUL, and halves of surrogate pairs."""
 _MILLISECONDS = 1_000
 _LONGEST_S = 3_600.0
 _LARGEST = 16_384
@@ -175,14 +177,14 @@ def _address(given: Mapping[str, Any], fill: _Filling) -> dict[str, Any]:
 
 def _text(given: Mapping[str, Any], key: str) -> str:
     value = given.get(key, "")
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or _NO_TEXT.search(value):
         raise EntryError(f"{key} should be a text")
     return value
 
 
 def _words(given: Mapping[str, Any], key: str, fill: Callable[[str], str]) -> tuple[str, ...]:
     value = given.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(word, str) and "\0" not in word for word in value):
+    if not isinstance(value, list) or not all(isinstance(word, str) and not _NO_TEXT.search(word) for word in value):
         raise EntryError(f"{key} should be a list of texts")
     return tuple(fill(word) for word in value)
 
@@ -192,7 +194,12 @@ def _texts(given: Mapping[str, Any], key: str, fill: _Filling) -> dict[str, str]
     if not isinstance(value, dict):
         raise EntryError(f"{key} should be an object of texts by name")
     for name, text in value.items():
-        if isinstance(text, bool) or not isinstance(text, str | int | float) or "\0" in f"{name}{text}" or not name:
+        if (
+            isinstance(text, bool)
+            or not isinstance(text, str | int | float)
+            or not name
+            or _NO_TEXT.search(f"{name}{text}")
+        ):
             raise EntryError(f"{key}: {line(name, 40)!r} should be a text")
         if key == "env" and "=" in name:
             raise EntryError(f"env: {line(name, 40)!r} is no name of a variable")
@@ -209,6 +216,7 @@ def _flag(given: Mapping[str, Any], key: str, *, default: bool = False) -> bool:
 def _seconds(value: object) -> float:
     if value is None:
         return CALL_S
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise EntryError("timeout should be a number of seconds above 0")
-    return min(value / _MILLISECONDS if value >= _MILLISECONDS else float(value), _LONGEST_S)
+    value = min(value, _LONGEST_S * _MILLISECONDS)  # first: an integer can be larger than any float
+    return value / _MILLISECONDS if value >= _MILLISECONDS else float(value)

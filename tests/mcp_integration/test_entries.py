@@ -43,6 +43,14 @@ def test_an_address_and_the_names_that_others_give_to_keys() -> None:
     assert server.headers == {"Authorization": "Bearer tok-12345"}
 
 
+def test_a_timeout_larger_than_any_float_is_the_longest() -> None:
+    assert (
+        read({"command": "x", "timeout": 10**400}).timeout_s
+        == read({"command": "x", "timeout": 1e300}).timeout_s
+        == 3_600
+    )
+
+
 def test_little_is_enough_and_disabled_is_none() -> None:
     server = read({"command": "x"})
     assert (server.network, server.write, server.timeout_s, server.cwd) == (True, False, 60, "")
@@ -58,6 +66,9 @@ def test_little_is_enough_and_disabled_is_none() -> None:
         ({"command": ""}, "it should have a command or a url"),
         ({"command": ["x"]}, "command should be a text"),
         ({"command": "x\0"}, "command should be a text"),
+        ({"command": "x", "cwd": "~\ud800"}, "cwd should be a text"),
+        ({"command": "x", "args": ["\udfff"]}, "args should be a list of texts"),
+        ({"command": "x", "env": {"A": "\ud800"}}, "env: 'A' should be a text"),
         ({"command": "x", "args": "y"}, "args should be a list of texts"),
         ({"command": "x", "args": [1]}, "args should be a list of texts"),
         ({"command": "x", "env": []}, "env should be an object"),
