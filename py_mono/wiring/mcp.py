@@ -83,16 +83,21 @@ def make_mcp(settings: "Settings", redact: "Redactor", notice: Callable[[str], N
 
 def _lookup(settings: "Settings", origin: "Origin") -> "Lookup":
     """What fills the variables of an entry. A repository's is given no key of a provider, and no master key."""
+    keys = cache(partial(_key_variables, settings))
 
     def value(name: str) -> str | None:
-        if origin == "project" and (name.startswith(_MASTER) or name in _key_variables()):
+        if origin == "project" and (name.startswith(_MASTER) or name in keys()):
             return None
         return settings.environment.get(name)
 
     return value
 
 
-@cache
-def _key_variables() -> frozenset[str]:
+def _key_variables(settings: "Settings") -> frozenset[str]:
+    """What may hold a key of a provider: of those that people know by name, and of any other that is named here."""
+    models = (settings.model, settings.environment.get("LITELLM_MODEL", ""), *settings.fallback)
+    named = {part.strip() for model in models for part in model.split("/")[:-1]}
     variables = load("py_mono.llm.clouds.models:key_variables")
-    return frozenset(name for provider in load("py_mono.llm.clouds.models:with_keys")() for name in variables(provider))
+    providers = named.union(load("py_mono.llm.clouds.models:with_keys")())
+    others = (load(f"py_mono.llm.clouds.opening:{names}") for names in ("OTHER_SECRETS", "KEY_FILES"))
+    return frozenset().union(*others, *(variables(provider) for provider in providers))

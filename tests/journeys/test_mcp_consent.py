@@ -159,6 +159,25 @@ def test_a_file_that_the_command_line_names_has_to_be_there(program: Program) ->
         assert f"--mcp-config: {program.workspace / 'nowhere.json'} does not exist" in played.stderr
 
 
+def test_nor_is_a_key_of_clouds_with_several_or_of_a_provider_that_a_model_names(program: Program) -> None:
+    secret = "0123456789abcdefghij"
+    names = (
+        "AZURE_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "WATSONX_APIKEY",
+        "VERTEX_CREDENTIALS",
+        "NOVITA_API_KEY",
+        "LLM_MASTER_KEY",
+    )
+    clone(program, env={f"V{at}": f"${{{name}:-none}}" for at, name in enumerate((*names, "ELSE_API_KEY"))})
+    program.more = {**dict.fromkeys((*names, "ELSE_API_KEY"), secret), "LITELLM_MODEL": "novita/some/model"}
+    played = program.run("mcp", "trust")
+    shown = [line.strip() for line in played.stdout.splitlines() if line.startswith("  with V")]
+    assert shown == [*(f"with V{at}=none" for at in range(len(names))), f"with V{len(names)}=***"]
+    assert "It is given these variables of yours: ELSE_API_KEY\n" in played.stdout
+    assert secret not in played.stdout
+
+
 def test_no_key_is_given_to_a_repositorys_entry_nor_shown(program: Program) -> None:
     clone(program, env={"A": "${GROQ_API_KEY:-none}", "MY_TOKEN": "${MY_TOKEN}"})
     keys = {"GROQ_API_KEY": "gsk_0123456789abcdefghij", "MY_TOKEN": "tok_0123456789"}

@@ -10,7 +10,7 @@ from py_mono.llm.settings import Keys
 from py_mono.protocol.errors import AccessDenied, ConfigError
 from py_mono.utils.threads import in_thread
 
-_SECRETS = (
+OTHER_SECRETS = (
     "AWS_BEARER_TOKEN_BEDROCK",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -29,7 +29,7 @@ _SECRETS = (
 )
 """What LiteLLM reads from the environment for those that take more than one key, as its pages on them say."""
 
-_KEY_FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_CREDENTIALS", "VERTEX_CREDENTIALS")
+KEY_FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_CREDENTIALS", "VERTEX_CREDENTIALS")
 _LONGEST_KEY_FILE = 1 << 20
 _SHORTEST_LINE = 24
 
@@ -80,10 +80,10 @@ def opened(model: Model, keys: Keys, environment: Mapping[str, str]) -> Model:
 
 def _other_secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """The secrets among what LiteLLM reads itself, those in Google's key file too."""
-    for name in _SECRETS:
+    for name in OTHER_SECRETS:
         if (value := environment.get(name, "").strip()) and not os.path.isabs(value):
             yield value
-    for name in _KEY_FILES:
+    for name in KEY_FILES:
         yield from _private_keys(environment.get(name, "").strip())
 
 
