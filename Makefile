@@ -50,5 +50,8 @@ docs: setup ## what documents take from the program: the reference and the pictu
 docker-test: setup ## build and run the containers and attack them; with the engine that runs, or as root with one of its own
 	@$(BIN)/python scripts/docker_test.py
 
+conformance: setup ## MCP's conformance suite and its reference server against ours; needs npm
+	@$(BIN)/python scripts/conformance.py
+
 clean: ## remove what the commands above made
-	rm -rf $(VENV) .docker-base .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .docker-base tests/conformance/node_modules .mypy_cache .ruff_cache .hypothesis dist

@@ -22,6 +22,12 @@ _LONGEST_REASON = 200
 _MOST_REASONS = 20
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _ELSEWHERE = frozenset({"$id", "id", "$schema"})
+_DIALECTS = frozenset({
+    "https://json-schema.org/draft/2020-12/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    *(f"http://json-schema.org/draft-0{number}/schema{end}" for number in (4, 6, 7) for end in ("", "#")),
+})  # fmt: skip
+"""Those that are known without being fetched; each means something else by a few of its words."""
 _HINTS = frozenset({"description", "title", "$comment"})
 
 
@@ -62,6 +68,8 @@ def fit_schema(schema: object) -> dict[str, Any]:
     if size > LARGEST_SCHEMA:
         raise Unfit(f"its schema has {size:,} bytes; at most {LARGEST_SCHEMA:,} are taken")
     fit: dict[str, Any] = _walked({name: value for name, value in schema.items() if name not in _ELSEWHERE}, 0)
+    if (dialect := schema.get("$schema")) in _DIALECTS:
+        fit["$schema"] = dialect
     fit.setdefault("type", "object")
     fit.setdefault("properties", {})
     try:

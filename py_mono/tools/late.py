@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from py_mono.protocol.ports import ToolSource
 from py_mono.protocol.tools import ToolSpec
@@ -29,9 +30,14 @@ class Late(Struct, frozen=True):
 
     async def fitting(self, others: Sequence[ToolSpec], taken: Collection[str]) -> tuple[ToolSpec, ...]:
         """As many as fit beside ``others``, that which every model asks for first; none of a name that is ``taken``."""
-        late = [spec for spec in await self.source.specs() if spec.name not in taken]
+        late = [_shown(spec) for spec in await self.source.specs() if spec.name not in taken]
         late.sort(key=lambda spec: spec.name != _FIRST)
         return tuple(_within(late, self.room - sum(map(wire_bytes, others))))
+
+
+def _shown(spec: ToolSpec) -> ToolSpec:
+    """Without what only whoever checks the arguments needs: which JSON Schema it is written in."""
+    return replace(spec, parameters={name: value for name, value in spec.parameters.items() if name != "$schema"})
 
 
 def _within(specs: Sequence[ToolSpec], room: int) -> Iterator[ToolSpec]:

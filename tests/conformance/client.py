@@ -53,6 +53,11 @@ def example(spec: ToolSpec) -> dict[str, Any]:
     return {name: _EXAMPLES.get(about.get("type", ""), "text") for name, about in properties.items()}
 
 
+async def seen(servers: McpServers, name: str) -> dict[str, Any]:
+    """The schema of a tool, as our layer has it."""
+    return next(spec.parameters for spec in await servers.specs() if spec.name.endswith(f"__{name}"))
+
+
 async def use(servers: McpServers) -> bool:
     """Connect, list, and call every tool once; whether it is connected at the end.
 
@@ -64,6 +69,8 @@ async def use(servers: McpServers) -> bool:
     for spec in await servers.specs():
         plain = spec.name.partition("__")[2]
         arguments = wanted.get(plain, example(spec))
+        if plain == "json_schema_echo":  # which asks for what was seen of the other tool
+            arguments = {"schema": await seen(servers, "json_schema_2020_12_tool")}
         result = await servers.call(ToolCall("c1", spec.name, arguments), show)
         sys.stderr.write(f"{spec.name}: {result.content}\n")
     state = servers.states()[0]

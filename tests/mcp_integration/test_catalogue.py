@@ -22,8 +22,14 @@ def test_a_tool_is_taken_with_its_texts_cleaned() -> None:
     }
     tools, left_out = judged([("say", "Says\u200b it.\r\nTwice.\x07", schema, True)])
     cleaned = {"a": {"type": "string", "description": "what to say", "enum": ["x", "y"]}}
-    assert tools == (Tool("say", "Says it.\nTwice.", {"type": "object", "properties": cleaned}, read_only=True),)
+    expected = {"$schema": schema["$schema"], "type": "object", "properties": cleaned}
+    assert tools == (Tool("say", "Says it.\nTwice.", expected, read_only=True),)
     assert left_out == ()
+
+
+def test_a_dialect_that_nobody_here_knows_is_left_out_and_never_fetched() -> None:
+    ((tool,), left_out) = judged([("say", "", {"$schema": "http://127.0.0.1:9/schema", "properties": {}}, False)])
+    assert (tool.parameters, left_out) == ({"type": "object", "properties": {}}, ())
 
 
 def test_a_long_description_is_cut() -> None:
