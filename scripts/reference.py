@@ -37,7 +37,10 @@ ENVIRONMENT = (
     ),
     ("PY_MONO_SCRIPT", "the script of the provider `scripted`"),
     ("WORKSPACE_ROOT", "the workspace; else the current folder, in Docker `/workspace`"),
-    ("DATETIME_MCP_URL", "the address of an MCP server `datetime`, such as `http://localhost:50051/mcp`; Compose sets it"),
+    (
+        "DATETIME_MCP_URL",
+        "the address of an MCP server `datetime`, such as `http://localhost:50051/mcp`; Compose sets it",
+    ),
     ("PY_MONO_HOME", "one folder for state and configuration (`state/`, `config/.env`), instead of the XDG ones"),
     ("NO_COLOR", "no colour"),
 )

@@ -1,7 +1,7 @@
 """The worker's end of the wire: frames in, answers out, whatever comes."""
 
-import random
 import os
+import random
 import socket
 import time
 from threading import Event, Thread
