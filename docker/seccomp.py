@@ -81,7 +81,9 @@ _NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 2, 4, 8, 16384, 1 << 18
 MOUNT = (_REC | _PRIVATE, _NOSUID | _NODEV, _NOSUID | _NOEXEC, _NOSUID | _NODEV | _NOEXEC)
 """Neither bound nor remounted, so that nothing that is read-only gets writable."""
 
-FAMILIES = {"UNIX": 1, "INET": 2, "INET6": 10, "NETLINK": 16}
+FAMILIES = {"UNIX": 1, "INET": 2, "INET6": 10}
+NETLINK, ROUTE = 16, 0
+"""Of netlink that which tells addresses, for the C library: a network namespace of one's own would open the firewall's parts."""
 PERSONALITIES = (0, 0xFFFFFFFF)  # an ordinary program's, and asking which
 _NEW_SPACES = 0x7E020000  # every CLONE_NEW* that clone takes
 _LOW = 0xFFFFFFFF
@@ -98,14 +100,18 @@ def _equal(name: str, index: int, values: "tuple[int, ...]") -> list[Rule]:
 
 
 def _where(name: str, index: int, mask: int, value: int) -> Rule:
-    test = {"index": index, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
-    return {**_allow(name), "args": [test]}
+    return {**_allow(name), "args": [_test(index, mask, value)]}
+
+
+def _test(index: int, mask: int, value: int) -> Rule:
+    return {"index": index, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
 
 
 def _common() -> list[Rule]:
     return [
         *map(_allow, BASELINE.values()),
         *_equal("socket", 0, tuple(FAMILIES.values())),
+        {**_allow("socket"), "args": [_test(0, _LOW, NETLINK), _test(2, _LOW, ROUTE)]},
         *_equal("personality", 0, PERSONALITIES),
         _where("clone", 0, _NEW_SPACES, 0),
         # its flags are behind a pointer; the C library then uses clone

@@ -1,11 +1,12 @@
 """What must not work: from the inner lock, from the agent's container around it, and from a server's."""
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.docker.conftest import Findings
-from tests.docker.stack import DATETIME, MASTER_KEY, Stack, Terminal, docker, inspect
+from tests.docker.stack import AGENT, DATETIME, MASTER_KEY, Stack, Terminal, docker, inspect
 
 # The agent itself talks to its servers, to its model and to clouds, and holds the key.
 THE_AGENTS_OWN = {
@@ -114,3 +115,17 @@ def test_a_program_with_the_setuid_bit_gives_nothing(terminal: Terminal) -> None
         "exec", "-u", "1000", terminal.container, "sh", "-c", "cp /usr/bin/id /tmp/id; chmod 6755 /tmp/id; /tmp/id -u"
     )
     assert gained.strip() == "1000"
+
+
+def test_no_variable_keeps_the_agent_from_giving_up_what_root_may_do(stack: Stack) -> None:
+    look = '{"command": "id -u; grep CapEff /proc/self/status"}'
+    arguments = ("run", "--rm", "-T", "-e", "OWNER=0:0", AGENT, "tool", "--sandbox", "off", "shell", look)
+    printed = stack.compose(*arguments, workspace=stack.workspace())
+    assert re.search(r"^1000\nCapEff:\s+0{16}$", printed, re.MULTILINE), printed
+
+
+def test_a_home_that_somebody_made_beforehand_is_not_used(stack: Stack) -> None:
+    workspace = stack.workspace((4321, 4321))
+    stack.compose("run", "--rm", "-T", "--entrypoint", "mkdir", AGENT, "-m", "777", "/state/4321", workspace=workspace)
+    with pytest.raises(AssertionError, match="/state/4321 on the state volume is not a folder of user 4321 alone"):
+        stack.compose("run", "--rm", "-T", AGENT, "--version", workspace=workspace)

@@ -62,6 +62,13 @@ def test_what_the_agent_may_do_beside_the_servers_is_its_entrypoints_and_its_loc
     assert allowed("seccomp-server.json") - allowed("seccomp.json") == set()
 
 
+@pytest.mark.parametrize("name", PROFILES)
+def test_of_netlink_only_addresses_can_be_asked_for(name: str) -> None:
+    rules = [rule["args"] for rule in profile(name)["syscalls"] if rule["names"] == ["socket"]]
+    families = {tuple((test["index"], test["valueTwo"]) for test in rule) for rule in rules}
+    assert families == {((0, 1),), ((0, 2),), ((0, 10),), ((0, 16), (2, 0))}
+
+
 def test_the_inner_locks_calls_go_through_as_it_makes_them() -> None:
     always = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWUSER
     pids, network = kernel.CLONE_NEWPID, kernel.CLONE_NEWNET
@@ -87,6 +94,7 @@ def test_every_service_is_hardened(name: str) -> None:
     assert service["mem_limit"] == service["memswap_limit"]
     assert service["cpu_quota"] in {100000, 200000} or name == "ollama"
     assert service["ulimits"] == {"core": 0}
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "2"}
     loose = {"cap_add", "devices", "ipc", "network_mode", "pid", "ports", "privileged", "userns_mode", "volumes_from"}
     assert loose & set(service) == ({"cap_add"} if name == AGENT else set())
     assert "docker.sock" not in str(service)

@@ -45,7 +45,7 @@ def owner(case: Case) -> Finding:
         return Finding("workspace", "ok", f"{who}; tools run as user {seen.st_uid}")
     if not os.access(case.workspace, os.W_OK | os.X_OK):
         why = f"{who}, and may not write"
-        in_container = f"docker run --user {seen.st_uid}:{seen.st_gid} …"
+        in_container = f"docker compose run --user {seen.st_uid}:{seen.st_gid} …"
         return Finding("workspace", "fault", why, in_container if case.container and seen.st_uid else mend)
     foreign = next(_foreign(case.workspace, me), "")
     if foreign:
@@ -55,7 +55,7 @@ def owner(case: Case) -> Finding:
 
 
 def _as_user() -> str:
-    return 'docker run --user "$(id -u):$(id -g)" …'
+    return 'docker compose run --user "$(id -u):$(id -g)" …'
 
 
 def _foreign(folder: str, me: int) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _unlocking(case: Case, kernel: str) -> str:
     if not case.container:
         return "sudo apt install bubblewrap && py-mono --sandbox bubblewrap"
     if os.geteuid() == 0:  # since Linux 5.12 a root whose capabilities were taken away makes no user namespaces
-        return 'docker run --user "$(id -u):$(id -g)" …'
+        return 'docker compose run --user "$(id -u):$(id -g)" …'
     try:
         with open(os.path.join(os.path.dirname(kernel), "self", "attr", "current"), encoding="utf-8") as file:
             confined = file.read().rstrip("\0\n") not in {"", "unconfined"}

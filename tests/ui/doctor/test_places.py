@@ -177,7 +177,7 @@ def test_in_a_container_it_is_the_engine_that_forbids_them(public: Path, current
     inside = f"workspace._unlocking(case(container=True), {str(public / 'sys')!r})"
     if ROOT:
         assert as_somebody(inside, public) == remedy
-        assert workspace._unlocking(case(container=True), "/x") == 'docker run --user "$(id -u):$(id -g)" …'
+        assert workspace._unlocking(case(container=True), "/x") == 'docker compose run --user "$(id -u):$(id -g)" …'
     else:
         assert workspace._unlocking(case(container=True), str(public / "sys")) == remedy
 
