@@ -42,7 +42,7 @@ CLIENT = (
 
 NOT_CLIENT = {
     "auth/scope-step-up": "a 403 that asks for more scopes is an error; the login is not done again for them (a SHOULD)",
-    "auth/scope-retry-limit": "the library tries to log in 4 times where 3 are enough (a SHOULD)",
+    "auth/scope-retry-limit": "a login that is refused is tried 4 times where 3 are enough (a SHOULD)",
     "auth/basic-cimd": "no client metadata document is offered; clients are registered dynamically",
     "auth/pre-registration": "an entry cannot name a client id yet",
     "auth/client-credentials-jwt": "an extension: for programs without a person",
@@ -73,7 +73,7 @@ NOT_SERVER = {
     "server-sse-*": "the server keeps no stream that could be resumed",
     "tools-call-*": "they want the suite's own test tools",
     "elicitation-*, json-schema-2020-12": "they want the suite's own test tools",
-    "resources-*, prompts-*, logging-set-level, completion-complete": "the server offers none of these",
+    "resources-*, prompts-*, logging-set-level, completion-complete": "the server offers none of these; what the suite checks of such a server says little",
     "sep-2164-resource-not-found": "the server offers no resources",
     "http-custom-header-server-validation": "it wants a test tool with headers of its own",
     "input-required-result-*": "they want the suite's own test tools",

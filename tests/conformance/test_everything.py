@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ class Everything:
         self.asked.append(question)
         return Answer("accept")
 
-    async def call(self, name: str, **arguments: Any) -> ToolResult:
-        return await self.servers.call(ToolCall("c1", f"everything__{name}", arguments), self.heard.append)
+    async def call(self, tool: str, /, **arguments: Any) -> ToolResult:
+        return await self.servers.call(ToolCall("c1", f"everything__{tool}", arguments), self.heard.append)
 
 
 def server(way: str, url: str) -> Server:
@@ -57,7 +57,7 @@ def address() -> Iterator[str]:
         [NODE, EVERYTHING, "streamableHttp"], env=environ, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert any("listening" in line for line in process.stderr)
+        assert any("listening" in line for line in process.stderr), "it ended"  # or pytest's own time is over
         yield f"http://127.0.0.1:{port}/mcp"
         process.kill()
 
@@ -156,6 +156,33 @@ async def test_resources_and_prompts(everything: Everything) -> None:
         "args-prompt",
     }
     assert "Oslo" in await everything.servers.prompt("everything", "args-prompt", {"city": "Oslo"})
+
+
+async def until(found: Callable[[], Awaitable[bool]]) -> None:
+    """What a server tells by itself comes when it comes."""
+    async with asyncio.timeout(30):
+        while not await found():
+            await asyncio.sleep(0.05)
+
+
+async def test_what_it_logs_is_kept_for_the_person(everything: Everything) -> None:
+    await everything.call("toggle-simulated-logging")
+
+    async def logged() -> bool:
+        return any("level" in line.lower() for line in everything.servers.states()[0].log)
+
+    await until(logged)
+
+
+async def test_a_list_that_changes_is_read_again(everything: Everything) -> None:
+    before = len(await everything.servers.resources("everything"))
+    made = await everything.call("gzip-file-as-resource", name="new.gz", data="data:text/plain,hello")
+    assert not made.is_error, made.content
+
+    async def grown() -> bool:
+        return len(await everything.servers.resources("everything")) > before
+
+    await until(grown)
 
 
 async def test_in_its_lock_its_environment_is_clean(everything: Everything) -> None:
