@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from typing import TYPE_CHECKING, NoReturn
 
 from py_mono.mcp_integration.server import Server
@@ -102,12 +101,10 @@ def _trust(screen: Screen, made: Mcp, chosen: list[Server], workspace: str) -> i
 
 async def _test(screen: Screen, made: Mcp, chosen: list[Server], signals: Signals) -> int:
     """Connect each at the same time, and tell of each once it came to something."""
-    began = time.monotonic()
     trusted = [server for server in chosen if made.trust(server)]
-    failed = len(trusted) < len(chosen)
+    failed = len(trusted) < len(chosen) or bool(made.problems)
     try:
         states = await asyncio.gather(*(_connected(made, server) for server in trusted))
-        took = {state.name: time.monotonic() - began for state in states}
         for state in states:
             failed = failed or state.phase not in {"ready", "changed"}
             screen.write(screen.fold(table([state], ())) + "\n")
@@ -116,8 +113,9 @@ async def _test(screen: Screen, made: Mcp, chosen: list[Server], signals: Signal
             if held := made.hub.changed(state.name):
                 screen.write(screen.fold(differences(state.name, held)) + "\n")
         for server in chosen:
-            if server.name not in took:
+            if server not in trusted:
                 screen.write(f"{server.name}  untrusted: py-mono mcp trust {server.name}\n")
+        screen.write("".join(screen.fold(f"! {problem}") + "\n" for problem in made.problems))
     finally:
         with signals.ignored():
             await made.close()

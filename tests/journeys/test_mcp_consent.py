@@ -191,3 +191,10 @@ def test_no_key_is_given_to_a_repositorys_entry_nor_shown(program: Program) -> N
     assert "it needs GROQ_API_KEY, which the environment does not have for it" in refused.stdout
     assert not any(key in text for key in keys.values() for text in (played.stdout, refused.stdout))
     assert os.listdir(program.workspace / "data") == ["tools.json"]
+
+
+def test_what_cannot_be_read_is_said_and_fails_when_servers_are_tested(program: Program) -> None:
+    (program.workspace / ".mcp.json").write_text("{", encoding="utf-8")
+    tested = program.run("mcp", "test")
+    assert tested.status == 1
+    assert tested.stdout.startswith("! .mcp.json is not used: it is no JSON")
