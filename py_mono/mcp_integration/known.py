@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from py_mono.mcp_integration.listing import Held, Listing, Resource, Tool
-from py_mono.mcp_integration.private import read_private, write_private
 from py_mono.mcp_integration.server import Server
 from py_mono.utils.digests import blake2b
+from py_mono.utils.private_files import read_private, write_private
 
 _MOST_GONE = 256
 _MOST_RESOURCES = 20

@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from py_mono.mcp_integration.http import http_client
 from py_mono.mcp_integration.link import LinkLost, Surroundings
-from py_mono.mcp_integration.private import read_private, write_private
 from py_mono.mcp_integration.server import Server
 from py_mono.utils.digests import blake2b
+from py_mono.utils.private_files import read_private, write_private
 from py_mono.utils.threads import in_thread
 
 _LOGIN_S = 300.0

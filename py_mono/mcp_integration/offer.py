@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from py_mono.mcp_integration import known
 from py_mono.mcp_integration.listing import Held, Listing, Tool
@@ -29,7 +30,7 @@ class Offer:
         self._notice = notice
         self._hear = hear
         self._known = known.Known()
-        self._saving: set[asyncio.Future[None]] = set()
+        self._saving: asyncio.Task[None] | None = None
 
     def remember(self) -> None:
         """What was known at the end of an earlier session is known again."""
@@ -78,18 +79,23 @@ class Offer:
 
     async def kept(self) -> None:
         """Until what was agreed to is on the disk."""
-        if self._saving:
-            await asyncio.wait(self._saving)
+        if self._saving is not None:
+            await asyncio.wait({self._saving})
 
     def _keep(self, new: known.Known) -> None:
         if new == self._known:
             return
         self._known = new
-        saving = asyncio.ensure_future(in_thread(lambda: known.write(self._store, self._server, new), "mcp-known"))
-        self._saving.add(saving)
-        saving.add_done_callback(self._saved)
+        if self._saving is None:
+            self._saving = asyncio.create_task(self._save(), name=f"mcp-known {self._server.name}")
 
-    def _saved(self, saving: "asyncio.Future[None]") -> None:
-        self._saving.discard(saving)
-        if not saving.cancelled() and (error := saving.exception()) is not None:
-            self._hear(f"what its tools say cannot be kept: {error}")
+    async def _save(self) -> None:
+        """Bring what is known onto the disk; one write at a time, so that no older word comes last."""
+        kept = None
+        while kept is not self._known:
+            kept = self._known
+            try:
+                await in_thread(partial(known.write, self._store, self._server, kept), "mcp-known")
+            except (OSError, ValueError) as error:
+                self._hear(f"what its tools say cannot be kept: {error}")
+        self._saving = None

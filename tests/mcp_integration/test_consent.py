@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from py_mono.mcp_integration.link import McpError
+from py_mono.mcp_integration.listing import Listing, Tool
+from py_mono.mcp_integration.offer import Offer
 from py_mono.mcp_integration.server import Server
 from tests.mcp_integration.servers import call, hub, mini, state, tool, until, web
 
@@ -82,6 +84,21 @@ async def test_a_list_that_changes_is_read_again_while_the_session_runs(tmp_path
         while (await state(servers, "mini")).tools == 1:
             await asyncio.sleep(0.01)
         assert (await call(servers, "mini__echo")).content == "{}"
+
+
+async def test_what_was_agreed_to_last_is_what_is_kept(tmp_path: Path) -> None:
+    server, words = mini(tmp_path / "mini"), [f"says {number} " + "x" * 900 for number in range(8)]
+    offer = Offer(server, str(tmp_path / "store"), lambda _: None, lambda _: None)
+    for word in words:
+        tools = tuple(Tool(f"tool{number}", word, {"type": "object"}) for number in range(100))
+        offer.take(Listing(tools))
+        offer.agree()
+        await asyncio.sleep(0)  # a write begins
+    await offer.kept()
+    again = Offer(server, str(tmp_path / "store"), lambda _: None, lambda _: None)
+    again.remember()
+    assert {tool.description for tool in again.tools()} == {words[-1]}
+    assert len(list((tmp_path / "store").iterdir())) == 1
 
 
 async def test_another_entry_of_the_configuration_knows_nothing(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ One small file for each, in the state folder; it is there, or it is not, so ther
 import os
 from contextlib import suppress
 
-from py_mono.security.approvals.folder import FOLDER, workspace_name, write_whole
+from py_mono.security.approvals.folder import FOLDER, workspace_name
 from py_mono.utils.digests import blake2b
+from py_mono.utils.private_files import write_private
 
 TYPE_CHECKING = False  # spelled out: typing is not free, and this comes before the worker
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Consents:
         return os.path.join(self._folder, self._prefix + blake2b(whole, digest_size=16).hexdigest())
 
     def _remember(self, said: str, kind: str, name: str, digest: str) -> None:
-        write_whole(self._path(kind, name, digest), f"{said}\n{kind}\n{name}".encode("utf-8", "surrogateescape"))
+        write_private(self._path(kind, name, digest), f"{said}\n{kind}\n{name}".encode("utf-8", "surrogateescape"))
 
     @staticmethod
     def _said(path: str) -> list[str]:

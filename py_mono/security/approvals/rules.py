@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from py_mono.security.approvals.folder import FOLDER, workspace_name, write_whole
+from py_mono.security.approvals.folder import FOLDER, workspace_name
+from py_mono.utils.private_files import write_private
 
 _MOST = 1000
 _LARGEST = 1 << 20
@@ -90,7 +91,7 @@ class Rules:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             with self._locked():
                 rules = sorted(change(list(self._load())), key=lambda rule: rule.key)[:_MOST]
-                write_whole(self._path, msgspec.json.encode(_File(_text(self._workspace), rules=rules)))
+                write_private(self._path, msgspec.json.encode(_File(_text(self._workspace), rules=rules)))
         except OSError as error:
             self._notice(
                 f"what you agreed to holds for this session only: {self._path} cannot be written ({error.strerror})"
