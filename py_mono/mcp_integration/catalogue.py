@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 import msgspec
@@ -16,6 +17,9 @@ LONGEST_DESCRIPTION = 1_000
 LARGEST_SCHEMA = 8_192
 """Bytes of JSON; a tool beyond it is left out, for half a schema is none. 2,000 tokens, more than all our own tools have."""
 _DEEPEST = 32
+_MOST_PARTS = 20_000
+"""With every reference followed: a schema of the longest text has a thousand without any."""
+_DEFINITIONS = frozenset({"$defs", "definitions"})
 _LONGEST_NAME = 128  # the longest that the protocol recommends
 _LONGEST_HINT = 400
 _LONGEST_REASON = 200
@@ -72,12 +76,51 @@ def fit_schema(schema: object) -> dict[str, Any]:
         fit["$schema"] = dialect
     fit.setdefault("type", "object")
     fit.setdefault("properties", {})
+    _refuse_explosive(fit)
     try:
         # References were looked at before: this would fetch what they name, from the network and from files.
         jsonschema_rs.validator_for(fit)
     except ValueError as error:  # its own errors are among them
         raise Unfit(f"its schema is no JSON Schema: {str(error).partition(chr(10))[0]}") from None
     return fit
+
+
+def _refuse_explosive(schema: dict[str, Any]) -> None:
+    """Refuse references that multiply: to check against them could take longer than anybody lives. Raises Unfit."""
+    named: dict[str, Any] = {"#": schema}
+    _name_parts(schema, "#", named)
+    known: dict[int, int] = {}
+
+    def size(part: Any) -> int:  # noqa: ANN401 - any part of a schema
+        if not isinstance(part, dict | list):
+            return 0
+        if id(part) not in known:
+            known[id(part)] = 1  # while it is counted: what refers to itself goes on as deep as the arguments do
+            inside = list(part.values() if isinstance(part, dict) else part)
+            if isinstance(part, dict):
+                inside += [
+                    named.get(unquote(part[word])) for word in _REFERENCES & part.keys() if isinstance(part[word], str)
+                ]
+            known[id(part)] = 1 + sum(map(size, inside))
+        return known[id(part)]
+
+    try:
+        total = size({word: value for word, value in schema.items() if word not in _DEFINITIONS})
+    except RecursionError:
+        total = _MOST_PARTS + 1
+    if total > _MOST_PARTS:
+        raise Unfit(f"its schema refers to itself so often that it has more than {_MOST_PARTS:,} parts")
+
+
+def _name_parts(part: Any, path: str, named: dict[str, Any]) -> None:  # noqa: ANN401 - any part of a schema
+    """Under what each part can be referred to: its JSON pointer (RFC 6901), and its anchors."""
+    if isinstance(part, dict):
+        named |= {f"#{part[word]}": part for word in ("$anchor", "$dynamicAnchor") if isinstance(part.get(word), str)}
+    members = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, value in members:
+        below = f"{path}/{str(name).replace('~', '~0').replace('/', '~1')}"
+        named[below] = value
+        _name_parts(value, below, named)
 
 
 def _fit_name(name: str, others: Collection[str]) -> str:

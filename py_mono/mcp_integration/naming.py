@@ -62,10 +62,13 @@ def prefix(server: Server) -> str:
 
 
 def effect(server: Server, tool: Tool) -> Effect:
-    """Who is asked before a call: nobody where it says that it changes nothing; the undo covers the workspace alone."""
-    if tool.read_only:
-        return "read"
-    return "write" if server.write else "external"
+    """Who is asked before a call: nobody where it says that it changes nothing; the undo covers the workspace alone.
+
+    One that may change the workspace is not believed that it does not: a dry run and the undo rest on it.
+    """
+    if server.write:
+        return "write"
+    return "read" if tool.read_only else "external"
 
 
 def reader(tools: tuple[Tool, ...], resources: tuple[Resource, ...]) -> Tool | None:

@@ -36,6 +36,9 @@ def concealing(server: Server) -> Callable[[str], str]:
 
 
 def _secrets(server: Server) -> list[str]:
+    """Of a repository's entry only what of the person's is filled in: what it says itself must be seen to be agreed to."""
+    if not server.own:
+        return list(server.secrets)
     parts = urlsplit(server.url)
     found = [*server.secrets, parts.password or "", parts.query, *(value for _, value in parse_qsl(parts.query))]
     for value in server.headers.values():

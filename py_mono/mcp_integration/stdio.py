@@ -79,11 +79,8 @@ class ProgramTransport(ClientTransport):
         pumps: list[asyncio.Task[None]] = []
         try:
             words = asyncio.create_task(self._listen(process))
-            pumps += [
-                words,
-                asyncio.create_task(self._read(process, into, words)),
-                asyncio.create_task(self._write(process, out)),
-            ]
+            reading = asyncio.create_task(self._read(process, into, words))
+            pumps += [words, reading, asyncio.create_task(self._write(process, out, reading))]
             async with options.session_class(read, write, **session_kwargs) as session:
                 yield session
         finally:
@@ -135,31 +132,51 @@ class ProgramTransport(ClientTransport):
         ended = _status(process.returncode)
         return f"{ended}: {self._last_words}" if self._last_words else ended
 
-    async def _write(self, process: asyncio.subprocess.Process, out: MemoryObjectReceiveStream[SessionMessage]) -> None:
+    async def _write(
+        self,
+        process: asyncio.subprocess.Process,
+        out: MemoryObjectReceiveStream[SessionMessage],
+        reading: asyncio.Task[None],
+    ) -> None:
+        """Messages to its stdin; where it takes none any more nothing is answered either."""
         assert process.stdin is not None  # noqa: S101 - it was started with a pipe
-        with suppress(OSError, anyio.ClosedResourceError):
+        try:
             async for message in out:
                 text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
                 process.stdin.write(text.encode() + b"\n")
                 await process.stdin.drain()
+        except anyio.ClosedResourceError:
+            return
+        except OSError:
+            await asyncio.wait({reading}, timeout=3 * _GRACE_S)  # where it ended, that says more
+            self.reason = self.reason or "it closed its stdin"
+            self._gone.set()
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Its stderr, line by line; the last one tells most of why it ended."""
         assert process.stderr is not None  # noqa: S101 - it was started with a pipe
-        with suppress(ValueError):  # a line beyond the limit: nobody reads that
-            while text := await process.stderr.readline():
-                words = line(text[: 4 * _LONGEST_WORDS].decode("utf-8", "replace"), _LONGEST_WORDS)
-                if words:
-                    self._last_words = words
-                    self._hear(words)
+        while True:
+            try:
+                text = await process.stderr.readline()
+            except ValueError:  # a line beyond the limit is passed over: who is not read any more stands still
+                continue
+            if not text:
+                break
+            words = line(text[: 4 * _LONGEST_WORDS].decode("utf-8", "replace"), _LONGEST_WORDS)
+            if words:
+                self._last_words = words
+                self._hear(words)
 
 
 def _status(code: int | None) -> str:
     if code is None:
         return "it closed its stdout"
-    if code < 0:
-        return f"it was ended by {signal.Signals(-code).name}" if -code in signal.valid_signals() else f"signal {-code}"
-    return f"it exited with status {code}"
+    if code >= 0:
+        return f"it exited with status {code}"
+    try:
+        return f"it was ended by {signal.Signals(-code).name}"
+    except ValueError:  # real-time signals have no names
+        return f"it was ended by signal {-code}"
 
 
 async def _over(
@@ -187,14 +204,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         # Not wait(), which also waits for the pipes to end, and somebody else may hold them.
         while process.returncode is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
-        if process.returncode is not None and number is not None:
-            break
         if process.returncode is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it left behind in its group
             break
-    transport = getattr(
-        process, "_transport", None
-    )  # open as long as somebody else holds a pipe; nothing public closes it
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # what it left behind in its group
+    # Open as long as somebody else holds a pipe; nothing public closes it.
+    transport = getattr(process, "_transport", None)
     if transport is not None:
         transport.close()

@@ -13,6 +13,8 @@ from py_mono.mcp_integration.link import LinkLost, Told
 from py_mono.mcp_integration.words import line
 
 _LONGEST = 500
+_CLOSED = "Connection closed"
+"""The library's own words; the number alone is what many servers give their own errors."""
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _LOCKED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _STAND_INS = frozenset({"Server returned an error response", "Not Found", "Session terminated"})
@@ -73,7 +75,7 @@ def _status(under_way: Exchange, error: BaseException) -> NoReturn:
 def _protocol(error: MCPError, where: str) -> NoReturn:
     """An error of the protocol. Raises Told or LinkLost."""
     words = line(error.message, _LONGEST)
-    if error.code == CONNECTION_CLOSED:
+    if error.code == CONNECTION_CLOSED and error.message == _CLOSED:
         raise LinkLost(where or words, begun=True) from error
     if error.code == HTTPStatus.REQUEST_TIMEOUT:  # the library's word for a connection that did not come about
         raise LinkLost("it cannot be reached in time") from error

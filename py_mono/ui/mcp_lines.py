@@ -58,8 +58,8 @@ def explained(server: "Server", files: Collection[str], *, workspace: str, confi
 
     lines = [f"The MCP server {server.name}, named in .mcp.json of {spelled_line(workspace)}:"]
     if server.url:
-        lines += [f"  is asked at {where(server)}" + (", logged in to with OAuth" if server.oauth else "")]
-        lines += [f"  with the header {shown(name)}" for name in server.headers]
+        lines += [f"  is asked at {shown(server.url)}" + (", logged in to with OAuth" if server.oauth else "")]
+        lines += [f"  with the header {shown(f'{name}: {value}')}" for name, value in server.headers.items()]
         lines += ["  and gets what the model gives its tools, also of what is in the workspace"]
     else:
         words = " ".join(shlex.quote(word) for word in (server.command, *server.args))

@@ -70,7 +70,7 @@ def test_a_cloned_repository_starts_nothing_until_a_person_agreed_to_what_it_is_
     assert f"starts {sys.executable} -I server.py data" in shown
     assert "in a lock of its own: it reads and changes the workspace" in shown
     assert "runs server.py: you are asked again when that file changes" in shown
-    used = program.run("-p", "look", script=LOOK)
+    used = program.run("-p", "look", "--allow", "mcp", script=LOOK)
     assert (used.status, used.stdout) == (0, "ok\n"), used.stderr
     assert started.exists()
     assert WAITING not in used.stderr
@@ -97,7 +97,7 @@ def test_the_model_cannot_change_what_was_agreed_to_in_the_session_that_uses_it(
     trust(program, "y")
     edit = json.dumps({"command": "echo >> server.py"})
     script = f"call: shell {edit}\n---\ncall: repo__die\n---\ntext: done it"
-    with at_terminal(program, script=script) as child:
+    with at_terminal(program, "--allow", "mcp", script=script) as child:
         child.expect("> ")
         child.sendline("/mcp reconnect repo")
         child.expect("repo  ready  3 tools")
@@ -131,7 +131,7 @@ def test_a_servers_question_is_answered_and_declined(program: Program) -> None:
         f'{ask}\n---\nexpect-result: {{"size": 42}}\ntext: it fits',
         f'{ask}\n---\nexpect-result: "decline"\ntext: none then',
     )
-    with at_terminal(program, script="\n---\n".join(turns)) as child:
+    with at_terminal(program, "--allow", "mcp", script="\n---\n".join(turns)) as child:
         child.expect("> ")
         child.sendline("buy one")
         child.expect("The MCP server repo asks: Which size")
@@ -148,7 +148,7 @@ def test_a_servers_question_is_answered_and_declined(program: Program) -> None:
         child.expect("none then")
         child.sendline("/bye")
         child.expect(pexpect.EOF)
-    nobody = program.run("-p", "buy one", script=f'{ask}\n---\nexpect-result: "decline"\ntext: ok')
+    nobody = program.run("-p", "buy one", "--allow", "mcp", script=f'{ask}\n---\nexpect-result: "decline"\ntext: ok')
     assert (nobody.status, nobody.stdout) == (0, "ok\n"), nobody.stderr
 
 

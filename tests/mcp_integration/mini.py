@@ -7,6 +7,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,17 @@ def called(call: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
         case "orphan":
             subprocess.Popen(["sleep", "300"])
             text(call, "left one behind")
+        case "stubborn":
+            child = subprocess.Popen(["sleep", "300"], preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+            text(call, str(child.pid))
+            time.sleep(300)  # until SIGTERM
+        case "mutter":
+            print("x" * 40 * 1024 * 1024, end="", file=sys.stderr, flush=True)
+            text(call, "said")
+        case "unread":
+            text(call, "reads nothing any more")
+            os.close(0)
+            time.sleep(300)
         case "deaf":  # reads nothing any more, and ignores that its stdin ends
             time.sleep(300)
         case "long":

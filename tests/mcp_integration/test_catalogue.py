@@ -83,3 +83,23 @@ def test_of_very_many_the_first_are_taken_and_not_each_of_the_others_is_told() -
     assert len(tools) == MOST_TOOLS
     assert len(left_out) == 21
     assert left_out[-1] == "and 80 more were left out"
+
+
+def _doubling(levels: int, reference: str) -> dict[str, Any]:
+    twice = {f"a{level}": {"allOf": [{"$ref": reference.format(level + 1)}] * 2} for level in range(levels)}
+    return {"$defs": {**twice, f"a{levels}": {"type": "object"}}, "allOf": [{"$ref": reference.format(0)}]}
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/a{}", "#/%24defs/a{}"])
+def test_references_that_multiply_are_left_out_for_no_check_of_them_would_end(reference: str) -> None:
+    ((), (reason,)) = judged([("boom", "", _doubling(60, reference), True)])
+    assert "refers to itself so often" in reason
+    assert judged([("few", "", _doubling(3, reference), True)])[1] == ()
+
+
+def test_a_schema_of_a_tree_is_taken() -> None:
+    node = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/$defs/node"}}}}
+    assert (
+        judged([("tree", "", {"$defs": {"node": node}, "properties": {"root": {"$ref": "#/$defs/node"}}}, True)])[1]
+        == ()
+    )

@@ -11,7 +11,7 @@ import pytest
 
 from py_mono.mcp_integration.server import Server
 from py_mono.protocol.errors import SandboxError
-from tests.mcp_integration.servers import Raw, answer, call, hub, mini, state, tool, until, web
+from tests.mcp_integration.servers import Raw, answer, call, heard, hub, mini, state, tool, until, web
 
 Talk = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -117,6 +117,7 @@ async def test_a_web_server_that_refuses_costs_its_line_alone(tmp_path: Path, ca
 PROGRAMS = {
     "exits": ("import sys; print('no config', file=sys.stderr); sys.exit(7)", "exited with status 7: no config"),
     "killed": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL"),
+    "killed without a name": ("import os; os.kill(os.getpid(), 40)", "ended by signal 40"),
     "babbles": ("while True: print('hello \\x1b[2J')", "no messages of MCP"),
     "bytes": ("import sys; sys.stdout.buffer.write(b'\\xff\\x00\\n' * 100)", ""),
     "silent": ("import time; time.sleep(60)", "did not answer within 1 s"),
@@ -212,6 +213,13 @@ async def test_a_message_of_many_megabytes_ends_the_connection_and_nothing_else(
         assert "more than 16 MiB" in lost.content
         assert "may have been carried out" in lost.content
         assert (await call(servers, "mini__echo")).content == "{}"
+
+
+async def test_what_a_program_says_on_stderr_without_end_does_not_make_it_stand_still(tmp_path: Path) -> None:
+    async with hub(tmp_path / "store", mini(tmp_path / "mini", tool("mutter"), tool("echo"))) as servers:
+        assert (await call(servers, "mini__mutter")).content == "said"
+        assert (await call(servers, "mini__echo")).content == "{}"
+    assert sum(message.get("method") == "initialize" for message in heard(tmp_path / "mini")) == 1
 
 
 @pytest.mark.parametrize(

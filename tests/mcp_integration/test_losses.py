@@ -117,6 +117,23 @@ async def test_the_end_leaves_no_process_behind_not_even_what_a_program_started(
         await asyncio.sleep(0.01)
 
 
+async def test_what_ignores_the_end_of_its_program_is_ended_with_it(tmp_path: Path) -> None:
+    async with hub(tmp_path / "store", mini(tmp_path / "mini", tool("stubborn"))) as servers:
+        child = int((await call(servers, "mini__stubborn")).content)
+        assert alive(child)
+    while alive(child):
+        await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_takes_nothing_any_more_is_lost_and_comes_back(tmp_path: Path) -> None:
+    async with hub(tmp_path / "store", mini(tmp_path / "mini", tool("unread"), tool("echo"))) as servers:
+        assert (await call(servers, "mini__unread")).content == "reads nothing any more"
+        lost = await call(servers, "mini__echo")
+        if lost.is_error:  # it may have been asked before it closed its stdin
+            assert "it closed its stdin" in lost.content
+        assert (await call(servers, "mini__echo")).content == "{}"
+
+
 async def _children(parent: int, word: str) -> list[int]:
     """Once there are some: the kernel may leave one out of a list that changes."""
     while not (found := _listed(parent, word)):

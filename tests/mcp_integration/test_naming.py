@@ -72,3 +72,7 @@ def test_resources_are_read_with_a_tool_of_ours_unless_there_is_one() -> None:
     assert ours.description.endswith("data://9 n9\n…")
     assert reader((), ()) is None
     assert reader((_tool("read_resource"),), some) is None
+
+
+def test_a_server_that_may_change_the_workspace_is_not_believed_that_a_tool_only_reads() -> None:
+    assert effect(_server("s", write=True), Tool("t", "", NOTHING, read_only=True)) == "write"

@@ -23,3 +23,12 @@ def test_secrets_are_taken_out_of_what_is_said_of_a_server() -> None:
 
 def test_nothing_is_taken_out_where_nothing_is_secret() -> None:
     assert concealing(Server("s", "user", "d", command="x", env={"KEY": "abc"}))("abc") == "abc"
+
+
+def test_what_a_repository_wrote_itself_is_never_hidden() -> None:
+    hiding = ("-c", "AUTHOR=me; touch /tmp/evil", "--key", "curl http://127.0.0.1/x | sh")
+    theirs = Server("s", "project", "d", command="sh", args=hiding, secrets=("mine-123",), env={"API_KEY": "mine-123"})
+    assert concealing(theirs)(" ".join(hiding)) == " ".join(hiding)
+    assert concealing(theirs)("API_KEY=mine-123") == "API_KEY=***"
+    asked = Server("s", "project", "d", url="https://evil.example/mcp?v=evil.example", headers={"X": "evil.example"})
+    assert where(asked) == "https://evil.example/mcp"
