@@ -125,7 +125,7 @@ def test_no_variable_keeps_the_agent_from_giving_up_what_root_may_do(stack: Stac
 
 
 def test_a_home_that_somebody_made_beforehand_is_not_used(stack: Stack) -> None:
-    workspace = stack.workspace((4321, 4321))
-    stack.compose("run", "--rm", "-T", "--entrypoint", "mkdir", AGENT, "-m", "777", "/state/4321", workspace=workspace)
-    with pytest.raises(AssertionError, match="/state/4321 on the state volume is not a folder of user 4321 alone"):
+    workspace = stack.workspace((4322, 4322))
+    stack.compose("run", "--rm", "-T", "--entrypoint", "mkdir", AGENT, "-m", "777", "/state/4322", workspace=workspace)
+    with pytest.raises(AssertionError, match="/state/4322 on the state volume is not a folder of user 4322 alone"):
         stack.compose("run", "--rm", "-T", AGENT, "--version", workspace=workspace)
