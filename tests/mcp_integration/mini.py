@@ -7,7 +7,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -70,11 +69,12 @@ def called(call: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
             subprocess.Popen(["sleep", "300"])
             text(call, "left one behind")
         case "stubborn":
-            child = subprocess.Popen(["sleep", "300"], preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
-            text(call, str(child.pid))
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is started ignores it too
+            text(call, str(subprocess.Popen(["sleep", "300"]).pid))
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             time.sleep(300)  # until SIGTERM
         case "mutter":
-            print("x" * 40 * 1024 * 1024, end="", file=sys.stderr, flush=True)
+            print("x" * 80 * 1024 * 1024, end="", file=sys.stderr, flush=True)
             text(call, "said")
         case "unread":
             text(call, "reads nothing any more")
