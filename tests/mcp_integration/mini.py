@@ -69,9 +69,7 @@ def called(call: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
             subprocess.Popen(["sleep", "300"])
             text(call, "left one behind")
         case "stubborn":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is started ignores it too
-            text(call, str(subprocess.Popen(["sleep", "300"]).pid))
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            text(call, str(subprocess.Popen(["sh", "-c", "trap '' TERM; exec sleep 300"]).pid))
             time.sleep(300)  # until SIGTERM
         case "mutter":
             print("x" * 80 * 1024 * 1024, end="", file=sys.stderr, flush=True)
