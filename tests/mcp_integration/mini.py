@@ -2,7 +2,7 @@
 
     python -I mini.py FOLDER
 
-``FOLDER/tools.json`` holds its tools, read again for each list; ``FOLDER/heard`` gets each message that came in.
+``FOLDER/tools.json`` holds its tools, read again for each list, ``prompts.json`` its prompts if it has any; ``FOLDER/heard`` gets each message that came in.
 """
 
 import json
@@ -75,8 +75,8 @@ def called(call: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
             print("x" * 80 * 1024 * 1024, end="", file=sys.stderr, flush=True)
             text(call, "said")
         case "unread":
-            text(call, "reads nothing any more")
             os.close(0)
+            text(call, "reads nothing any more")
             time.sleep(300)
         case "deaf":  # reads nothing any more, and ignores that its stdin ends
             time.sleep(300)
@@ -94,11 +94,15 @@ def main() -> None:
         message = json.loads(line)
         call, method = message.get("id"), message.get("method")
         if method == "initialize":
-            about = {"capabilities": {"tools": {"listChanged": True}}, "serverInfo": {"name": "mini", "version": "1"}}
+            has: dict[str, Any] = {"tools": {"listChanged": True}}
+            if os.path.exists(os.path.join(FOLDER, "prompts.json")):
+                has["prompts"] = {}
+            about = {"capabilities": has, "serverInfo": {"name": "mini", "version": "1"}}
             send(id=call, result={"protocolVersion": "2025-06-18", **about})
-        elif method == "tools/list":
-            with open(os.path.join(FOLDER, "tools.json"), encoding="utf-8") as file:
-                send(id=call, result={"tools": json.load(file)})
+        elif method in {"tools/list", "prompts/list"}:
+            kind = method.removesuffix("/list")
+            with open(os.path.join(FOLDER, f"{kind}.json"), encoding="utf-8") as file:
+                send(id=call, result={kind: json.load(file)})
         elif method == "tools/call":
             called(call, message["params"]["name"], message["params"].get("arguments", {}))
         elif call in ASKED:
