@@ -22,7 +22,7 @@ class Choice(Struct, frozen=True):
 
 
 class Field(Struct, frozen=True):
-    """One value that the server wants; every text is free of control characters.
+    """One value that the server wants. Its words are free of control characters; its name and values are as it gave them.
 
     Attributes:
         name: The server's own name for it.

@@ -12,7 +12,8 @@ from py_mono.mcp_integration.listing import Held, Prompt, Resource
 from py_mono.mcp_integration.naming import Names, prefix
 from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.state import ServerState
-from py_mono.mcp_integration.supervisor import Redact, Supervisor
+from py_mono.mcp_integration.supervisor import Supervisor
+from py_mono.protocol.ports import Redact
 from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
 
 _CLOSE_S = 2.0

@@ -101,5 +101,10 @@ def _fit_prompts(found: list[mcp_types.Prompt]) -> tuple[Prompt, ...]:
             ),
         )
         for one in found[:_MOST_ITEMS]
-        if line(one.name, _LONGEST_HINT) == one.name
+        if all(_plain(name) for name in (one.name, *(part.name for part in one.arguments or ())))
     )
+
+
+def _plain(name: str) -> bool:
+    """Whether a name can be shown as it is, and so be typed."""
+    return line(name, _LONGEST_HINT) == name

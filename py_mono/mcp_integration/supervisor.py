@@ -16,7 +16,8 @@ from py_mono.mcp_integration.server import Server
 from py_mono.mcp_integration.shown import concealing, where
 from py_mono.mcp_integration.state import Phase, ServerState
 from py_mono.mcp_integration.words import line
-from py_mono.protocol.errors import PyMonoError
+from py_mono.protocol.errors import PyMonoError, SandboxBusy
+from py_mono.protocol.ports import Redact
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
@@ -31,8 +32,6 @@ _BETWEEN_LISTS_S = 2.0
 _LOG_LINES = 50
 _GONE = frozenset({"failed", "untrusted"})
 _LONGEST_DETAIL = 300
-
-Redact = Callable[[str], str]
 
 
 class Supervisor:
@@ -168,6 +167,7 @@ class Supervisor:
             async with asyncio.timeout(self.server.connect_s) as self._limit:
                 link = await connect(self.server, self._around)
                 self.offer.take(await link.listing())
+            self._limit = None
             begun, self._link, self._was_ready = time.monotonic(), link, True
             self._detail = ""
             self._attempts += 1
@@ -181,12 +181,14 @@ class Supervisor:
         except TimeoutError:
             last = f"; it said last: {self._log[-1]}" if self._log else ""
             reason, final = f"it did not answer within {self.server.connect_s:g} s{last}", False
+        except SandboxBusy as error:
+            reason, final = error.told, False
         except PyMonoError as error:  # no lock can be had, say
             reason, final = error.told, True
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this server's line alone
             reason, final = f"{type(error).__name__}: {error}", False
         finally:
-            self._link = None
+            self._link = self._limit = None
             if link is not None:
                 await link.close()
         return reason, final, time.monotonic() - begun if begun else 0.0

@@ -17,6 +17,7 @@
     |   |   `-- MalformedCall       a tool call that cannot be read
     |   `-- ReplayDiverged          a replayed session asked something the recording has no answer for
     |-- SandboxError                the lock cannot be had, or the worker misbehaves
+    |   |-- SandboxBusy             nothing can be started at this moment: worth another try soon
     |   `-- WorkerDied
     `-- SessionError                a session is missing, damaged, or in use by another process
 
@@ -149,6 +150,10 @@ class SandboxError(PyMonoError):
     """The lock cannot be had, or the worker misbehaves."""
 
     kind = "sandbox"
+
+
+class SandboxBusy(SandboxError):
+    """Nothing can be started at this moment: another try soon may work."""
 
 
 class WorkerDied(SandboxError):

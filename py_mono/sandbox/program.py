@@ -13,18 +13,17 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.errors import SandboxBusy, SandboxError
 from py_mono.sandbox import backends
 from py_mono.sandbox.launch import private_folder
 from py_mono.sandbox.leftovers import remove_tree
 from py_mono.sandbox.profile import PASSED, PATH, Profile, make_profile, secret_files
+from py_mono.sandbox.program_guest import ENVIRONMENT
 from py_mono.sandbox.tool_places import ToolPlaces, within
 from py_mono.utils.digests import blake2b
 
 FOLDER = "programs"
 """In the state folder: the homes."""
-ENVIRONMENT = "PY_MONO_PROGRAM"
-"""Carries the program's environment, as JSON: nothing in it is to act on what puts the lock on."""
 MACHINE = ("/proc", "/sys", "/dev", "/run")
 """What no entry may open: devices, and the sockets of services."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -93,11 +92,12 @@ class Programs:
         millisecond or two.
 
         Raises:
+            SandboxBusy: Not at this moment; see ``ended``.
             SandboxError: It cannot be started like this; says why, and what would be right.
         """
         self._check(name, argv, env)
         if self._held_up:
-            raise SandboxError("a key is being stored, and no server is started meanwhile", remedy="Try again.")
+            raise SandboxBusy("a key is being stored, and no server is started meanwhile", remedy="Try again.")
         try:
             folder = self._begin(name)
             profile, home = self._profile(name, folder, argv[0], network=network, write=write, reads=reads)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 ENVIRONMENT = "PY_MONO_PROGRAM"
+"""Carries the program's environment, as JSON: nothing in it is to act on what puts the lock on."""
 NOT_CONFINED, NOT_RUN, NOT_FOUND = 125, 126, 127
 """Exit statuses where the program did not run: as docker-run(1) and the shell use them."""
 _LIFE, _NOBODY = 3, 4

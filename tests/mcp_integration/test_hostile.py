@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from py_mono.mcp_integration.server import Server
-from py_mono.protocol.errors import SandboxError
+from py_mono.protocol.errors import SandboxBusy, SandboxError
 from tests.mcp_integration.servers import Raw, answer, call, heard, hub, mini, state, tool, until, web
 
 Talk = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -215,6 +215,18 @@ async def test_a_message_of_many_megabytes_ends_the_connection_and_nothing_else(
         assert (await call(servers, "mini__echo")).content == "{}"
 
 
+async def test_prompts_whose_names_hide_something_are_left_out(tmp_path: Path) -> None:
+    server = mini(tmp_path / "mini", tool("echo"))
+    prompts = [
+        {"name": "good", "arguments": [{"name": "who"}]},
+        {"name": "bad\x1b[2J"},
+        {"name": "worse", "arguments": [{"name": "who"}, {"name": "\x1b]0;owned\x07what"}]},
+    ]
+    (tmp_path / "mini" / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
+    async with hub(tmp_path / "store", server) as servers:
+        assert [prompt.name for prompt in await servers.prompts("mini")] == ["good"]
+
+
 async def test_what_a_program_says_on_stderr_without_end_does_not_make_it_stand_still(tmp_path: Path) -> None:
     async with hub(tmp_path / "store", mini(tmp_path / "mini", tool("mutter"), tool("echo"))) as servers:
         assert (await call(servers, "mini__mutter")).content == "said"
@@ -223,7 +235,12 @@ async def test_what_a_program_says_on_stderr_without_end_does_not_make_it_stand_
 
 
 @pytest.mark.parametrize(
-    ("error", "phase"), [(SandboxError("no lock", remedy="get one"), "failed"), (KeyError("x"), "waiting")]
+    ("error", "phase"),
+    [
+        (SandboxError("no lock", remedy="get one"), "failed"),
+        (SandboxBusy("not now"), "waiting"),
+        (KeyError("x"), "waiting"),
+    ],
 )
 async def test_a_program_that_cannot_be_made_costs_its_line_alone(tmp_path: Path, error: Exception, phase: str) -> None:
     def program(server: Server) -> tuple[list[str], dict[str, str]]:
@@ -236,4 +253,4 @@ async def test_a_program_that_cannot_be_made_costs_its_line_alone(tmp_path: Path
         found = await until(servers, "bad", "failed", "waiting")
         assert (await call(servers, "good__echo")).content == "{}"
     assert found.phase == phase
-    assert found.detail in {"no lock get one", "KeyError: 'x'"}
+    assert found.detail in {"no lock get one", "not now", "KeyError: 'x'"}

@@ -16,11 +16,19 @@ from tests.mcp_integration.servers import call, hub, served, state, until, web
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[str]:
+def port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    base = f"http://127.0.0.1:{port}"
-    provider = InMemoryOAuthProvider(base_url=base, client_registration_options=ClientRegistrationOptions(enabled=True))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def provider(port: int) -> InMemoryOAuthProvider:
+    options = ClientRegistrationOptions(enabled=True)
+    return InMemoryOAuthProvider(base_url=f"http://127.0.0.1:{port}", client_registration_options=options)
+
+
+@pytest.fixture(scope="module")
+def guarded(port: int, provider: InMemoryOAuthProvider) -> Iterator[str]:
     server = FastMCP("guarded", auth=provider)
 
     @server.tool
@@ -28,7 +36,7 @@ def guarded() -> Iterator[str]:
         """For those who logged in."""
         return "open sesame"
 
-    with served(server.http_app(), port):
+    with served(server.http_app(), port) as base:
         yield f"{base}/mcp"
 
 
@@ -61,6 +69,21 @@ async def test_the_person_logs_in_once_and_the_tokens_are_kept(
     assert "access_token" in files[0].read_text()
     async with hub(tmp_path / "store", server, browser=False) as servers:
         assert (await call(servers, "guarded__secret")).content == "open sesame"
+
+
+async def test_who_is_forgotten_in_the_middle_logs_in_again(
+    tmp_path: Path, guarded: str, provider: InMemoryOAuthProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    told = Notices()
+    server = web(guarded, "guarded", oauth=True)
+    async with hub(tmp_path / "store", server, told=told, browser=True) as servers:
+        assert (await call(servers, "guarded__secret")).content == "open sesame"
+        provider.access_tokens.clear()
+        provider.refresh_tokens.clear()
+        assert (await call(servers, "guarded__secret")).content == "open sesame"
+    assert len(told) == 2
 
 
 async def test_nobody_is_sent_to_a_browser_where_nobody_sits(tmp_path: Path, guarded: str) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from py_mono.protocol.errors import SandboxError
-from py_mono.sandbox.program import ENVIRONMENT, Programs
+from py_mono.protocol.errors import SandboxBusy, SandboxError
+from py_mono.sandbox.program import Programs
+from py_mono.sandbox.program_guest import ENVIRONMENT
 from tests.sandbox.locking import REPOSITORY
 from tests.sandbox.programs import KINDS, LOCKS, Session
 
@@ -231,7 +232,7 @@ async def test_in_a_time_without_any_none_runs_and_none_is_started(session: Sess
         command, environment = session.programs.command("two", ["echo", "ran"], {})
         async with session.programs.ended():
             assert started.stdout.read() == ""
-            with pytest.raises(SandboxError, match="a key is being stored"):
+            with pytest.raises(SandboxBusy, match="a key is being stored"):
                 session.programs.command("one", ["true"], {})
             late = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True)
             assert (late.returncode, late.stdout) == (125, b"")
