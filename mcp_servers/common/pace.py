@@ -21,7 +21,7 @@ def pause_s(retry_after: str, now: datetime) -> float:
         return min(float(text[:9]), LONGEST_PAUSE_S)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return DEFAULT_PAUSE_S
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)

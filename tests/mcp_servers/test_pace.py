@@ -87,6 +87,8 @@ async def test_a_pause_also_holds_for_who_waited_already() -> None:
         ("Fri, 01 Jan 2100 00:00:00 GMT", 3600),
         ("-5", 60),
         ("soon", 60),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", 60),
+        ("Thu, 01 Jan 2026 00:00:00 +99999999999999999999", 60),
         ("", 60),
         ("²", 60),
     ],
