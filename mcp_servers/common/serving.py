@@ -1,6 +1,7 @@
 """How a server is served: over streamable HTTP at ``/mcp``, with a host guard and ``/health``, or over stdio."""
 
 import argparse
+import asyncio
 import json
 import logging
 import os
@@ -10,7 +11,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anyio
 import fastmcp
 from fastmcp import FastMCP
 from fastmcp.tools.base import Tool
@@ -140,13 +140,13 @@ def main(name: str, build: Callable[[Mapping[str, str]], FastMCP], port: int, ar
         log_plainly(where.log_level)
         server = build(os.environ)
         if stdio:
-            anyio.run(lambda: server.run_stdio_async(show_banner=False))
+            asyncio.run(server.run_stdio_async(show_banner=False))
             return 0
         with listener(where) as at:
             host, bound = at.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             say(event="listening", server=name, version=VERSION, url=f"http://{shown}:{bound}{PATH}")
-            anyio.run(serve, server, where, at)
+            asyncio.run(serve(server, where, at))
     except SettingsError as error:
         say(event="error", server=name, message=str(error))
         return 2

@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Unpack
 
 import httpx2
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.client.transports.base import SessionKwargs, TransportOptions
 from mcp import ClientSession
-from typing_extensions import Unpack
 
 _LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of one answer that is not a stream of events; of an event the library takes one MiB."""

@@ -15,6 +15,12 @@ from mcp.server.auth.settings import ClientRegistrationOptions
 from tests.mcp_integration.servers import call, hub, served, state, until, web
 
 
+@pytest.fixture(autouse=True)
+def _no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+
 @pytest.fixture(scope="module")
 def port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -52,11 +58,7 @@ class Notices(list[str]):
         browser(self)
 
 
-async def test_the_person_logs_in_once_and_the_tokens_are_kept(
-    tmp_path: Path, guarded: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+async def test_the_person_logs_in_once_and_the_tokens_are_kept(tmp_path: Path, guarded: str) -> None:
     told = Notices()
     server = web(guarded, "guarded", oauth=True)
     async with hub(tmp_path / "store", server, told=told, browser=True) as servers:
@@ -72,10 +74,8 @@ async def test_the_person_logs_in_once_and_the_tokens_are_kept(
 
 
 async def test_who_is_forgotten_in_the_middle_logs_in_again(
-    tmp_path: Path, guarded: str, provider: InMemoryOAuthProvider, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, guarded: str, provider: InMemoryOAuthProvider
 ) -> None:
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     told = Notices()
     server = web(guarded, "guarded", oauth=True)
     async with hub(tmp_path / "store", server, told=told, browser=True) as servers:

@@ -14,7 +14,7 @@ from mcp_servers.common.settings import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = {"datetime": 50051, "weather": 50052, "geocoding": 50053, "search": 50054}
-PROVIDES = {"fastmcp-slim": {"fastmcp", "mcp_types", "anyio", "pydantic", "starlette", "httpx2"}}
+PROVIDES = {"fastmcp-slim": {"fastmcp", "mcp_types", "pydantic", "starlette", "httpx2"}}
 EVERY = pytest.mark.parametrize("name", SERVERS)
 
 
