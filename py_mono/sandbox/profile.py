@@ -30,6 +30,8 @@ _STATE_FILES = ("/var/lib/dpkg", "/var/cache/fontconfig", "/var/lib/ca-certifica
 _KERNEL_FILES = ("/sys/devices/system/cpu",)
 _NAME_RESOLUTION = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf", "/run/nscd")
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin")
+PROGRAM = "PY_MONO_PROGRAM"
+"""The variable with the environment of a program in its own lock, as JSON: nothing in it is to act on what puts the lock on."""
 PASSED = ("LANG", "LANGUAGE", "TERM", "TZ", "COLORTERM")
 
 

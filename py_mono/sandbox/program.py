@@ -17,8 +17,7 @@ from py_mono.protocol.errors import SandboxBusy, SandboxError
 from py_mono.sandbox import backends
 from py_mono.sandbox.launch import private_folder
 from py_mono.sandbox.leftovers import remove_tree
-from py_mono.sandbox.profile import PASSED, PATH, Profile, make_profile, secret_files
-from py_mono.sandbox.program_guest import ENVIRONMENT
+from py_mono.sandbox.profile import PASSED, PATH, PROGRAM, Profile, make_profile, secret_files
 from py_mono.sandbox.tool_places import ToolPlaces, within
 from py_mono.utils.digests import blake2b
 
@@ -122,7 +121,7 @@ class Programs:
         started = backends.python("program_guest", "main", profile.to_json(), json.dumps(order), *argv)
         environment = json.dumps(self._environment_for(profile, home, env))
         _check_size(name, (*map(os.fsencode, started), environment))
-        return started, {ENVIRONMENT: environment}
+        return started, {PROGRAM: environment}
 
     @asynccontextmanager
     async def ended(self) -> AsyncIterator[None]:

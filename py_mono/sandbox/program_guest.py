@@ -14,15 +14,13 @@ import sys
 import time
 
 from py_mono.sandbox import confine, kernel, landlock, processes
-from py_mono.sandbox.profile import Profile
+from py_mono.sandbox.profile import PROGRAM, Profile
 
 TYPE_CHECKING = False  # spelled out: importing typing costs 4 ms
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, NoReturn
 
-ENVIRONMENT = "PY_MONO_PROGRAM"
-"""Carries the program's environment, as JSON: nothing in it is to act on what puts the lock on."""
 NOT_CONFINED, NOT_RUN, NOT_FOUND = 125, 126, 127
 """Exit statuses where the program did not run: as docker-run(1) and the shell use them."""
 _LIFE, _NOBODY = 3, 4
@@ -166,7 +164,7 @@ class _Init:
 
     def _become(self) -> "NoReturn":
         """Be the program."""
-        environment: dict[str, str] = json.loads(os.environ[ENVIRONMENT])
+        environment: dict[str, str] = json.loads(os.environ[PROGRAM])
         if environment.get("HOME") == self._order["home"] and not os.access(self._order["home"], os.W_OK):
             environment["HOME"] = os.path.join(self._profile.private_tmp, "home")  # a root's, who became another
         for number in (signal.SIGPIPE, signal.SIGXFSZ):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from py_mono.protocol.errors import SandboxBusy, SandboxError
+from py_mono.sandbox.profile import PROGRAM
 from py_mono.sandbox.program import Programs
-from py_mono.sandbox.program_guest import ENVIRONMENT
 from tests.sandbox.locking import REPOSITORY
 from tests.sandbox.programs import KINDS, LOCKS, Session
 
@@ -99,9 +99,9 @@ def test_its_environment_is_clean_and_has_what_the_entry_says(any_session: Sessi
 
 
 def test_nothing_of_it_acts_on_what_puts_the_lock_on(session: Session) -> None:
-    hostile = {"LD_PRELOAD": "/w/evil.so", "PYTHONSTARTUP": "/w/x", "PYTHONPATH": "/w", ENVIRONMENT: "{}"}
+    hostile = {"LD_PRELOAD": "/w/evil.so", "PYTHONSTARTUP": "/w/x", "PYTHONPATH": "/w", PROGRAM: "{}"}
     _, environment = session.programs.command("one", ["true"], hostile)
-    assert set(environment) == {ENVIRONMENT}
+    assert set(environment) == {PROGRAM}
     assert session.sh('echo "$PYTHONPATH"', env={"PYTHONPATH": "/w"}) == "/w\n"
 
 
