@@ -4,7 +4,7 @@ import re
 
 from py_mono.mcp_integration.listing import Resource, Tool
 from py_mono.mcp_integration.server import Server
-from py_mono.protocol.tools import Effect, ToolSpec
+from py_mono.protocol.tools import FROM_SERVER, Effect, ToolSpec
 from py_mono.utils.digests import blake2b
 
 _LONGEST = 64
@@ -43,7 +43,7 @@ class Names:
             tool.description or f"The tool {tool.name} of the MCP server {server.name}.",
             tool.parameters,
             effect(server, tool),
-            f"mcp:{server.name}",
+            f"{FROM_SERVER}{server.name}",
         )
 
     def _free(self, server: str, tool: str) -> str:

@@ -22,8 +22,12 @@ def where(server: Server) -> str:
         parts = urlsplit(server.url)
         host = parts.netloc.rpartition("@")[2]
         return line(concealing(server)(f"{parts.scheme}://{host}{parts.path}"), _LONGEST)
-    words = " ".join(shlex.quote(word) for word in (server.command, *server.args))
-    return line(concealing(server)(words), _LONGEST)
+    return line(concealing(server)(command_line(server)), _LONGEST)
+
+
+def command_line(server: Server) -> str:
+    """What is typed to start it, with all its secrets."""
+    return " ".join(shlex.quote(word) for word in (server.command, *server.args))
 
 
 def concealing(server: Server) -> Callable[[str], str]:

@@ -8,6 +8,10 @@ Effect = Literal["read", "write", "external"]
 """What a call can do: *read* changes nothing; *write* changes the workspace; *external* cannot be taken back."""
 
 
+FROM_SERVER = "mcp:"
+"""How the ``source`` of an MCP server's tool begins; the server's name follows."""
+
+
 class ToolSpec(Struct, frozen=True):
     """A tool as the model sees it, and what the agent must know of it.
 

@@ -8,7 +8,7 @@ from py_mono.protocol import late_tools
 from py_mono.protocol.announcing import ToolsAnnounced
 from py_mono.protocol.codec import encode
 from py_mono.protocol.ports import ToolSource
-from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.protocol.tools import FROM_SERVER, ToolCall, ToolResult, ToolSpec
 from py_mono.tools.late import Late
 from py_mono.tools.names import refusal, respelled
 from py_mono.tools.profile import shown
@@ -169,7 +169,7 @@ def _name(name: str, owners: dict[str, _Owned]) -> str:
     if name in owners:
         return name
     server, _, tool = name.partition("__")
-    if tool in owners and owners[tool][0].source == f"mcp:{server}":
+    if tool in owners and owners[tool][0].source == f"{FROM_SERVER}{server}":
         return tool
     return respelled(name, owners) or name
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from py_mono.mcp_integration.contents import digest_now, files_of
+from py_mono.protocol.tools import FROM_SERVER
 from py_mono.security.approvals.consents import Consents
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Mcp:
         """How one stands. Raises McpError where there is none of that name."""
         self.hub.changed(name)
         return next(state for state in self.hub.states() if state.name == name)
+
+    async def tools(self, name: str) -> "list[str]":
+        """What can be called of one, by its names in the list of tools."""
+        return [spec.name for spec in await self.hub.specs() if spec.source == f"{FROM_SERVER}{name}"]
 
     def untrusted(self) -> "Sequence[Server]":
         """Those that the person said nothing of."""

@@ -63,7 +63,7 @@ def names(app: "App") -> Sequence[tuple[str, str]]:
 
 async def _one(mcp: "Mcp", name: str) -> str:
     state = mcp.state(name)
-    tools = [spec.name for spec in await mcp.hub.specs() if spec.source == f"mcp:{name}"]
+    tools = await mcp.tools(name)
     if state.phase not in {"ready", "changed"}:
         return one(state, tools, (), ())
     resources = [f"{each.uri}  {each.name}".rstrip() for each in await mcp.hub.resources(name)]

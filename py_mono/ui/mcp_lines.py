@@ -1,10 +1,9 @@
 """What is said of MCP servers: the table, one of them, and what agreeing to one means."""
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from py_mono.mcp_integration.shown import concealing, where
+from py_mono.mcp_integration.shown import command_line, concealing, where
 from py_mono.ui.rendering.exact import spelled_line
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def explained(server: "Server", files: Collection[str], *, workspace: str, confi
         lines += [f"  with the header {shown(f'{name}: {value}')}" for name, value in server.headers.items()]
         lines += ["  and gets what the model gives its tools, also of what is in the workspace"]
     else:
-        words = " ".join(shlex.quote(word) for word in (server.command, *server.args))
-        lines += [f"  starts {shown(words)}"]
+        lines += [f"  starts {shown(command_line(server))}"]
         lines += [f"  in {shown(server.cwd)}"] if server.cwd else []
         lines += [f"  with {shown(name)}={shown(value)}" for name, value in server.env.items()]
         lines += _powers(server) if confined else ["  WITHOUT A LOCK (--sandbox off): it can do whatever you can"]

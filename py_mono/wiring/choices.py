@@ -15,11 +15,13 @@ from py_mono.security.keys.manager import KeyManager
 from py_mono.security.known import secrets_in
 from py_mono.security.redact import Redactor
 from py_mono.session.store import Session, Sessions
+from py_mono.utils.lazy import load
 from py_mono.utils.stderr import GuardedText
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
     from py_mono.ui.arguments import Arguments
+    from py_mono.ui.mcp import Mcp
 
 PROJECT_SERVERS = ".mcp.json"
 OWN_SERVERS = "mcp.json"
@@ -71,12 +73,17 @@ def provider_settings(
     )
 
 
-def names_servers(settings: "Settings") -> bool:
-    """Whether MCP servers may be configured: two looks at the disk, and nothing loaded."""
+def servers_of(
+    settings: "Settings", redact: Redactor, notice: Callable[[str], None], *, at_terminal: bool
+) -> "Mcp | None":
+    """See ``wiring.mcp.make_mcp``, which is loaded where a server may be named: two looks at the disk say so."""
     own = os.path.join(settings.folders.config, OWN_SERVERS)
     project = os.path.join(settings.workspace, PROJECT_SERVERS)
     named = settings.mcp_config or settings.environment.get("DATETIME_MCP_URL")
-    return bool(named) or os.path.lexists(own) or os.path.lexists(project)
+    if not (named or os.path.lexists(own) or os.path.lexists(project)):
+        return None
+    made: Mcp = load("py_mono.wiring.mcp:make_mcp")(settings, redact, notice, at_terminal=at_terminal)
+    return made
 
 
 def key_manager(settings: "Settings", redact: Redactor) -> KeyManager:

@@ -21,19 +21,15 @@ from py_mono.ui.signals import Signals, guarded
 from py_mono.utils.lazy import load
 from py_mono.utils.version import VERSION
 from py_mono.wiring.assembly import make_app
-from py_mono.wiring.choices import Notices, choose_session, key_manager, names_servers, recorded_replies, redactor
+from py_mono.wiring.choices import Notices, choose_session, key_manager, recorded_replies, redactor, servers_of
 from py_mono.wiring.first_start import FirstLook
 from py_mono.wiring.leaving import leave
 from py_mono.wiring.providers import MadeProviders, first_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from py_mono.config import Settings
     from py_mono.protocol.ports import Branch
-    from py_mono.security.redact import Redactor
     from py_mono.ui.arguments import Arguments
-    from py_mono.ui.mcp import Mcp
 
 _SWEEP_AFTER_S = 3.0
 _PATIENCE_S = 30.0
@@ -85,16 +81,6 @@ def _snapshots(settings: "Settings") -> ThreadedSnapshots:
     return ThreadedSnapshots(settings.folders.state, settings.workspace, load, settings.checkpoints)
 
 
-def _servers(
-    settings: "Settings", redact: "Redactor", notice: "Callable[[str], None]", *, at_terminal: bool
-) -> "Mcp | None":
-    """See ``wiring.mcp.make_mcp``, which is loaded where there is something to read."""
-    if not names_servers(settings):
-        return None
-    made: Mcp = load("py_mono.wiring.mcp:make_mcp")(settings, redact, notice, at_terminal=at_terminal)
-    return made
-
-
 def _settle() -> None:
     """Collect from here on, and leave alone what was loaded so far: it stays."""
     gc.freeze()
@@ -119,7 +105,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
         provider = first_provider(
             providers, settings, session.envelopes, said=bool(arguments.provider or arguments.model), notice=notices
         )
-        mcp = _servers(settings, redact, notices, at_terminal=not arguments.print_ and sys.stdin.isatty())
+        mcp = servers_of(settings, redact, notices, at_terminal=not arguments.print_ and sys.stdin.isatty())
         app = make_app(
             settings, sandbox, provider, session, mcp=mcp, one_shot=arguments.print_,
             providers=providers, redact=redact, keys=keys, signals=signals, notices=notices,
@@ -146,7 +132,7 @@ async def _run(arguments: "Arguments", settings: "Settings", sandbox: WorkerSand
 async def _tool(arguments: "Arguments", settings: "Settings", sandbox: WorkerSandbox, signals: Signals) -> int:
     _settle()
     opened: list[Branch] = []
-    mcp = _servers(settings, redactor(settings), _on_stderr, at_terminal=False)
+    mcp = servers_of(settings, redactor(settings), _on_stderr, at_terminal=False)
     late = Late(mcp.hub, lambda: mcp.hub.settle(_PATIENCE_S), 0, 0) if mcp is not None else None
 
     async def reopen() -> ToolRegistry:

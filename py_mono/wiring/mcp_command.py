@@ -15,9 +15,8 @@ from py_mono.ui.signals import Signals, guarded
 from py_mono.ui.terminal import Screen
 from py_mono.utils.stdout import lost
 from py_mono.utils.version import VERSION
-from py_mono.wiring.choices import names_servers, redactor
+from py_mono.wiring.choices import redactor, servers_of
 from py_mono.wiring.leaving import leave
-from py_mono.wiring.mcp import make_mcp
 
 if TYPE_CHECKING:
     from py_mono.config import Settings
@@ -33,10 +32,9 @@ def mcp(arguments: "Arguments", settings: "Settings") -> NoReturn:
     """
     redact = redactor(settings)
     screen = Screen(sys.stdout, settings.environment, redact=redact)
-    notices: list[str] = []
-    made = (
-        make_mcp(settings, redact, notices.append, at_terminal=sys.stdin.isatty()) if names_servers(settings) else None
-    )
+    made = servers_of(
+        settings, redact, lambda _: None, at_terminal=sys.stdin.isatty()
+    )  # each action says what it found
     chosen = _chosen(made, arguments.name)
     if arguments.action == "list":
         leave(_list(screen, made, redact, as_json=arguments.json))
@@ -108,8 +106,7 @@ async def _test(screen: Screen, made: Mcp, chosen: list[Server], signals: Signal
         for state in states:
             failed = failed or state.phase not in {"ready", "changed"}
             screen.write(screen.fold(table([state], ())) + "\n")
-            names = [spec.name for spec in await made.hub.specs() if spec.source == f"mcp:{state.name}"]
-            screen.write("".join(f"  {name}\n" for name in names))
+            screen.write("".join(f"  {name}\n" for name in await made.tools(state.name)))
             if held := made.hub.changed(state.name):
                 screen.write(screen.fold(differences(state.name, held)) + "\n")
         for server in chosen:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable
 from py_mono.protocol.approvals import ApprovalDecided, ApprovalRequested
 from py_mono.protocol.gate import Verdict
 from py_mono.protocol.ports import Emit, Grant
-from py_mono.protocol.tools import ToolCall, ToolResult, ToolSpec
+from py_mono.protocol.tools import FROM_SERVER, ToolCall, ToolResult, ToolSpec
 from py_mono.security.approvals.needs import WITH_NETWORK, Need, Needs, needs_of
 from py_mono.security.approvals.places import Places
 from py_mono.security.approvals.questions import Answer, Ask, Question
 from py_mono.security.approvals.rules import Rules
-from py_mono.security.approvals.servers import SOURCE, ServerCalls, spelled_call
+from py_mono.security.approvals.servers import ServerCalls, spelled_call
 
 _NO_NETWORK = (
     "could not resolve host", "name or service not known", "temporary failure in name resolution", "network is unreachable",
@@ -118,7 +118,7 @@ class Approvals:
         return AGAIN
 
     def _needs(self, call: ToolCall, spec: ToolSpec) -> Needs:
-        if spec.source.startswith(SOURCE):
+        if spec.source.startswith(FROM_SERVER):
             return self._servers.needs(spec)
         needs = needs_of(call, spec, self._places, network=self._network) if self._confined else Needs()
         command = str(call.arguments.get("command", "")) if call.name == "shell" else ""

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Collection, Mapping
 
-from py_mono.protocol.tools import ToolCall, ToolSpec
+from py_mono.protocol.tools import FROM_SERVER, ToolCall, ToolSpec
 from py_mono.security.approvals.needs import Need, Needs
 
-SOURCE = "mcp:"
-"""How the source of such a tool begins; the server's name follows."""
 _LONGEST_VALUE = 300
 _LONGEST_CALL = 2000
 _OF_DIGEST = 16
@@ -30,7 +28,7 @@ class ServerCalls:
 
     def needs(self, spec: ToolSpec) -> Needs:
         """What a call of a tool would take."""
-        server = spec.source.removeprefix(SOURCE)
+        server = spec.source.removeprefix(FROM_SERVER)
         own_name = spec.name.removeprefix(f"{server}__")
         if spec.effect == "read" or not self._always.isdisjoint({(server, spec.name), (server, own_name)}):
             return Needs()
