@@ -32,9 +32,14 @@ def mcp(arguments: "Arguments", settings: "Settings") -> NoReturn:
     """
     redact = redactor(settings)
     screen = Screen(sys.stdout, settings.environment, redact=redact)
-    made = servers_of(
-        settings, redact, lambda _: None, at_terminal=sys.stdin.isatty()
-    )  # each action says what it found
+    made: Mcp | None = None
+
+    def tell(text: str) -> None:
+        """What servers bring up while they are connected; what is wrong with how they are named each action says itself."""
+        if made is not None:
+            sys.stderr.write(f"py-mono: {text}\n")
+
+    made = servers_of(settings, redact, tell, at_terminal=sys.stdin.isatty())
     chosen = _chosen(made, arguments.name)
     if arguments.action == "list":
         leave(_list(screen, made, redact, as_json=arguments.json))

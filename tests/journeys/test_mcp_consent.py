@@ -198,3 +198,18 @@ def test_what_cannot_be_read_is_said_and_fails_when_servers_are_tested(program: 
     tested = program.run("mcp", "test")
     assert tested.status == 1
     assert tested.stdout.startswith("! .mcp.json is not used: it is no JSON")
+
+
+def test_what_servers_bring_up_while_they_are_tested_is_said(program: Program) -> None:
+    """The address of a login comes in the same way."""
+    clone(program)
+    (program.workspace / ".mcp.json").rename(program.workspace / "own.json")
+    tools = program.workspace / "data" / "tools.json"
+    assert program.run("mcp", "test", "--mcp-config", "own.json").stderr == ""
+    changed = [
+        {**each, "description": "Says something else."} for each in json.loads(tools.read_text(encoding="utf-8"))
+    ]
+    tools.write_text(json.dumps(changed), encoding="utf-8")
+    tested = program.run("mcp", "test", "--mcp-config", "own.json")
+    assert tested.stderr.startswith("py-mono: ")
+    assert "/mcp trust repo" in tested.stderr
